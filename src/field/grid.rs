@@ -1,0 +1,96 @@
+//! A scalar field on a periodic cubic grid.
+
+use ndarray::Array3;
+use rayon::prelude::*;
+
+/// A scalar field on `N³` voxels of a periodic box.
+///
+/// Axis order `[x, y, z]`, C order; voxel `(i, j, k)` belongs to the position
+/// `(i, j, k) · voxel()` (node-centred, as in Pylians).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grid {
+    /// Values, shape `[N, N, N]`. The unit is that of the quantity held.
+    pub values: Array3<f32>,
+    /// Comoving side of the box in Mpc/h.
+    pub box_size: f64,
+}
+
+impl Grid {
+    /// A field of `n³` zeros in a box of `box_size` Mpc/h.
+    pub fn zeros(n: usize, box_size: f64) -> Self {
+        Self { values: Array3::zeros((n, n, n)), box_size }
+    }
+
+    /// Voxels per axis.
+    pub fn n(&self) -> usize {
+        self.values.dim().0
+    }
+
+    /// Side of a voxel in Mpc/h.
+    pub fn voxel(&self) -> f64 {
+        self.box_size / self.n() as f64
+    }
+
+    /// Fundamental wavenumber `2π/L` in h/Mpc.
+    pub fn k_fundamental(&self) -> f64 {
+        std::f64::consts::TAU / self.box_size
+    }
+
+    /// Nyquist wavenumber `πN/L` in h/Mpc.
+    pub fn k_nyquist(&self) -> f64 {
+        std::f64::consts::PI * self.n() as f64 / self.box_size
+    }
+
+    /// The values as one slice in C order.
+    pub fn as_slice(&self) -> &[f32] {
+        self.values.as_slice().expect("grids are kept in standard layout")
+    }
+
+    /// The values as one mutable slice in C order.
+    pub fn as_slice_mut(&mut self) -> &mut [f32] {
+        self.values.as_slice_mut().expect("grids are kept in standard layout")
+    }
+
+    /// Mean over all voxels, summed in `f64` plane by plane, so that it does not
+    /// depend on the number of threads.
+    pub fn mean(&self) -> f64 {
+        self.sum() / self.as_slice().len() as f64
+    }
+
+    /// Sum over all voxels (see [`Grid::mean`]).
+    pub fn sum(&self) -> f64 {
+        let n = self.n();
+        let planes: Vec<f64> =
+            self.as_slice().par_chunks(n * n).map(|plane| plane.iter().map(|&v| f64::from(v)).sum()).collect();
+        planes.iter().sum()
+    }
+
+    /// Smallest and largest value; `(∞, −∞)` for a field of NaN.
+    pub fn range(&self) -> (f32, f32) {
+        self.as_slice().iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), &v| (lo.min(v), hi.max(v)))
+    }
+
+    /// The value below which a fraction `q` (0 to 1) of the voxels lies.
+    pub fn quantile(&self, q: f64) -> f32 {
+        let mut sorted = self.as_slice().to_vec();
+        let index = ((sorted.len() - 1) as f64 * q.clamp(0.0, 1.0)).round() as usize;
+        *sorted.select_nth_unstable_by(index, f32::total_cmp).1
+    }
+
+    /// A field of the same box with `f` applied to every voxel.
+    pub fn map(&self, f: impl Fn(f32) -> f32 + Sync + Send) -> Self {
+        let mut out = self.clone();
+        out.as_slice_mut().par_iter_mut().for_each(|v| *v = f(*v));
+        out
+    }
+
+    /// The overdensity `δ = ρ/ρ̄ − 1` of a density (or mass) field. A field with
+    /// zero mean has no contrast and comes back as zeros.
+    pub fn overdensity(&self) -> Self {
+        let mean = self.mean();
+        if mean == 0.0 {
+            return Self::zeros(self.n(), self.box_size);
+        }
+        self.map(|v| (f64::from(v) / mean - 1.0) as f32)
+    }
+}

@@ -1,0 +1,14 @@
+//! Fields on a periodic cubic grid: the grid itself, how particles become one,
+//! its Fourier transform, and the cosmology that gives it units.
+
+mod assignment;
+mod cosmology;
+mod fft;
+mod grid;
+mod transform;
+
+pub use assignment::{MassAssignment, assign_mass};
+pub use cosmology::{Cosmology, RHO_CRITICAL};
+pub use fft::{RealFft3, fft_frequency};
+pub use grid::Grid;
+pub use transform::LogTransform;

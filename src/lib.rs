@@ -1,0 +1,22 @@
+//! Halodi: from a dark-matter snapshot to a stitched 21 cm map, live.
+//!
+//! Data flows one way, and the modules lie along it:
+//!
+//! ```text
+//! io ─► field ─► nn (HALO, LODI) + stitch ─► stats ─► ui / cli
+//!                 │
+//!        sim ─► train                        render (WGSL)
+//! ```
+//!
+//! [`pipeline`] runs the chain as a job that reports events; the window
+//! ([`ui`]) and the command line ([`cli`]) are two listeners of the same job.
+
+pub mod error;
+pub mod field;
+pub mod io;
+pub mod nn;
+pub mod pipeline;
+pub mod stats;
+pub mod stitch;
+
+pub use error::{Error, Result};

@@ -1,0 +1,5 @@
+//! The networks: HALO and LODI, and the device they run on.
+
+mod device;
+
+pub use device::ComputeDevice;

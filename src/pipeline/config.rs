@@ -1,0 +1,71 @@
+//! What a job is asked to do.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Stage;
+use crate::field::MassAssignment;
+use crate::stitch::Overlap;
+
+/// Where the networks are to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceChoice {
+    /// A real GPU if there is one and it passes the self-test, else the CPU.
+    #[default]
+    Auto,
+    /// The wgpu device, even a software one.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+/// What to predict from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The snapshot embedded in the program.
+    Demo,
+    /// A snapshot or a gridded field.
+    File(PathBuf),
+}
+
+/// The configuration of one job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobConfig {
+    /// What to predict from.
+    pub source: Source,
+    /// Voxels per axis; `None` takes the grid suggested for the snapshot.
+    pub grid: Option<usize>,
+    /// How particles are assigned to the grid.
+    pub assignment: MassAssignment,
+    /// Denoising steps of LODI.
+    pub steps: usize,
+    /// Seed of all noise.
+    pub seed: u64,
+    /// How tiles are joined.
+    pub overlap: Overlap,
+    /// Tiles given to the network at once.
+    pub batch: usize,
+    /// A 21 cm map to compare with.
+    pub reference: Option<PathBuf>,
+    /// The last stage to run: [`Stage::Field`] only opens the snapshot.
+    pub until: Stage,
+}
+
+impl Default for JobConfig {
+    fn default() -> Self {
+        Self {
+            source: Source::Demo,
+            grid: None,
+            assignment: MassAssignment::Cic,
+            steps: 25,
+            seed: 1,
+            overlap: Overlap::default(),
+            batch: 1,
+            reference: None,
+            until: Stage::Statistics,
+        }
+    }
+}
