@@ -1,1 +1,5 @@
-fn main() {}
+//! The `halodi` program: see [`halodi::cli`].
+
+fn main() {
+    std::process::exit(halodi::cli::main());
+}

@@ -65,6 +65,15 @@ pub struct SnapshotHeader {
     /// Particles per type (0 gas, 1 dark matter, 2 and 3 more of it or tracers,
     /// 4 stars, 5 black holes, 6 neutrinos), over all files.
     pub counts: Vec<u64>,
+    /// Mass of a particle of each type in M☉/h; 0 (or missing) where the file
+    /// has one mass per particle.
+    pub mass_table: Vec<f64>,
+    /// The file's unit of length in Mpc/h.
+    pub length_unit: f64,
+    /// The file's unit of mass in M☉/h.
+    pub mass_unit: f64,
+    /// The file's unit of velocity in km/s (peculiar).
+    pub velocity_unit: f64,
     /// What had to be inferred, with the reason, each a sentence for the user
     /// ("Lengths are in kpc/h: that puts the mean density at 0.998 Ωm ρc").
     pub notes: Vec<String>,

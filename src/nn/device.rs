@@ -11,12 +11,20 @@ pub struct ComputeDevice {
     pub name: String,
     /// Why it was chosen, a sentence.
     pub reason: String,
+    /// Tiles to give it at once: enough to keep it busy, few enough to report
+    /// progress often.
+    pub batch: usize,
 }
 
 impl ComputeDevice {
     /// The CPU.
     pub fn cpu(reason: impl Into<String>) -> Self {
         let threads = rayon::current_num_threads();
-        Self { burn: Device::flex(), name: format!("CPU (burn flex, {threads} threads)"), reason: reason.into() }
+        Self {
+            burn: Device::flex(),
+            name: format!("CPU (burn flex, {threads} threads)"),
+            reason: reason.into(),
+            batch: 1,
+        }
     }
 }

@@ -1,5 +1,31 @@
-//! The networks: HALO and LODI, and the device they run on.
+//! The networks: HALO and LODI, the noise schedule and samplers of LODI, their
+//! weights, and the device they run on.
 
+mod blocks;
 mod device;
+mod halo;
+mod lodi;
+mod schedule;
+mod unet;
+mod weights;
 
 pub use device::ComputeDevice;
+pub use halo::{Halo, HaloConfig};
+pub use lodi::{CONDITION_CHANNELS, Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
+pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
+pub use unet::{UNet, UNetConfig};
+pub use weights::{ModelCard, Network, Trained, embedded_halo, embedded_lodi};
+
+use burn::tensor::Tensor;
+
+use crate::error::{Error, Result};
+
+/// A tensor's values, brought to the host.
+///
+/// # Errors
+/// [`Error::Device`] where the device failed on the way to them.
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor.into_data().try_into_vec::<f32>().map_err(|e| {
+        Error::device(format!("a result could not be read back ({e:?})"), "Run it again with --device cpu")
+    })
+}

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Stage;
 use crate::field::MassAssignment;
+use crate::nn::Sampler;
 use crate::stitch::Overlap;
 
 /// Where the networks are to run.
@@ -46,8 +47,10 @@ pub struct JobConfig {
     pub seed: u64,
     /// How tiles are joined.
     pub overlap: Overlap,
-    /// Tiles given to the network at once.
-    pub batch: usize,
+    /// How a denoised estimate becomes the next latent.
+    pub sampler: Sampler,
+    /// Tiles given to the network at once; `None` takes what suits the device.
+    pub batch: Option<usize>,
     /// A 21 cm map to compare with.
     pub reference: Option<PathBuf>,
     /// The last stage to run: [`Stage::Field`] only opens the snapshot.
@@ -63,7 +66,8 @@ impl Default for JobConfig {
             steps: 25,
             seed: 1,
             overlap: Overlap::default(),
-            batch: 1,
+            sampler: Sampler::default(),
+            batch: None,
             reference: None,
             until: Stage::Statistics,
         }

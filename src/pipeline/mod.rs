@@ -7,6 +7,8 @@
 mod config;
 mod event;
 mod job;
+mod source;
+mod stages;
 
 pub use config::{DeviceChoice, JobConfig, Source};
 pub use event::{Canvas, Control, Event, HALO_MASS_BINS, Layer, NoCanvas, Progress, Series, Stage, TileBox};

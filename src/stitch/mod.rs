@@ -1,21 +1,13 @@
-//! Joining tiles while they are denoised.
+//! Joining tiles while they are denoised: where they lie ([`Lattice`]), the
+//! noise that belongs to voxels and not to tiles, and the sampler that runs
+//! over the whole box ([`LatentOverlap`]).
 
-use serde::{Deserialize, Serialize};
+mod latent;
+mod lattice;
+mod noise;
+mod tiles;
 
-/// How the tiles of the box are joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Overlap {
-    /// Latent overlap in time: non-overlapping tiles on a lattice that moves
-    /// between steps by a low-discrepancy shift.
-    #[default]
-    Shifted,
-    /// Latent overlap in time with the lattice moving by one voxel a step
-    /// (Cosmo-FOLD, arXiv:2601.14377).
-    ShiftedByOne,
-    /// Latent overlap in space: overlapping windows fused with smooth weights
-    /// at every step (MultiDiffusion).
-    Blended,
-    /// Baseline: tiles that never see each other, joined hard.
-    Naive,
-}
+pub use latent::{LatentOverlap, TileOrder, WindowBatch};
+pub use lattice::{Lattice, Overlap};
+pub use noise::{Stream, fill_normal, philox};
+pub use tiles::{ChannelField, gather, scatter};

@@ -1,0 +1,129 @@
+//! `halodi predict`: the window's job, headless.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::{Error, Result};
+use crate::field::MassAssignment;
+use crate::nn::Sampler;
+use crate::pipeline::{self, DeviceChoice, Event, JobConfig, NoCanvas, Outcome, Source, Stage};
+use crate::stitch::Overlap;
+
+/// Predict the 21 cm map of a dark-matter snapshot
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Snapshot (Gadget-family HDF5) or gridded dark matter (.npy, HDF5)
+    #[arg(required_unless_present = "demo", conflicts_with = "demo")]
+    snapshot: Option<PathBuf>,
+    /// Predict from the snapshot that comes with Halodi
+    #[arg(long)]
+    demo: bool,
+    /// Folder for map.hdf5, spectrum.csv, slices.png, spectrum.png and report.json
+    #[arg(long)]
+    out: PathBuf,
+    /// Voxels per axis [default: what suits the snapshot]
+    #[arg(long)]
+    grid: Option<usize>,
+    /// How particles are shared among voxels
+    #[arg(long, value_enum, default_value_t)]
+    assignment: MassAssignment,
+    /// Denoising steps
+    #[arg(long, default_value_t = JobConfig::default().steps)]
+    steps: usize,
+    /// Seed of all noise
+    #[arg(long, default_value_t = JobConfig::default().seed)]
+    seed: u64,
+    /// How tiles are joined
+    #[arg(long, value_enum, default_value_t)]
+    overlap: Overlap,
+    /// How a denoised estimate becomes the next latent
+    #[arg(long, value_enum, default_value_t)]
+    sampler: Sampler,
+    /// Tiles given to the network at once [default: what suits the device]
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Where the networks run
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
+    /// A 21 cm map to compare with
+    #[arg(long)]
+    reference: Option<PathBuf>,
+}
+
+impl Args {
+    /// Run the job and write its results.
+    ///
+    /// # Errors
+    /// Those of the job and of writing.
+    pub fn run(self) -> Result<()> {
+        // Before the work, not after it: a folder that cannot be written.
+        std::fs::create_dir_all(&self.out).map_err(|e| Error::output(&self.out, e))?;
+        let config = JobConfig {
+            source: self.snapshot.map_or(Source::Demo, Source::File),
+            grid: self.grid,
+            assignment: self.assignment,
+            steps: self.steps,
+            seed: self.seed,
+            overlap: self.overlap,
+            sampler: self.sampler,
+            batch: self.batch,
+            reference: self.reference,
+            until: Stage::Statistics,
+        };
+        let device = crate::nn::ComputeDevice::cpu("stub");
+        eprintln!("Networks run on {}. {}", device.name, device.reason);
+        let outcome = follow(pipeline::spawn(config, device, Arc::new(NoCanvas)))?;
+
+        summarise(&outcome, &self.out);
+        Ok(())
+    }
+}
+
+/// Follow a job with a progress bar; Ctrl-C cancels it.
+fn follow(job: pipeline::Job) -> Result<Arc<Outcome>> {
+    let control = job.control.clone();
+    // Only the first job of a process can claim the handler; a second keeps the
+    // default, which ends the process.
+    let _ = ctrlc::set_handler(move || control.cancel());
+    let style = ProgressStyle::with_template("{prefix:24} {bar:32} {pos}/{len}  {msg}").expect("a valid template");
+    let bar = ProgressBar::new(1).with_style(style);
+    for event in &job.events {
+        match event {
+            Event::Stage(stage) => {
+                bar.set_prefix(stage.name());
+                bar.set_position(0);
+                bar.set_message("");
+            }
+            Event::Progress(progress) => {
+                bar.set_length(progress.total as u64);
+                bar.set_position(progress.done as u64);
+                let step = progress.step.map(|(step, of)| format!("step {step}/{of}  ")).unwrap_or_default();
+                let left = progress.remaining.map(|left| format!("{} s left", left.as_secs())).unwrap_or_default();
+                bar.set_message(step + &left);
+            }
+            Event::Warning(sentence) => bar.suspend(|| eprintln!("Note: {sentence}")),
+            Event::Finished(outcome) => {
+                bar.finish_and_clear();
+                return Ok(outcome);
+            }
+            Event::Failed(error) => {
+                bar.finish_and_clear();
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Err(Error::device("the job ended without a word", "Run it again, and report it if it happens again"))
+}
+
+fn summarise(outcome: &Outcome, out: &std::path::Path) {
+    for sentence in &outcome.weights {
+        eprintln!("{sentence}");
+    }
+    let seconds: Vec<String> =
+        outcome.seconds.iter().map(|(stage, seconds)| format!("{} {seconds:.1} s", stage.name())).collect();
+    eprintln!("{}", seconds.join(", "));
+    println!("{}", out.display());
+}

@@ -1,0 +1,117 @@
+//! LODI: a conditional variational diffusion model of the 21 cm brightness
+//! temperature given HALO's maps (Mishra, Trotta & Viel 2025; Kingma et al.
+//! 2021).
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::schedule::{NoiseSchedule, alpha, sigma};
+use super::unet::{UNet, UNetConfig};
+use crate::field::LogTransform;
+use crate::pipeline::HALO_MASS_BINS;
+
+/// Feature maps of the condition: HALO's four and the dark matter.
+pub const CONDITION_CHANNELS: usize = HALO_MASS_BINS + 1;
+
+/// What defines a LODI network besides its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LodiConfig {
+    /// The network: one latent channel and the condition in, one channel out.
+    pub net: UNetConfig,
+    /// Voxels per axis of a training tile.
+    pub tile: usize,
+    /// Voxel side it was trained at, Mpc/h.
+    pub voxel: f64,
+    /// Redshift it was trained at.
+    pub redshift: f64,
+    /// The noise schedule.
+    pub schedule: NoiseSchedule,
+    /// From brightness temperature in mK to the data space of the diffusion.
+    pub brightness_temperature: LogTransform,
+}
+
+impl LodiConfig {
+    /// A network with fresh weights.
+    pub fn init(&self, device: &Device) -> Lodi {
+        Lodi { net: self.net.init(device) }
+    }
+}
+
+/// LODI's denoiser. It predicts the velocity `v = α ε − σ x` (Salimans & Ho
+/// 2022), from which the clean field and the noise follow without dividing by a
+/// small number at either end of the schedule.
+#[derive(Module, Debug)]
+pub struct Lodi {
+    net: UNet,
+}
+
+/// The variational bound of a batch, in bits per voxel, and the objective that
+/// training descends on.
+pub struct LodiLoss {
+    /// Mean squared error of the velocity: every noise level weighs the same.
+    pub objective: Tensor<1>,
+    /// Diffusion term of the bound, bits per voxel.
+    pub diffusion: Tensor<1>,
+}
+
+impl Lodi {
+    /// The velocity: `z` `[b, 1, x, y, z]`, `condition`
+    /// `[b, CONDITION_CHANNELS, x, y, z]`, `position` `[b]` (the schedule
+    /// position of each latent, 0 clean to 1 noise) to `[b, 1, x, y, z]`.
+    pub fn velocity(&self, z: Tensor<5>, condition: Tensor<5>, position: Tensor<1>) -> Tensor<5> {
+        self.net.forward(Tensor::cat(vec![z, condition], 1), Some(position))
+    }
+
+    /// The estimate of the clean field `x̂ = α z − σ v̂` for latents that are all
+    /// at `gamma`. Shapes as in [`Lodi::velocity`].
+    pub fn denoise(&self, z: Tensor<5>, condition: Tensor<5>, schedule: &NoiseSchedule, gamma: f64) -> Tensor<5> {
+        let [b, ..] = z.dims();
+        let position = Tensor::full([b], schedule.position(gamma), &z.device());
+        let velocity = self.velocity(z.clone(), condition, position);
+        z * alpha(gamma) - velocity * sigma(gamma)
+    }
+
+    /// The loss for clean fields `x` `[b, 1, …]`, their condition, noise `eps`
+    /// of the same shape as `x`, and one `t` in `[0, 1]` per sample.
+    ///
+    /// The diffusion term is `½ γ'(t) ‖ε − ε̂‖²` (Kingma et al. 2021, eq. 17),
+    /// where `ε − ε̂ = α (v − v̂)`.
+    pub fn loss(
+        &self,
+        x: Tensor<5>,
+        condition: Tensor<5>,
+        eps: Tensor<5>,
+        times: &[f64],
+        schedule: &NoiseSchedule,
+    ) -> LodiLoss {
+        let [b, _, nx, ny, nz] = x.dims();
+        let device = x.device();
+        let per_sample = |f: &dyn Fn(f64) -> f64| -> Tensor<5> {
+            let values: Vec<f32> = times.iter().map(|&t| f(schedule.gamma(t)) as f32).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([b, 1, 1, 1, 1])
+        };
+        let (a, s) = (per_sample(&alpha), per_sample(&sigma));
+        let z = x.clone() * a.clone() + eps.clone() * s.clone();
+        let target = eps * a - x * s;
+        let position = per_sample(&|gamma| schedule.position(gamma)).reshape([b]);
+        let squared = (self.velocity(z, condition, position) - target).square();
+        let weight = per_sample(&|gamma| 0.5 * schedule.slope() * alpha(gamma).powi(2));
+        let voxels = (b * nx * ny * nz) as f64;
+        let diffusion = (squared.clone() * weight).sum() / (voxels * std::f64::consts::LN_2);
+        LodiLoss { objective: squared.mean(), diffusion }
+    }
+}
+
+/// The terms of the variational bound that have no network in them, in bits
+/// per voxel, for data `x` in data space: the prior's `KL(q(z_1|x) ‖ N(0, 1))`
+/// and the reconstruction's `−log2 N(x; z_0/α_0, σ_0/α_0)` in expectation (a
+/// density, so it can be negative).
+pub fn prior_and_reconstruction_bits(x: &[f32], schedule: &NoiseSchedule) -> (f64, f64) {
+    let mean_square = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / x.len() as f64;
+    let (a1, s1) = (alpha(schedule.gamma_max), sigma(schedule.gamma_max));
+    let prior = 0.5 * (a1 * a1 * mean_square + s1 * s1 - 2.0 * s1.ln() - 1.0);
+    let width = sigma(schedule.gamma_min) / alpha(schedule.gamma_min);
+    let reconstruction = 0.5 * (1.0 + (2.0 * std::f64::consts::PI * width * width).ln());
+    (prior / std::f64::consts::LN_2, reconstruction / std::f64::consts::LN_2)
+}

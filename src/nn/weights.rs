@@ -1,0 +1,160 @@
+//! Weights on disk: safetensors, with the configuration that rebuilds the
+//! network and an account of the training in the file's metadata.
+
+use std::path::Path;
+
+use burn::module::Module;
+use burn::store::{ModuleSnapshot, SafetensorsStore};
+use burn::tensor::Device;
+use safetensors::SafeTensors;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Halo, HaloConfig, Lodi, LodiConfig};
+use crate::error::{Error, Result};
+
+const NETWORK: &str = "halodi.network";
+const CONFIG: &str = "halodi.config";
+const CARD: &str = "halodi.card";
+
+/// How weights came to be; shown wherever they are used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// What they were trained on, as part of a sentence: "3/4 of one GADGET-4
+    /// box of 12.5 Mpc/h at z = 1".
+    pub data: String,
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Hours of training, and on what.
+    pub hours: f64,
+    /// The machine it ran on, such as "2 CPU cores".
+    pub machine: String,
+    /// Seed of the initial weights and of the training's random numbers.
+    pub seed: u64,
+    /// What the weights are not good for, as a sentence.
+    pub caveat: String,
+}
+
+impl ModelCard {
+    /// The card as one sentence for the screen.
+    pub fn sentence(&self, network: &str) -> String {
+        format!(
+            "{network}: {} steps ({:.1} h on {}) on {}. {}",
+            self.steps, self.hours, self.machine, self.data, self.caveat
+        )
+    }
+}
+
+/// A kind of network that can be saved: its configuration type builds it.
+pub trait Network: Module + Sized {
+    /// Its configuration.
+    type Config: Serialize + DeserializeOwned;
+    /// Its name in the file, "halo" or "lodi".
+    const NAME: &'static str;
+    /// Build it with fresh weights.
+    fn init(config: &Self::Config, device: &Device) -> Self;
+}
+
+impl Network for Halo {
+    type Config = HaloConfig;
+    const NAME: &'static str = "halo";
+    fn init(config: &HaloConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+}
+
+impl Network for Lodi {
+    type Config = LodiConfig;
+    const NAME: &'static str = "lodi";
+    fn init(config: &LodiConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+}
+
+/// A network with its configuration and its history.
+#[derive(Debug, Clone)]
+pub struct Trained<N: Network> {
+    /// The network.
+    pub network: N,
+    /// Its configuration.
+    pub config: N::Config,
+    /// Its history.
+    pub card: ModelCard,
+}
+
+impl<N: Network> Trained<N> {
+    /// Write the network to `path`, replacing a file there only when all is
+    /// written.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let json = |v: serde_json::Result<String>| v.map_err(|e| Error::output(path, e));
+        let mut store = SafetensorsStore::from_file(path)
+            .overwrite(true)
+            .metadata(NETWORK, N::NAME)
+            .metadata(CONFIG, json(serde_json::to_string(&self.config))?)
+            .metadata(CARD, json(serde_json::to_string(&self.card))?);
+        self.network.save_into(&mut store).map_err(|e| Error::output(path, e))
+    }
+
+    /// Read a network from a file.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a file that cannot be read or holds another network.
+    pub fn load(path: &Path, device: &Device) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|e| {
+            Error::input(path, e.to_string(), format!("{} weights in safetensors", N::NAME), "Check the path")
+        })?;
+        Self::from_bytes(&bytes, path, device)
+    }
+
+    /// Read a network from the bytes of a safetensors file; `path` names it in
+    /// errors.
+    ///
+    /// # Errors
+    /// [`Error::Input`].
+    pub fn from_bytes(bytes: &[u8], path: &Path, device: &Device) -> Result<Self> {
+        let bad = |found: String| {
+            Error::input(
+                path,
+                found,
+                format!("{} weights written by Halodi", N::NAME),
+                "Use the weights that came with Halodi or train your own with 'halodi train'",
+            )
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| bad(format!("not safetensors ({e})")))?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let entry = |key: &str| metadata.get(key).ok_or_else(|| bad(format!("no '{key}' in its metadata")));
+        let name = entry(NETWORK)?;
+        if name != N::NAME {
+            return Err(bad(format!("weights of '{name}'")));
+        }
+        let config: N::Config = serde_json::from_str(entry(CONFIG)?)
+            .map_err(|e| bad(format!("a configuration that does not fit ({e})")))?;
+        let card: ModelCard =
+            serde_json::from_str(entry(CARD)?).map_err(|e| bad(format!("a model card that does not fit ({e})")))?;
+        let mut network = N::init(&config, device);
+        let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()));
+        network.load_from(&mut store).map_err(|e| bad(format!("tensors that do not fit ({e})")))?;
+        Ok(Self { network, config, card })
+    }
+}
+
+/// The HALO network that comes with Halodi.
+///
+/// # Errors
+/// [`Error::Input`] if the program was built with broken weights.
+pub fn embedded_halo(device: &Device) -> Result<Trained<Halo>> {
+    let bytes = include_bytes!("../../assets/weights/halo.safetensors");
+    Trained::from_bytes(bytes, Path::new("embedded halo.safetensors"), device)
+}
+
+/// The LODI network that comes with Halodi.
+///
+/// # Errors
+/// As [`embedded_halo`].
+pub fn embedded_lodi(device: &Device) -> Result<Trained<Lodi>> {
+    let bytes = include_bytes!("../../assets/weights/lodi.safetensors");
+    Trained::from_bytes(bytes, Path::new("embedded lodi.safetensors"), device)
+}

@@ -1,0 +1,212 @@
+//! The stages of a prediction, one function each.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::job::Run;
+use super::source::{self, Loaded};
+use super::{Event, HALO_MASS_BINS, Layer, Series, Stage, TileBox};
+use crate::error::{Error, Result};
+use crate::field::{Grid, LogTransform};
+use crate::nn::{self, HaloConfig, LodiConfig};
+use crate::stats::power_spectrum;
+use crate::stitch::{ChannelField, LatentOverlap, Lattice, TileOrder, scatter};
+
+/// How dark matter is shown where no network says: decades of `1 + δ` above a
+/// hundredth of the mean.
+const DARK_MATTER_DISPLAY: f64 = 1e-2;
+
+/// Run a job up to the last stage it asks for.
+pub(super) fn run(run: &mut Run) -> Result<()> {
+    run.begin(Stage::Field)?;
+    let loaded = field(run)?;
+    if run.outcome.config.until >= Stage::Halo {
+        run.begin(Stage::Halo)?;
+        let halo = nn::embedded_halo(&run.device.burn)?;
+        let lodi = nn::embedded_lodi(&run.device.burn)?;
+        run.outcome.weights = vec![halo.card.sentence("HALO"), lodi.card.sentence("LODI")];
+        warn_of_extrapolation(run, &loaded, &halo.config, &lodi.config);
+        let plan = plan(run, &loaded, &halo.config, &lodi.config)?;
+        let condition = halo_maps(run, &loaded, &halo)?;
+        if run.outcome.config.until >= Stage::Lodi {
+            run.begin(Stage::Lodi)?;
+            paint(run, &plan, &condition, &lodi, loaded.dark_matter.box_size)?;
+        }
+    }
+    run.end_stage();
+    Ok(())
+}
+
+/// Read the snapshot (and the reference) and show its dark matter.
+fn field(run: &mut Run) -> Result<Loaded> {
+    let loaded = source::load(&run.outcome.config)?;
+    run.checkpoint()?;
+    for note in &loaded.notes {
+        run.warn(note.clone());
+    }
+    let n = loaded.dark_matter.n();
+    run.outcome.config.grid = Some(n);
+    run.outcome.source = loaded.name.clone();
+    run.outcome.redshift = loaded.redshift;
+    run.outcome.cosmology = loaded.cosmology;
+
+    run.show(Layer::DarkMatter, n, LogTransform::above(DARK_MATTER_DISPLAY));
+    run.canvas.paint_field(Layer::DarkMatter, &loaded.dark_matter);
+    run.keep(Layer::DarkMatter, loaded.dark_matter.clone());
+    run.spectrum(Series::DarkMatter, power_spectrum(&loaded.dark_matter, loaded.window));
+    run.checkpoint()?;
+
+    if let Some((reference, what)) = &loaded.reference {
+        run.outcome.reference = Some(what.clone());
+        run.show(Layer::Reference, reference.n(), LogTransform::above(source::reference_floor(reference)));
+        run.canvas.paint_field(Layer::Reference, reference);
+        run.keep(Layer::Reference, reference.clone());
+        run.spectrum(Series::Reference, power_spectrum(reference, None));
+    }
+    Ok(loaded)
+}
+
+/// Say so where the networks are asked for what they never saw.
+fn warn_of_extrapolation(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) {
+    let voxel = loaded.dark_matter.voxel();
+    if (voxel / halo.voxel - 1.0).abs() > 0.1 {
+        run.warn(format!(
+            "The voxels are {voxel:.3} Mpc/h, and the networks were trained at {:.3} Mpc/h: do not trust the map. \
+             A grid of {} would match.",
+            halo.voxel,
+            (loaded.dark_matter.box_size / halo.voxel).round()
+        ));
+    }
+    if (loaded.redshift - lodi.redshift).abs() > 0.1 {
+        run.warn(format!(
+            "The snapshot is at z = {:.2}, and LODI was trained at z = {:.2}: do not trust the amplitude of the map.",
+            loaded.redshift, lodi.redshift
+        ));
+    }
+}
+
+/// Everything about the sampling that can be refused is refused here, before
+/// any network runs.
+fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) -> Result<LatentOverlap> {
+    let config = &mut run.outcome.config;
+    let n = loaded.dark_matter.n();
+    if config.steps == 0 {
+        return Err(Error::setting("0 denoising steps", "at least one", "Choose --steps 25"));
+    }
+    let batch = *config.batch.get_or_insert(run.device.batch);
+    let plan = LatentOverlap {
+        n,
+        lattice: Lattice::new(n, lodi.tile, lodi.net.multiple(), config.overlap)?,
+        schedule: lodi.schedule,
+        sampler: config.sampler,
+        steps: config.steps,
+        seed: config.seed,
+        batch,
+        order: TileOrder::Raster,
+    };
+    let halo_tiles = halo.lattice(n)?.origins(0).len();
+    run.tile_counts = [(Stage::Halo, halo_tiles), (Stage::Lodi, plan.windows())].into();
+    Ok(plan)
+}
+
+/// Run HALO and return the condition of LODI: its four maps and the dark
+/// matter, as the networks see them.
+fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<ChannelField> {
+    let n = loaded.dark_matter.n();
+    let config = &halo.config;
+    let input = loaded.dark_matter.map(|v| config.dark_matter.forward(v));
+    let lattice = config.lattice(n)?;
+    let tile = lattice.tile();
+    for (bin, transform) in config.halo_mass.iter().enumerate() {
+        run.show(Layer::HaloMass(bin), n, *transform);
+    }
+    let mut maps = vec![vec![0f32; n.pow(3)]; HALO_MASS_BINS];
+    let origins = lattice.origins(0);
+    for (done, &origin) in origins.iter().enumerate() {
+        run.checkpoint()?;
+        let tile_box = TileBox { origin, size: [tile; 3] };
+        run.send(Event::TileStarted(tile_box));
+        let output = config.run_tile(&halo.network, input.as_slice(), n, origin, tile, &run.device.burn);
+        for bin in 0..HALO_MASS_BINS {
+            let block = output.clone().slice([0..1, bin..bin + 1]).reshape([tile, tile, tile]);
+            run.canvas.paint_tile(Layer::HaloMass(bin), tile_box, block);
+            run.send(Event::TileFinished(Layer::HaloMass(bin), tile_box));
+        }
+        let values = nn::host(output)?;
+        for (map, block) in maps.iter_mut().zip(values.chunks(tile.pow(3))) {
+            scatter(map, n, origin, tile, block);
+        }
+        run.progress(Stage::Halo, done + 1, origins.len(), None);
+    }
+
+    let box_size = loaded.dark_matter.box_size;
+    for (bin, (map, transform)) in maps.iter().zip(&config.halo_mass).enumerate() {
+        let physical = from_network(map, n, box_size, transform);
+        let physical = run.keep(Layer::HaloMass(bin), physical);
+        run.spectrum(Series::HaloMass(bin), power_spectrum(&physical.overdensity(), None));
+    }
+    let channels = maps.iter().map(Vec::as_slice).chain([input.as_slice()]);
+    Ok(ChannelField::stack(n, channels))
+}
+
+/// Run LODI: one global latent, denoised window by window.
+fn paint(
+    run: &mut Run,
+    plan: &LatentOverlap,
+    condition: &ChannelField,
+    lodi: &nn::Trained<nn::Lodi>,
+    box_size: f64,
+) -> Result<()> {
+    let n = plan.n;
+    let transform = lodi.config.brightness_temperature;
+    let layer = Layer::BrightnessTemperature;
+    run.show(layer, n, transform);
+    let total = plan.windows();
+    let mut done = 0;
+    let device = run.device.burn.clone();
+    let run = std::cell::RefCell::new(run);
+    let clean = plan.run(
+        |batch| {
+            let mut run = run.borrow_mut();
+            run.checkpoint()?;
+            let (count, side) = (batch.origins.len(), batch.side);
+            for &origin in batch.origins {
+                run.send(Event::TileStarted(TileBox { origin, size: [side; 3] }));
+            }
+            let channels = condition.channels();
+            let mut windows = Vec::with_capacity(count * channels * side.pow(3));
+            for &origin in batch.origins {
+                condition.gather(origin, side, &mut windows);
+            }
+            let latents = Tensor::<5>::from_data(TensorData::new(batch.latents, [count, 1, side, side, side]), &device);
+            let windows =
+                Tensor::<5>::from_data(TensorData::new(windows, [count, channels, side, side, side]), &device);
+            let estimate = lodi.network.denoise(latents, windows, &plan.schedule, batch.gamma);
+            for (i, &origin) in batch.origins.iter().enumerate() {
+                let tile_box = TileBox { origin, size: [side; 3] };
+                let block = estimate.clone().slice([i..i + 1]).reshape([side, side, side]);
+                run.canvas.paint_tile(layer, tile_box, block);
+                run.send(Event::TileFinished(layer, tile_box));
+            }
+            let estimate = nn::host(estimate)?;
+            done += count;
+            run.progress(Stage::Lodi, done, total, Some((batch.step + 1, plan.steps)));
+            Ok(estimate)
+        },
+        |_, clean| {
+            let field = from_network(clean, n, box_size, &transform);
+            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&field, None));
+        },
+    )?;
+    let run = run.into_inner();
+    let field = from_network(&clean, n, box_size, &transform);
+    run.canvas.paint_field(layer, &field);
+    run.keep(layer, field);
+    Ok(())
+}
+
+/// A field in physical units from one as a network sees it.
+fn from_network(values: &[f32], n: usize, box_size: f64, transform: &LogTransform) -> Grid {
+    let mut grid = Grid::zeros(n, box_size);
+    grid.as_slice_mut().copy_from_slice(values);
+    grid.map(|v| transform.inverse(v))
+}

@@ -1,0 +1,116 @@
+//! Neutral hydrogen painted on haloes (Villaescusa-Navarro et al. 2018,
+//! arXiv:1804.09180).
+
+use super::Halo;
+use crate::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL, assign_mass};
+use crate::io::Particles;
+use crate::stitch::philox;
+
+/// Table 1 of arXiv:1804.09180 for friends-of-friends haloes: redshift, α,
+/// M0 (M☉/h), Mmin (M☉/h) of `M_HI = M0 (M/Mmin)^α exp(−(Mmin/M)^0.35)`.
+const HYDROGEN_TABLE: [[f64; 4]; 6] = [
+    [0.0, 0.24, 4.3e10, 2.0e12],
+    [1.0, 0.53, 1.5e10, 6.0e11],
+    [2.0, 0.60, 1.3e10, 3.6e11],
+    [3.0, 0.76, 2.9e9, 6.7e10],
+    [4.0, 0.79, 1.4e9, 2.1e10],
+    [5.0, 0.74, 1.9e9, 2.0e10],
+];
+
+/// Mean HI mass in M☉/h of a halo of `mass` M☉/h: eq. 13 of arXiv:1804.09180,
+/// its parameters interpolated in redshift (α linearly, the masses in their
+/// logarithm) and held beyond z = 5.
+pub fn hydrogen_mass(mass: f64, redshift: f64) -> f64 {
+    let above = HYDROGEN_TABLE.iter().position(|row| row[0] >= redshift).unwrap_or(HYDROGEN_TABLE.len() - 1).max(1);
+    let (low, high) = (HYDROGEN_TABLE[above - 1], HYDROGEN_TABLE[above]);
+    let t = ((redshift - low[0]) / (high[0] - low[0])).clamp(0.0, 1.0);
+    let alpha = low[1] + t * (high[1] - low[1]);
+    let log = |i: usize| (low[i].ln() + t * (high[i].ln() - low[i].ln())).exp();
+    let (m0, m_min) = (log(2), log(3));
+    m0 * (mass / m_min).powf(alpha) * (-(m_min / mass).powf(0.35)).exp()
+}
+
+/// How HI is painted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HydrogenModel {
+    /// Log-normal scatter of a halo's HI mass about the mean relation, dex. The
+    /// mean over haloes is kept.
+    pub scatter: f64,
+    /// Seed of the scatter.
+    pub seed: u64,
+    /// Core radius of the HI profile in units of the halo's rms radius.
+    pub core: f64,
+}
+
+impl Default for HydrogenModel {
+    fn default() -> Self {
+        Self { scatter: 0.2, seed: 1, core: 0.25 }
+    }
+}
+
+/// A painted map.
+#[derive(Debug, Clone)]
+pub struct HydrogenMap {
+    /// 21 cm brightness temperature in mK.
+    pub brightness_temperature: Grid,
+    /// HI density in units of today's critical density.
+    pub omega_hi: f64,
+}
+
+/// Paint HI on haloes and return its 21 cm map.
+///
+/// A halo's HI is shared among its own particles with weights
+/// `1/(1 + (r/r_core)²)`: it keeps the halo's shape and is more concentrated
+/// than its mass, as HI is, whose profile falls as r⁻² or steeper outside a core.
+pub fn paint_hydrogen(
+    haloes: &[Halo],
+    particles: &Particles,
+    box_size: f64,
+    n: usize,
+    redshift: f64,
+    cosmology: &Cosmology,
+    model: &HydrogenModel,
+    scheme: MassAssignment,
+) -> HydrogenMap {
+    let mut positions = Vec::new();
+    let mut masses = Vec::new();
+    for (index, halo) in haloes.iter().enumerate() {
+        // ⟨10^(s g)⟩ = exp((s ln 10)²/2) for a standard normal g.
+        let dex = model.scatter * std::f64::consts::LN_10;
+        let total =
+            hydrogen_mass(halo.mass, redshift) * (dex * normal(model.seed, index as u64) - dex * dex / 2.0).exp();
+        let squares: Vec<f64> = halo
+            .members
+            .iter()
+            .map(|&i| distance_squared(&particles.positions[i as usize], &halo.centre, box_size))
+            .collect();
+        let core = model.core.powi(2) * squares.iter().sum::<f64>() / squares.len() as f64;
+        let weights: Vec<f64> = squares.iter().map(|r2| 1.0 / (1.0 + r2 / core.max(f64::MIN_POSITIVE))).collect();
+        let sum: f64 = weights.iter().sum();
+        for (&i, w) in halo.members.iter().zip(&weights) {
+            positions.push(particles.positions[i as usize]);
+            masses.push(total * w / sum);
+        }
+    }
+    let voxel_volume = (box_size / n as f64).powi(3);
+    let to_temperature = cosmology.brightness_temperature_scale(redshift) / (RHO_CRITICAL * voxel_volume);
+    let brightness_temperature = assign_mass(&positions, |i| masses[i] * to_temperature, n, box_size, scheme);
+    let omega_hi = masses.iter().sum::<f64>() / (box_size.powi(3) * RHO_CRITICAL);
+    HydrogenMap { brightness_temperature, omega_hi }
+}
+
+fn distance_squared(p: &[f32; 3], q: &[f64; 3], box_size: f64) -> f64 {
+    (0..3)
+        .map(|axis| {
+            let d = f64::from(p[axis]) - q[axis];
+            (d - box_size * (d / box_size).round()).powi(2)
+        })
+        .sum()
+}
+
+/// A standard normal that belongs to halo `index`.
+fn normal(seed: u64, index: u64) -> f64 {
+    let words = philox([index as u32, (index >> 32) as u32, 0, 4], [seed as u32, (seed >> 32) as u32]);
+    let u = (f64::from(words[0]) + 1.0) / 4_294_967_296.0;
+    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * f64::from(words[1]) / 4_294_967_296.0).cos()
+}
