@@ -163,7 +163,7 @@ mod tests {
             n: 32,
             lattice: Lattice::new(32, 16, 4, overlap).unwrap(),
             schedule: SCHEDULE,
-            sampler: Sampler::Ancestral,
+            sampler: Sampler::DpmSolver2m,
             steps: 20,
             seed: 5,
             batch,
