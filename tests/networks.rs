@@ -144,7 +144,7 @@ fn halo_learns_a_local_relation() {
     let halo_mass = [0.5f32, 1.0, 1.5, 2.0].map(|power| dark_matter.map(|v| v.powf(power)));
     let training = TrainingBox { brightness_temperature: Grid::zeros(n, 4.0), halo_mass, dark_matter, redshift: 1.0 };
     let config = HaloConfig {
-        net: UNetConfig::new(1, 4, vec![8, 16]).with_heads(2),
+        net: UNetConfig::new(1, 4, vec![32, 32]).with_heads(2),
         tile: 8,
         context: 4,
         voxel: 0.25,
@@ -152,7 +152,7 @@ fn halo_learns_a_local_relation() {
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [identity; 4],
     };
-    let fit = Fit { steps: 60, batch: 2, learning_rate: 5e-3, warmup: 5, ..Fit::default() };
+    let fit = Fit { steps: 60, batch: 2, crop: 16, learning_rate: 5e-3, warmup: 5, ..Fit::default() };
     let mut losses = BTreeMap::new();
     train_halo(&[training], &config, &fit, &Device::flex(), |report| {
         losses.insert(report.step, report.loss);

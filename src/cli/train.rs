@@ -131,7 +131,7 @@ fn halo_config(boxes: &[TrainingBox], voxel: f64) -> HaloConfig {
     HaloConfig {
         net: UNetConfig::new(1, HALO_MASS_BINS, vec![32, 64]),
         tile: 32,
-        context: 8,
+        context: 4,
         voxel,
         dark_matter: standardised(boxes.iter().map(|b| &b.dark_matter), 0.05),
         mass_edges: HALO_MASS_EDGES,

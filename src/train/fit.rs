@@ -22,6 +22,9 @@ pub struct Fit {
     pub steps: usize,
     /// Crops per step.
     pub batch: usize,
+    /// Voxels per side of a crop of HALO, its context included (LODI's crops are
+    /// its tiles).
+    pub crop: usize,
     /// Peak learning rate, reached after `warmup` steps and brought to zero by a
     /// cosine.
     pub learning_rate: f64,
@@ -45,6 +48,7 @@ impl Default for Fit {
         Self {
             steps: 2000,
             batch: 4,
+            crop: 48,
             learning_rate: 1e-3,
             warmup: 100,
             weight_decay: 1e-4,
@@ -96,14 +100,14 @@ pub fn train_halo(
     device: &Device,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Halo> {
-    let side = config.tile + 2 * config.context;
+    let side = fit.crop;
     let inputs: Vec<Vec<f32>> =
         boxes.iter().map(|b| transformed(&b.dark_matter, |v| config.dark_matter.forward(v))).collect();
     let targets: Vec<Vec<Vec<f32>>> = boxes
         .iter()
         .map(|b| b.halo_mass.iter().zip(&config.halo_mass).map(|(map, t)| transformed(map, |v| t.forward(v))).collect())
         .collect();
-    let inside = config.context..config.context + config.tile;
+    let inside = config.context..side - config.context;
     let device = device.clone().autodiff();
     device.seed(fit.seed);
     descend(config.init(&device), fit, report, |halo, draws| {
