@@ -11,11 +11,13 @@
 //! [`pipeline`] runs the chain as a job that reports events; the window
 //! ([`ui`]) and the command line ([`cli`]) are two listeners of the same job.
 
+pub mod cli;
 pub mod error;
 pub mod field;
 pub mod io;
 pub mod nn;
 pub mod pipeline;
+pub mod report;
 pub mod stats;
 pub mod stitch;
 

@@ -1,0 +1,77 @@
+//! The command line: one module per command, each a thin layer over the library.
+//!
+//! A command is a `clap::Args` struct with a method `run(&self) -> Result<()>`.
+//! Results go to standard output through [`print()`], everything else (progress,
+//! notices) to standard error. Errors are printed here and nowhere else.
+
+mod inspect;
+mod spectrum;
+
+use std::io::{ErrorKind, Write};
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+
+/// From a dark-matter snapshot to a stitched 21 cm map, live.
+#[derive(Debug, Parser)]
+#[command(name = "halodi", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Inspect(inspect::Inspect),
+    Spectrum(spectrum::Spectrum),
+}
+
+impl Command {
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Inspect(command) => command.run(),
+            Self::Spectrum(command) => command.run(),
+        }
+    }
+}
+
+/// Run the program with the arguments of the process; the exit code: 0 for
+/// success, otherwise [`Error::exit_code`].
+pub fn run() -> i32 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are "errors" to clap, with code 0. A closed pipe
+            // is none of the user's concern.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    match cli.command.run() {
+        Ok(()) => 0,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "halodi: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+/// Print `text` to standard output. A reader that has gone away (`| head`) has
+/// seen enough: that is no error.
+///
+/// # Errors
+/// [`Error::Output`] where standard output cannot be written for another reason.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::output("standard output", error)),
+        _ => Ok(()),
+    }
+}
+
+/// `value` as indented JSON with a final newline.
+fn to_json(value: &impl serde::Serialize) -> String {
+    // Our own structs have string keys and no fallible serialisers.
+    serde_json::to_string_pretty(value).expect("plain structs serialise") + "\n"
+}
