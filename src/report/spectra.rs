@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plotters::coord::combinators::IntoLogRange;
+use plotters::coord::combinators::{IntoLogRange, LogCoord};
 use plotters::prelude::*;
 
 use super::figure::{self, Area, DrawResult, FAINT, INK, power_of_ten, style};
@@ -141,11 +141,7 @@ fn power_panel(
     Ok(())
 }
 
-type LogLog<'a, 'b> = ChartContext<
-    'a,
-    BitMapBackend<'b>,
-    Cartesian2d<LogCoord<f64>, LogCoord<f64>>,
->;
+type LogLog<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
 
 /// The grid's Nyquist wavenumber as a dashed line.
 fn nyquist(chart: &mut LogLog, k: f64, low: f64, high: f64) -> DrawResult {
