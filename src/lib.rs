@@ -8,8 +8,8 @@
 //!        sim ─► train                        render (WGSL)
 //! ```
 //!
-//! [`pipeline`] runs the chain as a job that reports events; the window
-//! ([`ui`]) and the command line ([`cli`]) are two listeners of the same job.
+//! [`pipeline`] runs the chain as a job that reports events; the window and the
+//! command line ([`cli`]) are two listeners of the same job.
 
 pub mod cli;
 pub mod error;
@@ -17,6 +17,7 @@ pub mod field;
 pub mod io;
 pub mod nn;
 pub mod pipeline;
+pub mod report;
 pub mod sim;
 pub mod stats;
 pub mod stitch;

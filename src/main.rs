@@ -1,5 +1,5 @@
-//! The `halodi` program: see [`halodi::cli`].
+//! The program: everything is in the library.
 
 fn main() {
-    std::process::exit(halodi::cli::main());
+    std::process::exit(halodi::cli::run());
 }

@@ -1,47 +1,80 @@
-//! The command line: one file a subcommand, and the one place that prints
-//! errors.
+//! The command line: one module per command, each a thin layer over the library.
+//!
+//! A command is a `clap::Args` struct with a method `run(&self) -> Result<()>`.
+//! Results go to standard output through [`print()`], everything else (progress,
+//! notices) to standard error. Errors are printed here and nowhere else.
 
+mod inspect;
 mod predict;
+mod spectrum;
 mod train;
 
+use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-/// From a dark-matter snapshot to a stitched 21 cm map, live
+/// From a dark-matter snapshot to a stitched 21 cm map, live.
 #[derive(Debug, Parser)]
-#[command(name = "halodi", version, arg_required_else_help = false)]
+#[command(name = "halodi", version, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Predict(predict::Args),
-    Train(train::Args),
+    Inspect(inspect::Inspect),
+    Predict(predict::Predict),
+    Spectrum(spectrum::Spectrum),
+    Train(train::Train),
 }
 
-/// Parse the command line, do what it says, report what went wrong, and return
-/// the process's exit code.
-pub fn main() -> i32 {
-    match run(Cli::parse()) {
+impl Command {
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Inspect(command) => command.run(),
+            Self::Predict(command) => command.run(),
+            Self::Spectrum(command) => command.run(),
+            Self::Train(command) => command.run(),
+        }
+    }
+}
+
+/// Run the program with the arguments of the process; the exit code: 0 for
+/// success, otherwise [`Error::exit_code`].
+pub fn run() -> i32 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are "errors" to clap, with code 0. A closed pipe
+            // is none of the user's concern.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    match cli.command.run() {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("halodi: {error}");
+            let _ = writeln!(std::io::stderr(), "halodi: {error}");
             error.exit_code()
         }
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
-    match cli.command {
-        Some(Command::Predict(args)) => args.run(),
-        Some(Command::Train(args)) => args.run(),
-        None => Ok(()),
+/// Print `text` to standard output. A reader that has gone away (`| head`) has
+/// seen enough: that is no error.
+///
+/// # Errors
+/// [`Error::Output`] where standard output cannot be written for another reason.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::output("standard output", error)),
+        _ => Ok(()),
     }
 }
 
@@ -53,4 +86,10 @@ fn on_interrupt() -> Arc<AtomicBool> {
     // ends the process, which is no worse.
     let _ = ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed));
     flag
+}
+
+/// `value` as indented JSON with a final newline.
+fn to_json(value: &impl serde::Serialize) -> String {
+    // Our own structs have string keys and no fallible serialisers.
+    serde_json::to_string_pretty(value).expect("plain structs serialise") + "\n"
 }

@@ -7,13 +7,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
 use crate::field::MassAssignment;
+use crate::io;
 use crate::nn::Sampler;
 use crate::pipeline::{self, DeviceChoice, Event, JobConfig, NoCanvas, Outcome, Source, Stage};
+use crate::report;
 use crate::stitch::Overlap;
 
 /// Predict the 21 cm map of a dark-matter snapshot
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Predict {
     /// Snapshot (Gadget-family HDF5) or gridded dark matter (.npy, HDF5)
     #[arg(required_unless_present = "demo", conflicts_with = "demo")]
     snapshot: Option<PathBuf>,
@@ -52,16 +54,16 @@ pub struct Args {
     reference: Option<PathBuf>,
 }
 
-impl Args {
+impl Predict {
     /// Run the job and write its results.
     ///
     /// # Errors
     /// Those of the job and of writing.
-    pub fn run(self) -> Result<()> {
+    pub fn run(&self) -> Result<()> {
         // Before the work, not after it: a folder that cannot be written.
-        std::fs::create_dir_all(&self.out).map_err(|e| Error::output(&self.out, e))?;
+        io::check_writable(&self.out)?;
         let config = JobConfig {
-            source: self.snapshot.map_or(Source::Demo, Source::File),
+            source: self.snapshot.clone().map_or(Source::Demo, Source::File),
             grid: self.grid,
             assignment: self.assignment,
             steps: self.steps,
@@ -69,15 +71,16 @@ impl Args {
             overlap: self.overlap,
             sampler: self.sampler,
             batch: self.batch,
-            reference: self.reference,
+            reference: self.reference.clone(),
             until: Stage::Statistics,
         };
         let device = crate::nn::ComputeDevice::cpu("stub");
         eprintln!("Networks run on {}. {}", device.name, device.reason);
         let outcome = follow(pipeline::spawn(config, device, Arc::new(NoCanvas)))?;
-
-        summarise(&outcome, &self.out);
-        Ok(())
+        let written = report::write_outcome(&self.out, &outcome)?;
+        summarise(&outcome);
+        let written: Vec<String> = written.iter().map(|path| format!("{}\n", path.display())).collect();
+        super::print(&written.concat())
     }
 }
 
@@ -118,12 +121,11 @@ fn follow(job: pipeline::Job) -> Result<Arc<Outcome>> {
     Err(Error::device("the job ended without a word", "Run it again, and report it if it happens again"))
 }
 
-fn summarise(outcome: &Outcome, out: &std::path::Path) {
+fn summarise(outcome: &Outcome) {
     for sentence in &outcome.weights {
         eprintln!("{sentence}");
     }
     let seconds: Vec<String> =
         outcome.seconds.iter().map(|(stage, seconds)| format!("{} {seconds:.1} s", stage.name())).collect();
     eprintln!("{}", seconds.join(", "));
-    println!("{}", out.display());
 }

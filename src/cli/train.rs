@@ -25,7 +25,7 @@ enum Which {
 
 /// Train a network on snapshots
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Train {
     /// The network
     #[arg(value_enum)]
     network: Which,
@@ -55,12 +55,12 @@ pub struct Args {
     caveat: String,
 }
 
-impl Args {
+impl Train {
     /// Train and write the weights.
     ///
     /// # Errors
     /// Those of reading the data and writing the weights.
-    pub fn run(self) -> Result<()> {
+    pub fn run(&self) -> Result<()> {
         let mut fit = match &self.fit {
             Some(path) => read_fit(path)?,
             None => Fit::default(),

@@ -1,465 +1,665 @@
-//! Reading Gadget-family HDF5 snapshots: GADGET-2/3/4, AREPO (IllustrisTNG,
-//! CAMELS), Quijote, SWIFT.
-//!
-//! The family shares its groups and little else. Cosmology may be in
-//! `Cosmology`, `Parameters` or `Header`; attributes may be scalars or arrays;
-//! lengths may be kpc/h, Mpc/h or without h. What cannot be read is inferred
-//! from an unambiguous test, the total mass in the box against Ωm ρc, and a
-//! note says so.
+//! Reading HDF5 snapshots of the Gadget family: GADGET-2/3/4, AREPO, CAMELS,
+//! Quijote, and SWIFT.
 
 use std::path::{Path, PathBuf};
 
-use hdf5::{Dataset, File, Group};
+use hdf5::{File, Group};
 use rayon::prelude::*;
 
-use super::hdf5_file::{damaged, number, numbers, open, text};
-use super::snapshot::{Particles, Snapshot, SnapshotHeader};
+use super::files::pieces;
+use super::h5;
+use super::snapshot::{Particles, SnapshotHeader};
+use super::units::{RawDensity, Units};
 use crate::error::{Error, Result};
 use crate::field::Cosmology;
 
-const CM_PER_MPC: f64 = 3.085_677_581_5e24;
-const GRAMS_PER_SOLAR_MASS: f64 = 1.988_41e33;
-/// Gadget's usual unit of mass, in M☉/h.
-const GADGET_MASS: f64 = 1e10;
+/// Up to this many masses of a type are summed in full to find the units;
+/// beyond, evenly spread samples do.
+const EXACT_MASS_SUM: u64 = 1 << 24;
+/// Particles this far outside the box (as a fraction of its side) have drifted
+/// since the code last wrapped them; farther out, the box or the unit is wrong.
+const DRIFT: f64 = 0.01;
 
-impl Snapshot {
-    /// Read a snapshot's header and dark matter. `path` is a file, any piece of
-    /// a multi-file snapshot, or the folder that holds the pieces.
-    ///
-    /// # Errors
-    /// [`Error::Input`] for anything that is not a whole snapshot with dark
-    /// matter inside its box.
-    pub fn open(path: &Path) -> Result<Self> {
-        let header = SnapshotHeader::open(path)?;
-        let dark_matter = read_particles(&header, 1)?;
-        Ok(Self { header, dark_matter })
-    }
+/// What to read of each particle besides its position and mass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// Peculiar velocities.
+    pub velocities: bool,
+    /// Identifiers.
+    pub ids: bool,
 }
 
-/// What the header says, with the file's units worked out.
-impl SnapshotHeader {
-    /// Read what a snapshot says of itself.
-    ///
-    /// # Errors
-    /// As [`Snapshot::open`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let first = first_piece(path)?;
-        let file = open(&first)?;
-        let raw = RawHeader::read(&first, &file)?;
-        let files = raw.pieces(&first)?;
-        let mut notes = Vec::new();
-
-        let cosmology = read_cosmology(&file, &mut notes);
-        let redshift = raw.redshift;
-        let swift = raw.swift;
-        let mass_unit = if swift {
-            let grams = unit(&file, "Unit mass in cgs (U_M)").unwrap_or(GADGET_MASS * GRAMS_PER_SOLAR_MASS);
-            grams / GRAMS_PER_SOLAR_MASS * cosmology.h
-        } else {
-            match unit(&file, "UnitMass_in_g") {
-                Some(grams) => grams / GRAMS_PER_SOLAR_MASS,
-                None => GADGET_MASS,
-            }
-        };
-        let total_mass = raw.total_mass(&files)? * mass_unit;
-        let length_unit = length_unit(&file, &raw, total_mass, &cosmology, &mut notes).map_err(|found| {
-            Error::input(
-                &first,
-                found,
-                "lengths in kpc/h or Mpc/h with a mean density near Ωm ρc",
-                "Check the header's BoxSize, MassTable and Omega0",
-            )
-        })?;
-        Ok(Self {
-            path: first,
-            files,
-            format: raw.format,
-            box_size: raw.box_size * length_unit,
-            redshift,
-            cosmology,
-            counts: raw.counts,
-            mass_table: raw.mass_table.iter().map(|m| m * mass_unit).collect(),
-            length_unit,
-            mass_unit,
-            velocity_unit: if swift { 1.0 } else { (1.0 / (1.0 + redshift)).sqrt() },
-            notes,
-        })
-    }
+/// A snapshot whose header has been read and checked, ready to give particles.
+#[derive(Debug)]
+pub struct SnapshotReader {
+    header: SnapshotHeader,
+    units: Units,
+    /// Masses per type in the file's unit; zero where particles have their own.
+    mass_table: Vec<f64>,
+    /// Total mass per type in M☉/h.
+    masses: Vec<f64>,
+    /// Particles per file and type.
+    per_file: Vec<Vec<u64>>,
 }
 
-/// Read the particles of one type from every file of a snapshot, in Halodi's
-/// units. Positions equal to the box size, which rounding to `f32` makes, are
-/// wrapped to zero.
+/// Read the particles of `particle_type` (0 gas, 1 dark matter, 4 stars, …) of
+/// the snapshot at `path`.
 ///
 /// # Errors
-/// [`Error::Input`] for a missing type, a missing dataset, numbers that are not
-/// finite, or positions outside the box.
-pub fn read_particles(header: &SnapshotHeader, particle_type: usize) -> Result<Particles> {
-    let name = format!("PartType{particle_type}");
-    let kind = if particle_type == 1 { "dark matter" } else { "particles" };
-    let declared = header.counts.get(particle_type).copied().unwrap_or(0);
-    if declared == 0 {
-        return Err(Error::input(
-            &header.path,
-            format!("no particles of type {particle_type} ({name})"),
-            format!("{kind} in {name}"),
-            "Choose a snapshot that holds them",
-        ));
-    }
-    let mut particles = Particles {
-        uniform_mass: header.mass_table.get(particle_type).copied().filter(|&m| m > 0.0),
-        ..Particles::default()
-    };
-    for path in &header.files {
-        let file = open(path)?;
-        let Ok(group) = file.group(&name) else { continue };
-        let failed = |e: hdf5::Error| damaged(path, &e);
-        let positions = read_positions(path, &group, header)?;
-        particles.positions.extend(positions);
-        if particles.uniform_mass.is_none() {
-            let masses = dataset(&group, "Masses").ok_or_else(|| {
-                Error::input(
-                    path,
-                    format!("neither {name}/Masses nor a mass in Header/MassTable"),
-                    "one of the two",
-                    "Choose a snapshot that was written whole",
-                )
-            })?;
-            let masses = masses.read_raw::<f32>().map_err(failed)?;
-            if let Some(bad) = masses.iter().find(|m| !(m.is_finite() && **m >= 0.0)) {
-                return Err(Error::input(
-                    path,
-                    format!("a particle mass of {bad}"),
-                    "finite masses, not negative",
-                    "Choose a snapshot that was written whole",
+/// As [`SnapshotReader::open`] and [`SnapshotReader::particles`].
+pub fn read_particles(path: impl AsRef<Path>, particle_type: usize, properties: Properties) -> Result<Particles> {
+    SnapshotReader::open(path)?.particles(particle_type, properties)
+}
+
+impl SnapshotReader {
+    /// Read and check the header of the snapshot at `path`: a file, any piece of
+    /// a multi-file snapshot, the folder that holds one, or the name without
+    /// `.hdf5` or `.0.hdf5`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is no readable, complete snapshot.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let files = pieces(path)?;
+        let first = files.iter().find(|f| f.exists()).unwrap_or(&files[0]);
+        let file = h5::open(first)?;
+        let raw = RawHeader::read(first, &file)?;
+        let mut notes = raw.notes.clone();
+
+        let declared_files = raw.files;
+        let standing_alone = raw.counts_here.iter().sum::<u64>() == raw.totals.iter().sum::<u64>();
+        let files = if declared_files <= 1 || standing_alone {
+            if declared_files > 1 {
+                notes.push(format!(
+                    "The header counts {declared_files} files, but this one holds every particle and is read alone"
                 ));
             }
-            particles.masses.extend(masses.iter().map(|&m| (f64::from(m) * header.mass_unit) as f32));
-        }
-        if let Some(velocities) = dataset(&group, "Velocities") {
-            let velocities = velocities.read_raw::<f32>().map_err(failed)?;
-            let unit = header.velocity_unit as f32;
-            particles.velocities.extend(velocities.as_chunks::<3>().0.iter().map(|v| v.map(|c| c * unit)));
-        }
-        if let Some(ids) = dataset(&group, "ParticleIDs") {
-            particles.ids.extend(ids.read_raw::<u64>().map_err(failed)?);
-        }
-    }
-    let found = particles.len() as u64;
-    if found == 0 {
-        return Err(Error::input(
-            &header.path,
-            format!("no group {name}, although the header counts {declared} particles"),
-            format!("{kind} in {name}"),
-            "It may be cut off: copy or download it again",
-        ));
-    }
-    if found != declared {
-        return Err(Error::input(
-            &header.path,
-            format!("{found} particles in {name}"),
-            format!("the {declared} that the header counts"),
-            "A piece of the snapshot may be missing: put all pieces in one folder",
-        ));
-    }
-    // Some pieces with and some without: of no use to anyone.
-    if particles.velocities.len() != particles.len() {
-        particles.velocities.clear();
-    }
-    if particles.ids.len() != particles.len() {
-        particles.ids.clear();
-    }
-    Ok(particles)
-}
-
-fn dataset(group: &Group, name: &str) -> Option<Dataset> {
-    group.dataset(name).ok()
-}
-
-fn read_positions(path: &Path, group: &Group, header: &SnapshotHeader) -> Result<Vec<[f32; 3]>> {
-    let failed = |e: hdf5::Error| damaged(path, &e);
-    let box_size = header.box_size;
-    let raw: Vec<f64> = if let Some(coordinates) = dataset(group, "Coordinates") {
-        coordinates.read_raw::<f64>().map_err(failed)?.into_iter().map(|x| x * header.length_unit).collect()
-    } else if let Some(integers) = dataset(group, "IntCoordinates") {
-        // GADGET-4 can keep positions as fractions of the box.
-        let bits = integers.dtype().map_err(failed)?.size() as i32 * 8;
-        let scale = box_size / 2f64.powi(bits);
-        integers.read_raw::<u64>().map_err(failed)?.into_iter().map(|x| x as f64 * scale).collect()
-    } else {
-        return Err(Error::input(
-            path,
-            format!("no Coordinates in {}", group.name()),
-            "particle positions",
-            "Choose a snapshot that was written whole",
-        ));
-    };
-    // A thousandth of the box is what drifting and rounding may leave outside.
-    let slack = 1e-3 * box_size;
-    let bad = raw.par_iter().enumerate().find_first(|(_, x)| !(**x >= -slack && **x <= box_size + slack));
-    if let Some((index, x)) = bad {
-        let (found, action) = if x.is_finite() {
-            (
-                format!("a position at {x:.4} Mpc/h, outside its box of {box_size} Mpc/h (particle {})", index / 3),
-                "Check BoxSize and the unit of length in its header",
-            )
+            vec![first.clone()]
         } else {
-            (format!("a position that is {x} (particle {})", index / 3), "Write the snapshot again: its run went wrong")
+            check_pieces(path, &files, declared_files)?
         };
-        return Err(Error::input(path, found, format!("positions between 0 and {box_size} Mpc/h"), action));
-    }
-    let limit = box_size as f32;
-    let wrap = |x: f64| -> f32 {
-        let wrapped = x.rem_euclid(box_size) as f32;
-        if wrapped >= limit { 0.0 } else { wrapped }
-    };
-    Ok(raw.as_chunks::<3>().0.iter().map(|p| p.map(wrap)).collect())
-}
 
-/// The header as it stands in the file.
-struct RawHeader {
-    format: String,
-    swift: bool,
-    box_size: f64,
-    redshift: f64,
-    counts: Vec<u64>,
-    counts_here: Vec<u64>,
-    mass_table: Vec<f64>,
-    pieces: usize,
-}
-
-impl RawHeader {
-    fn read(path: &Path, file: &File) -> Result<Self> {
-        let missing = |what: &str| {
-            Error::input(
-                path,
-                format!("HDF5 without {what}"),
-                "a Gadget-family snapshot (Header with BoxSize and NumPart_ThisFile, PartType1)",
-                "Choose a snapshot, not a catalogue or another product",
-            )
-        };
-        let header = file.group("Header").map_err(|_| missing("a Header group"))?;
-        if file.group("Group").is_ok() && file.group("PartType1").is_err() {
-            return Err(Error::input(
-                path,
-                "a halo catalogue (it has a Group, and no PartType1)",
-                "a snapshot with particles",
-                "Choose the snapshot that the catalogue belongs to",
-            ));
+        let mut per_file = vec![raw.counts_here.clone()];
+        for piece in &files[1..] {
+            per_file.push(RawHeader::read(piece, &h5::open(piece)?)?.counts_here);
         }
-        let counts = |name: &str| -> Option<Vec<u64>> {
-            numbers(&header, name).map(|v| v.into_iter().map(|n| n as u64).collect())
-        };
-        let counts_here = counts("NumPart_ThisFile").ok_or_else(|| missing("Header/NumPart_ThisFile"))?;
-        let mut total = counts("NumPart_Total").unwrap_or_else(|| counts_here.clone());
-        if let Some(high) = counts("NumPart_Total_HighWord") {
-            for (low, high) in total.iter_mut().zip(high) {
-                *low += high << 32;
+        let types = per_file.iter().map(Vec::len).max().unwrap_or(0).max(raw.totals.len());
+        let counts: Vec<u64> =
+            (0..types).map(|t| per_file.iter().map(|c| c.get(t).copied().unwrap_or(0)).sum()).collect();
+        for (particle_type, &total) in raw.totals.iter().enumerate() {
+            if total != counts[particle_type] {
+                return Err(Error::input(
+                    path,
+                    format!(
+                        "the header counts {total} particles of PartType{particle_type}, the {} {}",
+                        if files.len() == 1 { "file holds" } else { "files hold" },
+                        counts[particle_type]
+                    ),
+                    "all particles of the snapshot",
+                    "Open it with all its pieces, or copy it again",
+                ));
             }
         }
-        if total.iter().all(|&n| n == 0) {
-            total.clone_from(&counts_here);
-        }
-        let box_size = number(&header, "BoxSize").ok_or_else(|| missing("Header/BoxSize"))?;
-        if !(box_size.is_finite() && box_size > 0.0) {
+        if counts.iter().sum::<u64>() == 0 {
             return Err(Error::input(
                 path,
-                format!("a BoxSize of {box_size}"),
-                "a positive box size",
-                "Choose a cosmological snapshot in a periodic box",
+                "it holds no particles",
+                "a snapshot with dark matter (PartType1)",
+                "Choose another output of the simulation",
             ));
         }
-        let redshift = number(&header, "Redshift")
-            .or_else(|| number(&header, "Time").map(|a| 1.0 / a - 1.0))
-            .ok_or_else(|| missing("Header/Redshift or Header/Time"))?;
-        if !(redshift.is_finite() && redshift > -1.0) {
-            return Err(Error::input(
-                path,
-                format!("a redshift of {redshift}"),
-                "a redshift above −1",
-                "Check Header/Redshift and Header/Time",
-            ));
-        }
-        let swift = text(&header, "Code").is_some_and(|code| code.starts_with("SWIFT"));
-        let format = if swift {
-            "SWIFT"
-        } else if header.attr("Git_commit").is_ok() && header.attr("NumPart_Total_HighWord").is_err() {
-            "GADGET-4"
-        } else if file.group("Config").is_ok_and(|config| config.attr("VORONOI").is_ok()) {
-            "AREPO"
-        } else {
-            "Gadget HDF5"
+
+        let mut reader = Self {
+            units: Units::GADGET,
+            mass_table: raw.mass_table.clone(),
+            masses: vec![0.0; types],
+            per_file,
+            header: SnapshotHeader {
+                path: path.to_path_buf(),
+                files,
+                format: raw.format.clone(),
+                box_size: 0.0,
+                redshift: raw.redshift,
+                cosmology: raw.cosmology,
+                counts,
+                notes,
+            },
         };
-        Ok(Self {
-            format: format.to_owned(),
-            swift,
-            box_size,
-            redshift,
-            mass_table: if swift { Vec::new() } else { numbers(&header, "MassTable").unwrap_or_default() },
-            pieces: number(&header, "NumFilesPerSnapshot").map_or(1, |n| n.max(1.0) as usize),
-            counts: total,
-            counts_here,
-        })
+        let raw_masses: Vec<f64> = (0..types).map(|t| reader.raw_mass(t)).collect::<Result<_>>()?;
+        let density = RawDensity { mass: raw_masses.iter().sum(), box_size: raw.box_size };
+        let (units, reason) = Units::decide(raw.declared_units(&file), &density, &raw.cosmology);
+        reader.units = units;
+        reader.masses = raw_masses.iter().map(|mass| mass * units.mass).collect();
+        reader.header.box_size = raw.box_size * units.length;
+        reader.header.notes.push(reason);
+        if types > 3 && reader.header.counts[2..4].iter().any(|&c| c > 0) && reader.header.counts[1] > 0 {
+            reader.header.notes.push(
+                "PartType2 and PartType3 are not read as dark matter (neutrinos, tracers, or the coarse part of a zoom)"
+                    .to_owned(),
+            );
+        }
+        Ok(reader)
     }
 
-    /// Every file of the snapshot that `first` belongs to.
-    fn pieces(&self, first: &Path) -> Result<Vec<PathBuf>> {
-        if self.pieces <= 1 || self.counts == self.counts_here {
-            return Ok(vec![first.to_path_buf()]);
-        }
-        let name = first.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let parts: Vec<&str> = name.split('.').collect();
-        let index = parts.iter().rposition(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-        let Some(index) = index else {
+    /// The header.
+    pub fn header(&self) -> &SnapshotHeader {
+        &self.header
+    }
+
+    /// The header, without the rest.
+    pub fn into_header(self) -> SnapshotHeader {
+        self.header
+    }
+
+    /// The units the file is written in.
+    pub fn units(&self) -> Units {
+        self.units
+    }
+
+    /// Total mass per particle type in M☉/h (from a sample for types of more
+    /// than 16 million particles with individual masses).
+    pub fn masses(&self) -> &[f64] {
+        &self.masses
+    }
+
+    /// Read the particles of one type.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the snapshot has none of them, lacks a property
+    /// asked for, or holds positions outside the box, masses that are not
+    /// positive, or anything that is not a number.
+    pub fn particles(&self, particle_type: usize, properties: Properties) -> Result<Particles> {
+        let count = self.header.counts.get(particle_type).copied().unwrap_or(0);
+        if count == 0 {
+            let present: Vec<String> = (0..self.header.counts.len())
+                .filter(|&t| self.header.counts[t] > 0)
+                .map(|t| format!("PartType{t}"))
+                .collect();
             return Err(Error::input(
-                first,
-                format!("one of {} pieces, with no number in its name", self.pieces),
-                "names like snapshot_001.0.hdf5",
-                "Rename the pieces and keep them in one folder",
+                &self.header.path,
+                format!("it holds {} and no PartType{particle_type}", present.join(", ")),
+                format!("particles of type {particle_type} ({})", type_name(particle_type)),
+                "Choose another snapshot",
             ));
-        };
-        (0..self.pieces)
-            .map(|i| {
-                let number = i.to_string();
-                let mut parts = parts.clone();
-                parts[index] = &number;
-                let path = first.with_file_name(parts.join("."));
-                if path.exists() {
-                    return Ok(path);
-                }
-                Err(Error::input(
+        }
+        let mut particles = Particles { positions: Vec::with_capacity(count as usize), ..Particles::default() };
+        for (path, group) in self.groups(particle_type)? {
+            self.read_positions(&path, &group, &mut particles.positions)?;
+            if properties.velocities {
+                self.read_velocities(&path, &group, &mut particles.velocities)?;
+            }
+            if properties.ids {
+                let ids = dataset(&path, &group, "ParticleIDs")?;
+                particles.ids.extend(ids.read_raw::<u64>().map_err(|error| h5::damaged(&path, &error))?);
+            }
+        }
+        match self.table_mass(particle_type) {
+            Some(mass) => particles.uniform_mass = Some(mass * self.units.mass),
+            None => self.read_masses(particle_type, &mut particles)?,
+        }
+        Ok(particles)
+    }
+
+    /// Read a dataset of one number per particle (such as `Density` or
+    /// `NeutralHydrogenAbundance`), in the file's own unit.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where a file lacks it or it holds something else.
+    pub fn scalars(&self, particle_type: usize, name: &str) -> Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(self.header.counts.get(particle_type).copied().unwrap_or(0) as usize);
+        for (path, group) in self.groups(particle_type)? {
+            let dataset = dataset(&path, &group, name)?;
+            let shape = dataset.shape();
+            if shape.len() != 1 {
+                return Err(Error::input(
                     &path,
-                    "no such file",
-                    format!("all {} pieces of the snapshot {}", self.pieces, first.display()),
-                    "Put every piece in the same folder",
-                ))
+                    format!("{}/{name} has shape {shape:?}", group.name()),
+                    "one number per particle",
+                    "Choose another dataset",
+                ));
+            }
+            h5::read_blocks(&path, &dataset, 0..shape[0], |block| {
+                values.extend(block.iter().map(|&v| v as f32));
+                Ok(())
+            })?;
+        }
+        Ok(values)
+    }
+
+    /// Whether every file with particles of the type has the dataset `name`.
+    pub fn has(&self, particle_type: usize, name: &str) -> bool {
+        self.groups(particle_type)
+            .is_ok_and(|groups| !groups.is_empty() && groups.iter().all(|(_, group)| group.link_exists(name)))
+    }
+
+    /// The groups of one particle type, in the files that have any.
+    fn groups(&self, particle_type: usize) -> Result<Vec<(PathBuf, Group)>> {
+        let with_any = |counts: &Vec<u64>| counts.get(particle_type).is_some_and(|&c| c > 0);
+        let files = self.header.files.iter().zip(&self.per_file).filter(|(_, counts)| with_any(counts));
+        files
+            .map(|(path, _)| {
+                let group = h5::open(path)?.group(&format!("PartType{particle_type}"));
+                Ok((path.clone(), group.map_err(|error| h5::damaged(path, &error))?))
             })
             .collect()
     }
 
-    /// Mass of all particles of all types, in the file's unit.
-    fn total_mass(&self, files: &[PathBuf]) -> Result<f64> {
+    /// The mass of every particle of a type, where the header gives one.
+    fn table_mass(&self, particle_type: usize) -> Option<f64> {
+        self.mass_table.get(particle_type).copied().filter(|&mass| mass > 0.0)
+    }
+
+    /// Total mass of one type in the file's unit.
+    fn raw_mass(&self, particle_type: usize) -> Result<f64> {
+        let count = self.header.counts[particle_type];
+        if let Some(mass) = self.table_mass(particle_type) {
+            return Ok(mass * count as f64);
+        }
         let mut total = 0.0;
-        for (kind, &count) in self.counts.iter().enumerate() {
-            let table = self.mass_table.get(kind).copied().unwrap_or(0.0);
-            if count == 0 {
-                continue;
-            }
-            if table > 0.0 {
-                total += table * count as f64;
-                continue;
-            }
-            for path in files {
-                let file = open(path)?;
-                let masses = file.group(&format!("PartType{kind}")).ok().and_then(|group| dataset(&group, "Masses"));
-                if let Some(masses) = masses {
-                    let masses = masses.read_raw::<f32>().map_err(|e| damaged(path, &e))?;
-                    total += masses.iter().map(|&m| f64::from(m)).sum::<f64>();
+        for (path, group) in self.groups(particle_type)? {
+            let Ok(masses) = group.dataset("Masses").or_else(|_| group.dataset("DynamicalMasses")) else {
+                if particle_type > 1 {
+                    continue; // tracers have none
                 }
+                return Err(Error::input(
+                    &path,
+                    format!("{} has no Masses, and the header's MassTable no mass for it", group.name()),
+                    "one of the two",
+                    "Write the snapshot with masses",
+                ));
+            };
+            let rows = masses.shape().first().copied().unwrap_or(0);
+            let step = if count <= EXACT_MASS_SUM { rows } else { rows.div_ceil(64) };
+            let length = if count <= EXACT_MASS_SUM { rows } else { step.min(4096) };
+            let (mut sum, mut read) = (0.0, 0);
+            for first in (0..rows).step_by(step.max(1)) {
+                h5::read_blocks(&path, &masses, first..(first + length).min(rows), |block| {
+                    sum += block.iter().sum::<f64>();
+                    read += block.len();
+                    Ok(())
+                })?;
             }
+            total += sum / read.max(1) as f64 * rows as f64;
         }
         Ok(total)
     }
-}
 
-/// A unit from wherever the family keeps it.
-fn unit(file: &File, name: &str) -> Option<f64> {
-    ["Units", "Parameters", "Header"]
-        .iter()
-        .find_map(|group| number(&*file.group(group).ok()?, name))
-        .filter(|u| *u > 0.0)
-}
+    fn read_positions(&self, path: &Path, group: &Group, positions: &mut Vec<[f32; 3]>) -> Result<()> {
+        let box_size = self.header.box_size;
+        let (dataset, scale) = match group.dataset("Coordinates") {
+            Ok(coordinates) => (coordinates, self.units.length),
+            // GADGET-4 can write positions as integers over the whole box.
+            Err(_) => {
+                let integers =
+                    dataset(path, group, "IntCoordinates").map_err(|_| missing(path, group, "Coordinates"))?;
+                let bits = 8 * integers.dtype().map_err(|error| h5::damaged(path, &error))?.size() as i32;
+                (integers, box_size / 2f64.powi(bits))
+            }
+        };
+        let rows = three_columns(path, group, &dataset)?;
+        h5::read_blocks(path, &dataset, 0..rows, |block| {
+            let wrapped: Option<Vec<[f32; 3]>> = block
+                .par_chunks_exact(3)
+                .map(|p| {
+                    Some([wrap(p[0] * scale, box_size)?, wrap(p[1] * scale, box_size)?, wrap(p[2] * scale, box_size)?])
+                })
+                .collect();
+            match wrapped {
+                Some(wrapped) => {
+                    positions.extend(wrapped);
+                    Ok(())
+                }
+                None => {
+                    let bad =
+                        block.iter().map(|v| v * scale).find(|&v| wrap(v, box_size).is_none()).unwrap_or(f64::NAN);
+                    Err(impossible_position(path, group, bad, box_size))
+                }
+            }
+        })
+    }
 
-/// The unit of length in Mpc/h, or what is wrong with the box.
-fn length_unit(
-    file: &File,
-    raw: &RawHeader,
-    total_mass: f64,
-    cosmology: &Cosmology,
-    notes: &mut Vec<String>,
-) -> std::result::Result<f64, String> {
-    let density_at = |unit: f64| total_mass / (raw.box_size * unit).powi(3) / cosmology.mean_matter_density();
-    let plausible = |density: f64| (0.5..2.0).contains(&density);
-    let stated = if raw.swift {
-        unit(file, "Unit length in cgs (U_L)").map(|cm| cm / CM_PER_MPC * cosmology.h)
-    } else {
-        unit(file, "UnitLength_in_cm").map(|cm| cm / CM_PER_MPC)
-    };
-    if let Some(stated) = stated {
-        if total_mass > 0.0 && !plausible(density_at(stated)) {
-            notes.push(format!(
-                "The mean density is {:.3} Ωm ρc with the units that the file states.",
-                density_at(stated)
+    fn read_velocities(&self, path: &Path, group: &Group, velocities: &mut Vec<[f32; 3]>) -> Result<()> {
+        let dataset = dataset(path, group, "Velocities")?;
+        let rows = three_columns(path, group, &dataset)?;
+        let a_power = h5::number(&dataset, "a_scaling").unwrap_or(self.units.velocity_a_power);
+        let scale = self.units.velocity * (1.0 + self.header.redshift).powf(-a_power);
+        h5::read_blocks(path, &dataset, 0..rows, |block| {
+            if let Some(bad) = block.iter().find(|v| !v.is_finite()) {
+                return Err(Error::input(
+                    path,
+                    format!("{} has a velocity of {bad}", group.name()),
+                    "finite velocities",
+                    "Write the snapshot again: this one is damaged",
+                ));
+            }
+            velocities.extend(block.chunks_exact(3).map(|v| [v[0], v[1], v[2]].map(|c| (c * scale) as f32)));
+            Ok(())
+        })
+    }
+
+    /// Read individual masses; where all are the same, only that mass is kept.
+    fn read_masses(&self, particle_type: usize, particles: &mut Particles) -> Result<()> {
+        let mut masses: Vec<f32> = Vec::with_capacity(particles.len());
+        for (path, group) in self.groups(particle_type)? {
+            let dataset = group
+                .dataset("DynamicalMasses")
+                .or_else(|_| group.dataset("Masses"))
+                .map_err(|_| missing(&path, &group, "Masses"))?;
+            let rows = dataset.shape().first().copied().unwrap_or(0);
+            h5::read_blocks(&path, &dataset, 0..rows, |block| {
+                if let Some(bad) = block.iter().find(|&&m| !(m.is_finite() && m > 0.0)) {
+                    return Err(Error::input(
+                        &path,
+                        format!("{} has a mass of {bad}", group.name()),
+                        "positive, finite masses",
+                        "Write the snapshot again: this one is damaged",
+                    ));
+                }
+                masses.extend(block.iter().map(|m| (m * self.units.mass) as f32));
+                Ok(())
+            })?;
+        }
+        if masses.len() != particles.len() {
+            return Err(Error::input(
+                &self.header.path,
+                format!("PartType{particle_type} has {} positions and {} masses", particles.len(), masses.len()),
+                "a mass for every particle",
+                "Write the snapshot again: this one is damaged",
             ));
         }
-        return Ok(stated);
-    }
-    let candidates = [(1e-3, "kpc/h"), (1.0, "Mpc/h")];
-    if total_mass > 0.0 {
-        for (candidate, name) in candidates {
-            if plausible(density_at(candidate)) {
-                notes.push(format!(
-                    "The file names no unit of length: {name} puts the mean density at {:.3} Ωm ρc.",
-                    density_at(candidate)
-                ));
-                return Ok(candidate);
-            }
+        match masses.first() {
+            Some(&first) if masses.par_iter().all(|&m| m == first) => particles.uniform_mass = Some(f64::from(first)),
+            _ => particles.masses = masses,
         }
-        return Err(format!(
-            "a mean density of {:.2e} Ωm ρc in kpc/h and {:.2e} in Mpc/h",
-            density_at(1e-3),
-            density_at(1.0)
+        Ok(())
+    }
+}
+
+/// What a particle type holds, in words.
+pub fn type_name(particle_type: usize) -> &'static str {
+    match particle_type {
+        0 => "gas",
+        1 => "dark matter",
+        2 => "dark matter or neutrinos",
+        3 => "dark matter or tracers",
+        4 => "stars",
+        5 => "black holes",
+        6 => "neutrinos",
+        _ => "unknown",
+    }
+}
+
+/// A coordinate brought into `[0, box_size)`; `None` where it is not a number
+/// or too far outside.
+fn wrap(x: f64, box_size: f64) -> Option<f32> {
+    if !(x >= -DRIFT * box_size && x <= (1.0 + DRIFT) * box_size) {
+        return None;
+    }
+    let inside = x.rem_euclid(box_size) as f32;
+    // Rounding to f32 can land on the far face, which is the near one.
+    Some(if f64::from(inside) < box_size { inside } else { 0.0 })
+}
+
+fn impossible_position(path: &Path, group: &Group, x: f64, box_size: f64) -> Error {
+    if x.is_finite() {
+        Error::input(
+            path,
+            format!("{} has a particle at {x:.6} Mpc/h, outside the box of {box_size:.6} Mpc/h", group.name()),
+            "positions inside the periodic box",
+            "Check BoxSize in the header and the units",
+        )
+    } else {
+        Error::input(
+            path,
+            format!("{} has a position that is {x}", group.name()),
+            "finite positions",
+            "Write the snapshot again: this one is damaged",
+        )
+    }
+}
+
+fn missing(path: &Path, group: &Group, name: &str) -> Error {
+    Error::input(
+        path,
+        format!("{} has no dataset {name}", group.name()),
+        format!("{name} for every particle"),
+        "Write the snapshot with this property",
+    )
+}
+
+fn dataset(path: &Path, group: &Group, name: &str) -> Result<hdf5::Dataset> {
+    group.dataset(name).map_err(|_| missing(path, group, name))
+}
+
+/// Number of rows of a `[rows, 3]` dataset.
+fn three_columns(path: &Path, group: &Group, dataset: &hdf5::Dataset) -> Result<usize> {
+    match dataset.shape()[..] {
+        [rows, 3] => Ok(rows),
+        ref shape => Err(Error::input(
+            path,
+            format!("{} has a vector dataset of shape {shape:?}", group.name()),
+            "shape [particles, 3]",
+            "Write the snapshot again: this one is damaged",
+        )),
+    }
+}
+
+/// The files of a snapshot of `count` pieces, all of which must exist.
+fn check_pieces(path: &Path, files: &[PathBuf], count: usize) -> Result<Vec<PathBuf>> {
+    let wanted = if files.len() >= count { &files[..count] } else { files };
+    let absent = wanted.iter().find(|f| !f.exists());
+    if wanted.len() < count || absent.is_some() {
+        let missing = absent.map_or_else(
+            || format!("it is one of {count} pieces, and its name does not number them"),
+            |f| format!("piece {} of {count} is missing", f.file_name().unwrap_or_default().to_string_lossy()),
+        );
+        return Err(Error::input(
+            path,
+            missing,
+            format!("{count} files named NAME.0.hdf5 to NAME.{}.hdf5", count - 1),
+            "Put all pieces into one folder",
         ));
     }
-    // No masses at all: boxes of interest are tens to thousands of Mpc/h.
-    let unit = if raw.box_size >= 1e4 { 1e-3 } else { 1.0 };
-    notes.push("The file states neither units nor masses: the unit of length is a guess from the box size.".to_owned());
-    Ok(unit)
+    Ok(wanted.to_vec())
 }
 
-/// Cosmology from wherever the family keeps it.
-fn read_cosmology(file: &File, notes: &mut Vec<String>) -> Cosmology {
-    let mut cosmology = Cosmology::default();
-    let find = |names: &[&str]| -> Option<f64> {
-        ["Cosmology", "Parameters", "Header"].iter().find_map(|group| {
-            let group = file.group(group).ok()?;
-            names.iter().find_map(|name| number(&group, name))
+/// A header in the file's own units.
+struct RawHeader {
+    format: String,
+    box_size: f64,
+    redshift: f64,
+    cosmology: Cosmology,
+    mass_table: Vec<f64>,
+    /// Particles per type in this file, as its datasets have them.
+    counts_here: Vec<u64>,
+    /// Particles per type in the snapshot, as the header says; empty where it
+    /// does not.
+    totals: Vec<u64>,
+    files: usize,
+    notes: Vec<String>,
+}
+
+impl RawHeader {
+    fn read(path: &Path, file: &File) -> Result<Self> {
+        let header = file.group("Header").map_err(|_| {
+            Error::input(path, "it has no group Header", h5::EXPECTED, "Choose a snapshot of the Gadget family")
+        })?;
+        if header.attr("Ngroups_Total").is_ok() {
+            return Err(Error::input(
+                path,
+                "it is a catalogue of groups, not a snapshot",
+                "a snapshot with particles",
+                "Open the snapshot of the same number (snapshot_NNN or snap_NNN)",
+            ));
+        }
+        let swift = h5::text(&header, "Code").is_some_and(|code| code.eq_ignore_ascii_case("swift"));
+        let mut notes = Vec::new();
+
+        let sides = h5::numbers(&header, "BoxSize")
+            .or_else(|| file.group("Parameters").ok().and_then(|parameters| h5::numbers(&parameters, "BoxSize")))
+            .unwrap_or_default();
+        let box_size = sides.first().copied().unwrap_or(0.0);
+        if !(box_size.is_finite() && box_size > 0.0) || sides.iter().any(|&s| (s / box_size - 1.0).abs() > 1e-6) {
+            let found = match sides.len() {
+                0 => "the header has no BoxSize".to_owned(),
+                _ => format!("the header gives BoxSize as {sides:?}"),
+            };
+            return Err(Error::input(path, found, "a cubic periodic box", "Choose a periodic cosmological run"));
+        }
+
+        let redshift = match (h5::number(&header, "Redshift"), h5::number(&header, "Time")) {
+            (Some(z), _) if z.is_finite() && z > -1.0 => z,
+            (None, Some(a)) if a.is_finite() && a > 0.0 => 1.0 / a - 1.0,
+            (z, a) => {
+                return Err(Error::input(
+                    path,
+                    format!("the header gives Redshift {z:?} and Time {a:?}"),
+                    "a redshift above -1",
+                    "Choose a cosmological run",
+                ));
+            }
+        };
+
+        let counts_here = particles_here(path, file, &header)?;
+        let mut totals = match h5::integers(&header, "NumPart_Total") {
+            Some((low, bytes)) => {
+                let high = h5::integers(&header, "NumPart_Total_HighWord").map(|(high, _)| high).unwrap_or_default();
+                let word = |t: usize| if bytes <= 4 { high.get(t).copied().unwrap_or(0) << 32 } else { 0 };
+                low.iter().enumerate().map(|(t, &low)| low | word(t)).collect()
+            }
+            None => Vec::new(),
+        };
+        let files = h5::number(&header, "NumFilesPerSnapshot").map_or(1, |n| n.max(1.0) as usize);
+        // A SWIFT file is whole even where its header counts the ranks' files.
+        let files = if swift && counts_here == totals { 1 } else { files };
+        if totals.is_empty() {
+            notes.push("The header has no NumPart_Total; particles are counted in the file".to_owned());
+            totals = if files == 1 { counts_here.clone() } else { Vec::new() };
+        }
+        if file.link_exists("CompressionInfo") {
+            notes.push("Positions and velocities were rounded by the publisher's lossy compression".to_owned());
+        }
+        let (cosmology, assumed) = cosmology(file, &header);
+        if !assumed.is_empty() {
+            notes.push(format!("The file does not give {}; taken to be Halodi's default", assumed.join(", ")));
+        }
+        Ok(Self {
+            format: format_name(file, &header, swift),
+            box_size,
+            redshift,
+            cosmology,
+            mass_table: h5::numbers(&header, "MassTable").unwrap_or_default(),
+            counts_here,
+            totals,
+            files,
+            notes,
+        })
+    }
+
+    fn declared_units(&self, file: &File) -> Option<Units> {
+        let coordinates = (0..self.counts_here.len())
+            .filter(|&t| self.counts_here[t] > 0)
+            .find_map(|t| file.dataset(&format!("PartType{t}/Coordinates")).ok());
+        Units::declared(file, coordinates.as_ref().map(|c| &***c), self.cosmology.h, self.format == "SWIFT")
+    }
+}
+
+/// Particles per type in one file, checked against its datasets.
+fn particles_here(path: &Path, file: &File, header: &Group) -> Result<Vec<u64>> {
+    let in_dataset = |t: usize| -> Option<u64> {
+        let group = file.group(&format!("PartType{t}")).ok()?;
+        let dataset = group.dataset("Coordinates").or_else(|_| group.dataset("IntCoordinates")).ok()?;
+        dataset.shape().first().map(|&rows| rows as u64)
+    };
+    let Some((said, _)) = h5::integers(header, "NumPart_ThisFile") else {
+        return Ok((0..7).map(|t| in_dataset(t).unwrap_or(0)).collect());
+    };
+    for (t, &count) in said.iter().enumerate() {
+        // Types a code writes nothing for are counted in the header at times
+        // (tracers); only dark matter and gas must be there.
+        let held = in_dataset(t);
+        if held.is_some_and(|held| held != count) || (held.is_none() && count > 0 && t < 2) {
+            return Err(Error::input(
+                path,
+                match held {
+                    Some(held) => format!("the header counts {count} particles of PartType{t}, the file holds {held}"),
+                    None => {
+                        format!("the header counts {count} particles of PartType{t}, the file has no positions of them")
+                    }
+                },
+                "all particles of the file",
+                "Copy or download it again",
+            ));
+        }
+    }
+    Ok(said)
+}
+
+/// Who wrote the file.
+fn format_name(file: &File, header: &Group, swift: bool) -> String {
+    let config = |names: &[&str]| file.group("Config").is_ok_and(|c| names.iter().any(|n| c.attr(n).is_ok()));
+    if swift {
+        "SWIFT"
+    } else if config(&["VORONOI", "REFINEMENT_SPLIT_CELLS", "CELL_CENTER_GRAVITY"])
+        || header.attr("Composition_vector_length").is_ok()
+        || file.link_exists("PartType0/GFM_Metallicity")
+    {
+        "AREPO"
+    } else if header.attr("Git_commit").is_ok() || config(&["NTYPES", "SELFGRAVITY"]) {
+        "GADGET-4"
+    } else {
+        "GADGET-2/3"
+    }
+    .to_owned()
+}
+
+/// The cosmology of a run, and the names of what the file does not give.
+fn cosmology(file: &File, header: &Group) -> (Cosmology, Vec<&'static str>) {
+    let mut groups: Vec<Group> = ["Cosmology", "Parameters"].iter().filter_map(|name| file.group(name).ok()).collect();
+    groups.push(header.clone());
+    let mut assumed = Vec::new();
+    let default = Cosmology::default();
+    let mut find = |label, names: &[&str], fallback: f64| {
+        let found = groups.iter().find_map(|g| names.iter().find_map(|n| h5::number(g, n)));
+        found.filter(|v| v.is_finite() && *v > 0.0).unwrap_or_else(|| {
+            assumed.push(label);
+            fallback
         })
     };
-    let mut missing = Vec::new();
-    let mut set = |value: &mut f64, symbol: &str, names: &[&str]| match find(names) {
-        Some(found) if found.is_finite() && found > 0.0 => *value = found,
-        _ => missing.push(format!("{symbol} = {value}")),
+    let omega_m = find("Ωm", &["Omega_m", "Omega0", "OmegaMatter"], default.omega_m);
+    let cosmology = Cosmology {
+        omega_m,
+        omega_lambda: find("ΩΛ", &["Omega_lambda", "OmegaLambda"], 1.0 - omega_m),
+        omega_b: find("Ωb", &["Omega_b", "OmegaBaryon", "OmegaB"], default.omega_b),
+        h: find("h", &["h", "HubbleParam"], default.h),
+        n_s: find("ns", &["PrimordialIndex", "n_s", "ns"], default.n_s),
+        sigma_8: find("σ8", &["Sigma8", "sigma_8", "sigma8"], default.sigma_8),
     };
-    set(&mut cosmology.omega_m, "Ωm", &["Omega0", "Omega_m"]);
-    set(&mut cosmology.omega_lambda, "ΩΛ", &["OmegaLambda", "Omega_lambda"]);
-    set(&mut cosmology.h, "h", &["HubbleParam", "h"]);
-    set(&mut cosmology.omega_b, "Ωb", &["OmegaBaryon", "Omega_b"]);
-    set(&mut cosmology.sigma_8, "σ8", &["Sigma8"]);
-    set(&mut cosmology.n_s, "ns", &["PrimordialIndex"]);
-    // Only the first three enter a prediction; the rest is for the record.
-    let needed: Vec<&String> = missing.iter().filter(|m| ["Ωm", "ΩΛ", "h "].iter().any(|s| m.starts_with(s))).collect();
-    if !needed.is_empty() {
-        let list: Vec<&str> = needed.iter().map(|s| s.as_str()).collect();
-        notes.push(format!("The file lacks part of its cosmology; taken as {}.", list.join(", ")));
-    }
-    cosmology
+    (cosmology, assumed)
 }
 
-/// The file to begin with: `path` itself, or the first snapshot in a folder.
-fn first_piece(path: &Path) -> Result<PathBuf> {
-    if !path.is_dir() {
-        return Ok(path.to_path_buf());
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn wrapped_positions_are_inside_and_congruent(x in -0.01f64..1.01, box_size in 0.1f64..5000.0) {
+            let inside = f64::from(wrap(x * box_size, box_size).unwrap());
+            prop_assert!((0.0..box_size).contains(&inside));
+            let turns = (x * box_size - inside) / box_size;
+            prop_assert!((turns - turns.round()).abs() < 1e-6);
+        }
     }
-    let entries = std::fs::read_dir(path).map_err(|e| {
-        Error::input(path, format!("cannot be read ({e})"), "a folder with a snapshot", "Check that you may read it")
-    })?;
-    let mut files: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|file| file.extension().is_some_and(|e| e == "hdf5" || e == "h5"))
-        .collect();
-    files.sort();
-    files.into_iter().next().ok_or_else(|| {
-        Error::input(path, "a folder without .hdf5 files", "a snapshot or a folder with its pieces", "Check the path")
-    })
+
+    #[test]
+    fn the_far_face_is_the_near_one_and_the_outside_is_refused() {
+        assert_eq!(wrap(25.0, 25.0), Some(0.0));
+        assert_eq!(wrap(24.999_999_999_9, 25.0), Some(0.0));
+        for bad in [f64::NAN, f64::INFINITY, -1.0, 26.0] {
+            assert_eq!(wrap(bad, 25.0), None);
+        }
+    }
 }

@@ -1,244 +1,421 @@
-//! Gridded fields in: CAMELS Multifield `.npy` grids and HDF5 maps, Halodi's
-//! own among them.
+//! Fields that are gridded already: CAMELS Multifield arrays (`.npy`), Halodi's
+//! own maps, and any HDF5 file with a cubic dataset.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use hdf5::File;
 use ndarray::Array3;
+use serde::Serialize;
 
-use super::hdf5_file::{damaged, number, text};
+use super::npy::NpyHeader;
+use super::{h5, map};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid};
+use crate::field::{Cosmology, Grid, RHO_CRITICAL};
+use crate::pipeline::Layer;
 
-/// Side of a CAMELS box in Mpc/h, which `.npy` grids do not carry.
+/// Side of every CAMELS Multifield grid's box in Mpc/h.
 const CAMELS_BOX: f64 = 25.0;
 
-/// A gridded field and what its file says of it.
+/// What the values of a grid are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// `1 + δ`, mean one.
+    OnePlusDelta,
+    /// `δ`, mean zero.
+    Overdensity,
+    /// Comoving matter (or dark-matter) density, (M☉/h)/(Mpc/h)³.
+    MatterDensity,
+    /// Comoving neutral-hydrogen density, (M☉/h)/(Mpc/h)³.
+    HydrogenDensity,
+    /// 21 cm brightness temperature, mK.
+    BrightnessTemperature,
+    /// Something else, by its name.
+    Other(String),
+}
+
+impl Quantity {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::OnePlusDelta | Self::Overdensity => "dark-matter overdensity",
+            Self::MatterDensity => "matter density",
+            Self::HydrogenDensity => "neutral hydrogen density",
+            Self::BrightnessTemperature => "21 cm brightness temperature",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+/// A gridded field read from a file.
 #[derive(Debug, Clone)]
 pub struct GridFile {
-    /// Where it came from.
+    /// The file.
     pub path: PathBuf,
-    /// The values, in `unit`.
+    /// Who wrote it, as far as it can be made out.
+    pub format: String,
+    /// The values, in `units`.
     pub grid: Grid,
-    /// The name of the dataset, or of the field in a CAMELS file name.
-    pub name: String,
-    /// The unit of the values, where the file says.
-    pub unit: Option<String>,
-    /// Redshift, where the file says.
-    pub redshift: Option<f64>,
-    /// Cosmology, where the file says.
-    pub cosmology: Option<Cosmology>,
-    /// What had to be inferred, each a sentence.
+    /// What the values are.
+    pub quantity: Quantity,
+    /// The unit of the values.
+    pub units: String,
+    /// Redshift.
+    pub redshift: f64,
+    /// Cosmology.
+    pub cosmology: Cosmology,
+    /// What had to be inferred, with the reason, each a sentence for the user.
     pub notes: Vec<String>,
 }
 
 impl GridFile {
-    /// Whether the name says HI or 21 cm.
-    pub fn is_hydrogen(&self) -> bool {
-        self.name.starts_with("HI") || self.name.contains("brightness_temperature")
-    }
-}
-
-/// Read a grid from a `.npy` file of shape `[N, N, N]`, or one of a set of shape
-/// `[sims, N, N, N]` chosen by `#INDEX` after the path (0 without).
-///
-/// # Errors
-/// [`Error::Input`] for another shape or type, a missing index, or values that
-/// are not finite.
-pub fn read_npy(path: &Path) -> Result<GridFile> {
-    let (path, index) = split_index(path);
-    let expected = "a .npy array of float32 or float64, shape [N, N, N] or [sims, N, N, N], C order";
-    let bad = |found: String, action: &str| Error::input(&path, found, expected, action);
-    let file = std::fs::File::open(&path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => bad("no such file".to_owned(), "Check the path"),
-        _ => bad(format!("cannot be read ({e})"), "Check that it is a file and that you may read it"),
-    })?;
-    let length = file.metadata().map(|m| m.len()).unwrap_or(0);
-    let mut reader = BufReader::new(file);
-    let header = NpyHeader::read(&mut reader)
-        .ok_or_else(|| bad("not a .npy file".to_owned(), "Save it with numpy.save, without pickling"))?;
-    let size = match header.descr.as_str() {
-        "<f4" => 4,
-        "<f8" => 8,
-        other => return Err(bad(format!("values of type '{other}'"), "Save it as float32")),
-    };
-    if header.fortran {
-        return Err(bad("Fortran order".to_owned(), "Save numpy.ascontiguousarray of it"));
-    }
-    let (count, shape) = match header.shape[..] {
-        [a, b, c] => (1, [a, b, c]),
-        [sims, a, b, c] => (sims, [a, b, c]),
-        _ => return Err(bad(format!("shape {:?}", header.shape), "Choose a three-dimensional grid")),
-    };
-    if shape[0] != shape[1] || shape[1] != shape[2] || shape[0] < 2 {
-        return Err(bad(format!("shape {:?}", header.shape), "Choose a cubic grid"));
-    }
-    if index >= count {
-        return Err(bad(format!("{count} grids, and none with index {index}"), "Choose a smaller index after '#'"));
-    }
-    let voxels = shape[0].pow(3);
-    let start = header.data_start + (index * voxels * size) as u64;
-    if length < start + (voxels * size) as u64 {
-        return Err(bad("a file that is cut off".to_owned(), "Copy or download it again"));
-    }
-    let mut bytes = vec![0u8; voxels * size];
-    reader
-        .seek(SeekFrom::Start(start))
-        .and_then(|_| reader.read_exact(&mut bytes))
-        .map_err(|e| bad(format!("cannot be read ({e})"), "Copy or download it again"))?;
-    let values: Vec<f32> = if size == 4 {
-        bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
-    } else {
-        bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
-    };
-    check_finite(&path, &values)?;
-
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let redshift = stem.split("z=").nth(1).and_then(|z| z.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().ok());
-    // Grids_{field}_{suite}_{set}_{grid}_z={z}
-    let camels = stem.strip_prefix("Grids_").and_then(|rest| rest.split('_').next());
-    let mut notes =
-        vec![format!("A .npy grid does not say how large its box is; taken as CAMELS' {CAMELS_BOX} Mpc/h.")];
-    if count > 1 {
-        notes.push(format!("Grid {index} of {count}; choose another with '#INDEX' after the path."));
-    }
-    Ok(GridFile {
-        grid: Grid { values: cube(shape[0], values), box_size: CAMELS_BOX },
-        name: camels.map_or(stem.clone(), str::to_owned),
-        unit: camels.map(|_| "(M☉/h)/(Mpc/h)³".to_owned()),
-        redshift,
-        cosmology: None,
-        notes,
-        path,
-    })
-}
-
-/// Read a grid from an HDF5 file: the dataset `preferred` if it is there, or
-/// else the only three-dimensional one.
-///
-/// # Errors
-/// [`Error::Input`] where there is no such dataset or more than one.
-pub fn read_hdf5_grid(path: &Path, preferred: Option<&str>) -> Result<GridFile> {
-    let file = super::hdf5_file::open(path)?;
-    let failed = |e: hdf5::Error| damaged(path, &e);
-    let expected = "a cubic three-dimensional dataset";
-    let cubes: Vec<String> = file
-        .datasets()
-        .map_err(failed)?
-        .iter()
-        .filter(|d| matches!(d.shape()[..], [a, b, c] if a == b && b == c && a > 1))
-        .map(|d| d.name().trim_start_matches('/').to_owned())
-        .collect();
-    let name = match (preferred.filter(|p| cubes.iter().any(|c| c == p)), &cubes[..]) {
-        (Some(name), _) => name.to_owned(),
-        (None, [only]) => only.clone(),
-        (None, []) => {
-            return Err(Error::input(path, "HDF5 without a grid or a Header", expected, "Choose a map or a snapshot"));
-        }
-        (None, many) => {
+    /// Read the grid in the file at `path`. Where the file holds several,
+    /// `selection` names one: the index of a simulation (`.npy`) or a dataset.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is no cubic grid of finite numbers.
+    pub fn open(path: impl AsRef<Path>, selection: Option<&str>) -> Result<Self> {
+        let path = path.as_ref();
+        let opened = if super::npy::is_npy(path)? { open_npy(path, selection)? } else { open_hdf5(path, selection)? };
+        let slice = opened.grid.as_slice();
+        if let Some(index) = slice.iter().position(|v| !v.is_finite()) {
+            let n = opened.grid.n();
             return Err(Error::input(
                 path,
-                format!("several grids ({})", many.join(", ")),
-                expected,
-                "Keep one grid in the file",
+                format!("voxel [{}, {}, {}] is {}", index / n / n, index / n % n, index % n, slice[index]),
+                "finite values",
+                "Replace or mask such values first",
             ));
         }
-    };
-    let dataset = file.dataset(&name).map_err(failed)?;
-    let values = dataset.read_raw::<f32>().map_err(failed)?;
-    check_finite(path, &values)?;
-    let n = dataset.shape()[0];
-    let mut notes = Vec::new();
-    let attribute = |key: &str| number(&dataset, key).or_else(|| number(&file, key));
-    let box_size = attribute("BoxSize").filter(|b| *b > 0.0).unwrap_or_else(|| {
-        notes.push(format!("The file does not say how large its box is; taken as {CAMELS_BOX} Mpc/h."));
-        CAMELS_BOX
-    });
-    let cosmology = attribute("Omega0").map(|omega_m| {
-        let default = Cosmology::default();
-        Cosmology {
-            omega_m,
-            omega_lambda: attribute("OmegaLambda").unwrap_or(1.0 - omega_m),
-            omega_b: attribute("OmegaBaryon").unwrap_or(default.omega_b),
-            h: attribute("HubbleParam").unwrap_or(default.h),
-            ..default
+        Ok(opened)
+    }
+
+    /// The field as `1 + δ`, which is what Halodi predicts from.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where it is no matter field, or has no positive mean.
+    pub fn one_plus_delta(&self) -> Result<Grid> {
+        let refuse = |found: String| {
+            Error::input(&self.path, found, "a dark-matter density or overdensity", "Open the matter field of this box")
+        };
+        match self.quantity {
+            Quantity::OnePlusDelta => Ok(self.grid.clone()),
+            Quantity::Overdensity => Ok(self.grid.map(|v| 1.0 + v)),
+            Quantity::MatterDensity | Quantity::Other(_) => {
+                let mean = self.grid.mean();
+                let (lowest, _) = self.grid.range();
+                if lowest < 0.0 || mean <= 0.0 {
+                    return Err(refuse(format!("its values start at {lowest} and have the mean {mean:.4e}")));
+                }
+                Ok(self.grid.map(|v| (f64::from(v) / mean) as f32))
+            }
+            _ => Err(refuse(format!("it holds {}", self.quantity.name()))),
         }
+    }
+
+    /// The field as 21 cm brightness temperature in mK: as it is, or from a
+    /// density of neutral hydrogen (real space, optically thin).
+    ///
+    /// # Errors
+    /// [`Error::Input`] where it is neither.
+    pub fn brightness_temperature(&self) -> Result<Grid> {
+        match self.quantity {
+            Quantity::BrightnessTemperature => Ok(self.grid.clone()),
+            Quantity::HydrogenDensity => {
+                let scale = self.cosmology.brightness_temperature_scale(self.redshift) / RHO_CRITICAL;
+                Ok(self.grid.map(|v| (f64::from(v) * scale) as f32))
+            }
+            _ => Err(Error::input(
+                &self.path,
+                format!("it holds {}", self.quantity.name()),
+                "a 21 cm map in mK or a density of neutral hydrogen",
+                "Choose another reference",
+            )),
+        }
+    }
+}
+
+/// Read a CAMELS Multifield array, or any `.npy` array of cubes.
+fn open_npy(path: &Path, selection: Option<&str>) -> Result<GridFile> {
+    let header = NpyHeader::open(path)?;
+    let (count, n) = header.cubes(path)?;
+    let mut notes = Vec::new();
+    let index = match selection {
+        Some(text) => text.parse().map_err(|_| {
+            Error::input(path, format!("cube \"{text}\" was asked for"), "an index", "Append :INDEX, counting from 0")
+        })?,
+        None => {
+            if count > 1 {
+                notes.push(format!("The file holds {count} simulations; this is number 0 (append :INDEX for another)"));
+            }
+            0
+        }
+    };
+    let values = header.read_cube(path, index)?;
+    notes.push(format!(
+        "A .npy file has no units: the box is taken to be {CAMELS_BOX} Mpc/h, as all of CAMELS Multifield's"
+    ));
+
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let redshift = redshift_in(&name).unwrap_or_else(|| {
+        notes.push("The name says no redshift (z=0.00); taken to be 0".to_owned());
+        0.0
     });
+    notes.push("The file gives no cosmology; taken to be Halodi's default".to_owned());
+    // Grids_HI_IllustrisTNG_CV_256_z=0.00.npy
+    let mut words = name.split('_');
+    let camels = words.next().is_some_and(|first| first == "Grids");
+    let field = if camels { words.next().unwrap_or_default().to_owned() } else { String::new() };
+    let grid = Grid { values, box_size: CAMELS_BOX };
+    let density = "(M☉/h)/(Mpc/h)³";
+    let (quantity, units) = match field.as_str() {
+        "Mcdm" | "Mtot" => (Quantity::MatterDensity, density),
+        "HI" => (Quantity::HydrogenDensity, density),
+        "" => guess(&grid, &mut notes),
+        other => (Quantity::Other(format!("CAMELS field {other}")), "CAMELS's"),
+    };
     Ok(GridFile {
         path: path.to_path_buf(),
-        grid: Grid { values: cube(n, values), box_size },
-        unit: text(&dataset, "units").or_else(|| text(&file, "units")),
-        redshift: attribute("Redshift"),
-        cosmology,
-        name,
+        format: if camels { format!("CAMELS Multifield ({n}³)") } else { "NumPy array".to_owned() },
+        grid,
+        quantity,
+        units: units.to_owned(),
+        redshift,
+        cosmology: Cosmology::default(),
         notes,
     })
 }
 
-fn cube(n: usize, values: Vec<f32>) -> Array3<f32> {
-    Array3::from_shape_vec((n, n, n), values).expect("n³ values were read")
+/// What unnamed values may be: `δ` has mean zero and goes below, `1 + δ` has
+/// mean one, anything else is taken for a density.
+fn guess(grid: &Grid, notes: &mut Vec<String>) -> (Quantity, &'static str) {
+    let (mean, (lowest, _)) = (grid.mean(), grid.range());
+    let (quantity, units) = if mean.abs() < 0.05 && lowest < 0.0 && lowest >= -1.001 {
+        (Quantity::Overdensity, "δ")
+    } else if (mean - 1.0).abs() < 0.05 && lowest >= 0.0 {
+        (Quantity::OnePlusDelta, "1+δ")
+    } else {
+        (Quantity::Other("an unnamed field".to_owned()), "unknown")
+    };
+    notes.push(format!(
+        "Values start at {lowest:.4} and have the mean {mean:.4e}: taken to be {}",
+        if matches!(quantity, Quantity::Other(_)) { "a density in some unit" } else { units }
+    ));
+    (quantity, units)
 }
 
-fn check_finite(path: &Path, values: &[f32]) -> Result<()> {
-    match values.iter().position(|v| !v.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(Error::input(
+/// The redshift in a name such as `Grids_HI_IllustrisTNG_CV_256_z=0.50.npy`.
+fn redshift_in(name: &str) -> Option<f64> {
+    let rest = name.rsplit_once("z=")?.1;
+    let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+    rest[..digits].trim_end_matches('.').parse().ok()
+}
+
+/// Read a cubic dataset of an HDF5 file.
+fn open_hdf5(path: &Path, selection: Option<&str>) -> Result<GridFile> {
+    let file = h5::open(path)?;
+    if map::is_map(&file) {
+        return open_map(path, &file, selection);
+    }
+    let mut cubes = Vec::new();
+    collect_cubes(&file, "", 0, &mut cubes);
+    let name = match selection {
+        Some(name) => name.trim_start_matches('/').to_owned(),
+        None => match cubes.len() {
+            1 => cubes.remove(0),
+            0 => {
+                return Err(Error::input(
+                    path,
+                    "it holds neither a group Header with particles nor a cubic dataset [N, N, N]",
+                    h5::EXPECTED,
+                    "Choose a snapshot of the Gadget family or SWIFT, or save the grid",
+                ));
+            }
+            _ => {
+                return Err(Error::input(
+                    path,
+                    format!("it holds {} grids ({})", cubes.len(), cubes.join(", ")),
+                    "the name of one of them",
+                    format!("Append it to the path, as in FILE:{}", cubes[0]),
+                ));
+            }
+        },
+    };
+    let dataset = file.dataset(&name).map_err(|_| {
+        Error::input(
             path,
-            format!("a value that is {} (voxel {at})", values[at]),
-            "finite values",
-            "Repair the field or choose another",
+            format!("it has no dataset {name}"),
+            format!("one of {}", cubes.join(", ")),
+            "Check the name",
+        )
+    })?;
+    let mut notes = Vec::new();
+    let mut places: Vec<hdf5::Location> = vec![(**dataset).clone(), (**file).clone()];
+    places.extend(["Header", "Cosmology"].iter().filter_map(|g| file.group(g).ok()).map(|g| (*g).clone()));
+    let find = |names: &[&str]| places.iter().find_map(|p| names.iter().find_map(|n| h5::number(p, n)));
+    let box_size =
+        find(&["BoxSize", "box_size", "boxsize", "L"]).filter(|l| l.is_finite() && *l > 0.0).unwrap_or_else(|| {
+            notes.push(format!("The file gives no BoxSize; taken to be {CAMELS_BOX} Mpc/h"));
+            CAMELS_BOX
+        });
+    // A box of several thousand Mpc/h has no use for 21 cm; in kpc/h it does.
+    let box_size = if box_size > 3000.0 {
+        notes.push(format!("BoxSize {box_size} is taken to be in kpc/h"));
+        box_size / 1000.0
+    } else {
+        box_size
+    };
+    let redshift = find(&["Redshift", "redshift", "z"]).unwrap_or_else(|| {
+        notes.push("The file gives no Redshift; taken to be 0".to_owned());
+        0.0
+    });
+    let default = Cosmology::default();
+    let omega_m = find(&["Omega0", "Omega_m", "omega_m"]);
+    if omega_m.is_none() {
+        notes.push("The file gives no cosmology; taken to be Halodi's default".to_owned());
+    }
+    let omega_m = omega_m.unwrap_or(default.omega_m);
+    let cosmology = Cosmology {
+        omega_m,
+        omega_lambda: find(&["OmegaLambda", "Omega_lambda", "omega_lambda"]).unwrap_or(1.0 - omega_m),
+        omega_b: find(&["OmegaBaryon", "Omega_b", "omega_b"]).unwrap_or(default.omega_b),
+        h: find(&["HubbleParam", "h", "hubble"]).unwrap_or(default.h),
+        ..default
+    };
+    let grid = read_cube(path, &file, &name, box_size)?;
+    let declared = ["units", "unit", "Units"].iter().find_map(|n| h5::text(&dataset, n));
+    let (quantity, units) = match declared {
+        Some(unit) if unit.trim() == "mK" => (Quantity::BrightnessTemperature, unit),
+        Some(unit) => (Quantity::Other(name.clone()), unit),
+        None => {
+            let (quantity, unit) = guess(&grid, &mut notes);
+            (quantity, unit.to_owned())
+        }
+    };
+    Ok(GridFile {
+        path: path.to_path_buf(),
+        format: format!("HDF5 grid ({name})"),
+        grid,
+        quantity,
+        units,
+        redshift,
+        cosmology,
+        notes,
+    })
+}
+
+/// Read one layer of a map file: the brightness temperature unless another is
+/// named.
+fn open_map(path: &Path, file: &File, selection: Option<&str>) -> Result<GridFile> {
+    let mut map = map::read_map(path)?;
+    let names: Vec<String> = map.layers.keys().map(|&layer| map::dataset_name(layer)).collect();
+    let layer = match selection {
+        Some(name) => map::layer_of(name.trim_start_matches('/')),
+        None => [Layer::BrightnessTemperature, Layer::Reference]
+            .into_iter()
+            .chain(Layer::ALL)
+            .find(|layer| map.layers.contains_key(layer)),
+    };
+    let grid = layer.and_then(|layer| map.layers.remove(&layer));
+    let (Some(layer), Some(grid)) = (layer, grid) else {
+        return Err(Error::input(
+            path,
+            format!("it has no layer {}", selection.unwrap_or("at all")),
+            format!("one of {}", names.join(", ")),
+            "Append its name to the path, as in map.hdf5:dark_matter",
+        ));
+    };
+    let mut notes = vec![format!("The map has the layers {}", names.join(", "))];
+    if let Some(provenance) = h5::text(file, "provenance") {
+        notes.push(format!("Provenance: {provenance}"));
+    }
+    Ok(GridFile {
+        path: path.to_path_buf(),
+        format: "Halodi map".to_owned(),
+        grid,
+        quantity: match layer {
+            Layer::DarkMatter => Quantity::OnePlusDelta,
+            Layer::HaloMass(_) => Quantity::Other(layer.name()),
+            Layer::BrightnessTemperature | Layer::Reference => Quantity::BrightnessTemperature,
+        },
+        units: layer.unit().to_owned(),
+        redshift: map.header.redshift,
+        cosmology: map.header.cosmology,
+        notes,
+    })
+}
+
+/// Names of all cubic datasets, two groups deep.
+fn collect_cubes(group: &hdf5::Group, prefix: &str, depth: usize, cubes: &mut Vec<String>) {
+    for name in group.member_names().unwrap_or_default() {
+        let full = format!("{prefix}{name}");
+        if let Ok(dataset) = group.dataset(&name) {
+            if matches!(dataset.shape()[..], [a, b, c] if a == b && b == c && a > 1) {
+                cubes.push(full);
+            }
+        } else if depth < 2
+            && let Ok(inner) = group.group(&name)
+        {
+            collect_cubes(&inner, &format!("{full}/"), depth + 1, cubes);
+        }
+    }
+}
+
+/// Read the dataset `name`, which must have shape `[N, N, N]`.
+pub(super) fn read_cube(path: &Path, file: &File, name: &str, box_size: f64) -> Result<Grid> {
+    let dataset = file.dataset(name).map_err(|error| h5::damaged(path, &error))?;
+    match dataset.shape()[..] {
+        [n, b, c] if n == b && n == c && n > 1 => {
+            let values = dataset.read_raw::<f32>().map_err(|error| h5::damaged(path, &error))?;
+            let values = Array3::from_shape_vec((n, n, n), values).expect("HDF5 read as many values as its shape says");
+            Ok(Grid { values, box_size })
+        }
+        ref shape => Err(Error::input(
+            path,
+            format!("dataset {name} has shape {shape:?}"),
+            "a cube [N, N, N]",
+            "Choose another dataset",
         )),
     }
 }
 
-/// `grids.npy#3` is grid 3 of `grids.npy`.
-fn split_index(path: &Path) -> (PathBuf, usize) {
-    if !path.exists()
-        && let Some((file, index)) = path.to_str().and_then(|p| p.rsplit_once('#'))
-        && let Ok(index) = index.parse()
-    {
-        return (PathBuf::from(file), index);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redshifts_are_found_in_names() {
+        assert_eq!(redshift_in("Grids_HI_IllustrisTNG_CV_256_z=0.50.npy"), Some(0.5));
+        assert_eq!(redshift_in("Grids_Mtot_Nbody_IllustrisTNG_LH_128_z=2.npy"), Some(2.0));
+        assert_eq!(redshift_in("density.npy"), None);
+        assert_eq!(redshift_in("z=.npy"), None);
     }
-    (path.to_path_buf(), 0)
-}
 
-/// The header of a `.npy` file (NumPy's format, versions 1 to 3).
-struct NpyHeader {
-    descr: String,
-    fortran: bool,
-    shape: Vec<usize>,
-    data_start: u64,
-}
-
-impl NpyHeader {
-    fn read(reader: &mut impl Read) -> Option<Self> {
-        let mut start = [0u8; 8];
-        reader.read_exact(&mut start).ok()?;
-        if &start[..6] != b"\x93NUMPY" {
-            return None;
+    #[test]
+    fn every_matter_field_becomes_the_same_one_plus_delta_and_hydrogen_becomes_temperature() {
+        let contrast = Grid { values: Array3::from_shape_fn((2, 2, 2), |(x, ..)| x as f32 - 0.5), box_size: 25.0 };
+        let file = |quantity, grid| GridFile {
+            path: "a".into(),
+            format: String::new(),
+            grid,
+            quantity,
+            units: String::new(),
+            redshift: 1.0,
+            cosmology: Cosmology::default(),
+            notes: Vec::new(),
+        };
+        let expected = contrast.map(|v| 1.0 + v);
+        for (quantity, grid) in [
+            (Quantity::Overdensity, contrast.clone()),
+            (Quantity::OnePlusDelta, expected.clone()),
+            (Quantity::MatterDensity, expected.map(|v| 8.0 * v)),
+        ] {
+            assert_eq!(file(quantity, grid).one_plus_delta().unwrap(), expected);
         }
-        let mut length = [0u8; 4];
-        let width = if start[6] == 1 { 2 } else { 4 };
-        reader.read_exact(&mut length[..width]).ok()?;
-        let header_length = u32::from_le_bytes(length) as usize;
-        if header_length > 1 << 20 {
-            return None;
-        }
-        let mut header = vec![0u8; header_length];
-        reader.read_exact(&mut header).ok()?;
-        let header = String::from_utf8(header).ok()?;
-        let after = |key: &str| header.split_once(key).map(|(_, rest)| rest.trim_start_matches([':', ' ']));
-        let shape = after("'shape'")?.strip_prefix('(')?.split_once(')')?.0;
-        Some(Self {
-            descr: after("'descr'")?.strip_prefix('\'')?.split_once('\'')?.0.to_owned(),
-            fortran: after("'fortran_order'")?.starts_with("True"),
-            shape: shape
-                .split(',')
-                .map(str::trim)
-                .filter(|s| !s.is_empty())
-                .map(|s| s.parse().ok())
-                .collect::<Option<_>>()?,
-            data_start: (8 + width + header_length) as u64,
-        })
+        assert!(file(Quantity::BrightnessTemperature, expected.clone()).one_plus_delta().is_err());
+        // ρ_HI = ρ_c everywhere is 189 h (1+z)²/E(z) = 288.2 mK at z = 1.
+        let hydrogen = file(Quantity::HydrogenDensity, expected.map(|_| RHO_CRITICAL as f32));
+        assert!((hydrogen.brightness_temperature().unwrap().mean() - 288.2).abs() < 0.3);
+        assert!(file(Quantity::Overdensity, contrast).brightness_temperature().is_err());
     }
 }

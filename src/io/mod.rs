@@ -1,49 +1,27 @@
-//! Files in and out: snapshots and grids in, maps and tables out, always
-//! atomically.
+//! Files in and out: snapshots and gridded fields in; maps, tables and reports
+//! out.
+//!
+//! [`open_source`] tells by content what a file is. Everything that is read is
+//! converted to Halodi's units (comoving Mpc/h, M☉/h, peculiar km/s, mK) on the
+//! way in, and everything that had to be inferred is said in `notes`.
 
-mod atomic;
+pub mod atomic;
+mod files;
 mod gadget;
 mod grid_file;
-mod hdf5_file;
-mod map;
-mod snapshot;
+mod h5;
+pub mod map;
+mod npy;
+pub mod snapshot;
+mod source;
+pub mod table;
+mod units;
 
-use std::path::Path;
-
-pub use atomic::{write_atomically, write_bytes};
-pub use gadget::read_particles;
-pub use grid_file::{GridFile, read_hdf5_grid, read_npy};
-pub use map::{MapHeader, write_map};
+pub use atomic::check_writable;
+pub use gadget::{Properties, SnapshotReader, read_particles, type_name};
+pub use grid_file::{GridFile, Quantity};
+pub use map::{Map, MapHeader, read_map, write_map};
 pub use snapshot::{Particles, Snapshot, SnapshotHeader};
-
-use crate::error::Result;
-
-/// What a file turned out to hold.
-#[derive(Debug, Clone)]
-pub enum Opened {
-    /// Particles.
-    Snapshot(Box<Snapshot>),
-    /// A field on a grid.
-    Grid(Box<GridFile>),
-}
-
-/// Open a snapshot or a grid, told apart by content: `.npy` by its name, HDF5
-/// by whether it has a `Header`. `preferred` names the dataset to take from a
-/// file with several grids.
-///
-/// # Errors
-/// [`crate::Error::Input`], as the readers of each kind.
-pub fn open_source(path: &Path, preferred: Option<&str>) -> Result<Opened> {
-    let name = path.to_string_lossy();
-    let name = name.split('#').next().unwrap_or_default();
-    if name.ends_with(".npy") {
-        return Ok(Opened::Grid(Box::new(read_npy(path)?)));
-    }
-    if path.is_file() {
-        let file = hdf5_file::open(path)?;
-        if file.group("Header").is_err() {
-            return Ok(Opened::Grid(Box::new(read_hdf5_grid(path, preferred)?)));
-        }
-    }
-    Ok(Opened::Snapshot(Box::new(Snapshot::open(path)?)))
-}
+pub use source::{CatalogueHeader, FileKind, Opened, identify, open_source, split_selection};
+pub use table::{SpectrumTable, write_spectra};
+pub use units::Units;

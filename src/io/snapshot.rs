@@ -1,10 +1,11 @@
 //! What a simulation snapshot holds, in Halodi's units.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::field::Cosmology;
+use crate::error::Result;
+use crate::field::{Cosmology, Grid, MassAssignment, assign_mass};
 
 /// The particles of one type.
 #[derive(Debug, Clone, Default)]
@@ -65,15 +66,6 @@ pub struct SnapshotHeader {
     /// Particles per type (0 gas, 1 dark matter, 2 and 3 more of it or tracers,
     /// 4 stars, 5 black holes, 6 neutrinos), over all files.
     pub counts: Vec<u64>,
-    /// Mass of a particle of each type in M☉/h; 0 (or missing) where the file
-    /// has one mass per particle.
-    pub mass_table: Vec<f64>,
-    /// The file's unit of length in Mpc/h.
-    pub length_unit: f64,
-    /// The file's unit of mass in M☉/h.
-    pub mass_unit: f64,
-    /// The file's unit of velocity in km/s (peculiar).
-    pub velocity_unit: f64,
     /// What had to be inferred, with the reason, each a sentence for the user
     /// ("Lengths are in kpc/h: that puts the mean density at 0.998 Ωm ρc").
     pub notes: Vec<String>,
@@ -86,4 +78,57 @@ pub struct Snapshot {
     pub header: SnapshotHeader,
     /// The dark-matter particles (PartType1).
     pub dark_matter: Particles,
+}
+
+impl SnapshotHeader {
+    /// Read what the snapshot at `path` says of itself, without its particles.
+    /// `path` is as for [`SnapshotReader::open`](super::SnapshotReader::open).
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) where it is not a readable snapshot.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(super::SnapshotReader::open(path)?.header().clone())
+    }
+
+    /// Mean separation `L/∛N` of the dark-matter particles in Mpc/h.
+    pub fn mean_separation(&self) -> f64 {
+        self.box_size / (self.dark_matter_count() as f64).cbrt()
+    }
+
+    /// Number of dark-matter particles (PartType1).
+    pub fn dark_matter_count(&self) -> u64 {
+        self.counts.get(1).copied().unwrap_or(0)
+    }
+
+    /// Voxels per axis that suit the particles: about one particle per voxel,
+    /// rounded to the nearest power of two or three halves of one (so that it
+    /// divides into tiles and transforms fast), between 32 and 1024.
+    pub fn suggested_grid(&self) -> usize {
+        let ideal = (self.dark_matter_count() as f64).cbrt().max(1.0);
+        let candidates = (5..=10).flat_map(|power| [1usize << power, 3 << (power - 1)]).filter(|&n| n <= 1024);
+        let distance = |n: &usize| (*n as f64 / ideal).ln().abs();
+        candidates.min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(128)
+    }
+}
+
+impl Snapshot {
+    /// Read the header and the dark matter (positions and masses) of the
+    /// snapshot at `path`; velocities and identifiers are left out, see
+    /// [`read_particles`](super::read_particles) for those.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) where it is not a readable
+    /// snapshot, has no dark matter, or holds impossible values.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let reader = super::SnapshotReader::open(path)?;
+        let dark_matter = reader.particles(1, super::Properties::default())?;
+        Ok(Self { header: reader.into_header(), dark_matter })
+    }
+
+    /// The density field of the dark matter on `n³` voxels, as mass per voxel in
+    /// M☉/h.
+    pub fn assign(&self, n: usize, scheme: MassAssignment) -> Grid {
+        let particles = &self.dark_matter;
+        assign_mass(&particles.positions, |i| particles.mass(i), n, self.header.box_size, scheme)
+    }
 }

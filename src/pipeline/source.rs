@@ -5,16 +5,13 @@ use std::path::Path;
 
 use super::{JobConfig, Source};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL, assign_mass};
+use crate::field::{Cosmology, Grid, MassAssignment};
 use crate::io::{self, GridFile, Opened, Snapshot};
 use crate::sim::{HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 
 /// The snapshot that comes with Halodi: GADGET-4, dark matter only, 64³
 /// particles in 12.5 Mpc/h at z = 1 (made by `assets/demo/make.py`).
 const DEMO: &[u8] = include_bytes!("../../assets/demo/gadget4_dm64_L12p5_z1.hdf5");
-
-/// Largest grid that is suggested on its own; larger ones have to be asked for.
-const LARGEST_SUGGESTED_GRID: usize = 256;
 
 /// What a job starts from.
 pub(super) struct Loaded {
@@ -35,15 +32,15 @@ pub(super) struct Loaded {
 /// Read a job's source and reference, and put both on its grid.
 pub(super) fn load(config: &JobConfig) -> Result<Loaded> {
     let (name, opened) = match &config.source {
-        Source::Demo => ("GADGET-4 demo, 12.5 Mpc/h at z = 1".to_owned(), Opened::Snapshot(Box::new(open_demo()?))),
+        Source::Demo => ("GADGET-4 demo, 12.5 Mpc/h at z = 1".to_owned(), Opened::Snapshot(open_demo()?)),
         Source::File(path) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            (name, io::open_source(path, Some("dark_matter"))?)
+            (name, io::open_source(path)?)
         }
     };
     let mut loaded = match opened {
-        Opened::Snapshot(snapshot) => from_snapshot(name, *snapshot, config)?,
-        Opened::Grid(grid) => from_grid(name, *grid, config)?,
+        Opened::Snapshot(snapshot) => from_snapshot(name, snapshot, config)?,
+        Opened::Grid(grid) => from_grid(name, &grid, config)?,
     };
     if let Some(path) = &config.reference {
         let (reference, notes) = read_reference(path, &loaded)?;
@@ -64,17 +61,11 @@ fn open_demo() -> Result<Snapshot> {
     Snapshot::open(file.path())
 }
 
-/// About one voxel per particle and axis, rounded down to what tiles divide.
-pub fn suggested_grid(particles: u64) -> usize {
-    let per_axis = (particles as f64).cbrt().round() as usize;
-    (per_axis / 32 * 32).clamp(32, LARGEST_SUGGESTED_GRID)
-}
-
 fn from_snapshot(name: String, snapshot: Snapshot, config: &JobConfig) -> Result<Loaded> {
-    let Snapshot { header, dark_matter: particles } = snapshot;
-    let n = config.grid.unwrap_or_else(|| suggested_grid(particles.len() as u64));
+    let n = config.grid.unwrap_or_else(|| snapshot.header.suggested_grid());
     check_grid(n)?;
-    let mass = assign_mass(&particles.positions, |i| particles.mass(i), n, header.box_size, config.assignment);
+    let mass = snapshot.assign(n, config.assignment);
+    let Snapshot { header, dark_matter: particles } = snapshot;
     let mean = mass.mean();
     let reference = (config.source == Source::Demo && config.reference.is_none()).then(|| {
         let haloes = find_haloes(&particles, header.box_size, HaloFinder::default());
@@ -106,51 +97,25 @@ fn from_snapshot(name: String, snapshot: Snapshot, config: &JobConfig) -> Result
     })
 }
 
-fn from_grid(name: String, file: GridFile, config: &JobConfig) -> Result<Loaded> {
+fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded> {
     let n = file.grid.n();
-    let at = |found: String, expected: &str, action: &str| Error::input(&file.path, found, expected, action);
-    if file.is_hydrogen() {
-        return Err(at(
-            format!("a grid of {}", file.name),
-            "dark matter to predict from",
-            "Give it as the reference and choose a dark-matter grid",
-        ));
-    }
     if let Some(asked) = config.grid.filter(|&asked| asked != n) {
-        return Err(at(
+        return Err(Error::input(
+            &file.path,
             format!("a grid of {n}³ voxels"),
-            &format!("the {asked}³ that were asked for"),
+            format!("the {asked}³ that were asked for"),
             "Leave --grid out: a gridded field keeps its grid",
         ));
     }
     check_grid(n)?;
-    let (lowest, _) = file.grid.range();
-    let mean = file.grid.mean();
-    // A density is positive with a positive mean; an overdensity has zero mean.
-    let dark_matter = if lowest >= 0.0 && mean > 0.0 {
-        file.grid.map(|v| (f64::from(v) / mean) as f32)
-    } else if lowest >= -1.0 && mean.abs() < 0.05 {
-        file.grid.map(|v| 1.0 + v)
-    } else {
-        return Err(at(
-            format!("values from {lowest} with a mean of {mean:.3}"),
-            "a density (nowhere negative) or an overdensity (mean zero, nowhere below −1)",
-            "Choose a dark-matter density grid",
-        ));
-    };
-    let mut notes = file.notes;
-    let redshift = file.redshift.unwrap_or_else(|| {
-        notes.push("The file does not say its redshift; taken as 0.".to_owned());
-        0.0
-    });
     Ok(Loaded {
         name,
-        dark_matter,
+        dark_matter: file.one_plus_delta()?,
         window: None,
-        redshift,
-        cosmology: file.cosmology.unwrap_or_default(),
+        redshift: file.redshift,
+        cosmology: file.cosmology,
         reference: None,
-        notes,
+        notes: file.notes.clone(),
     })
 }
 
@@ -163,8 +128,8 @@ fn check_grid(n: usize) -> Result<()> {
 
 /// A reference map in mK on the grid of `loaded`.
 fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<String>)> {
-    let file = match io::open_source(path, Some("brightness_temperature"))? {
-        Opened::Grid(grid) => *grid,
+    let file = match io::open_source(path)? {
+        Opened::Grid(grid) => grid,
         Opened::Snapshot(_) => {
             return Err(Error::input(
                 path,
@@ -184,22 +149,15 @@ fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<S
         ));
     }
     let mut notes = Vec::new();
-    if file.redshift.is_some_and(|z| (z - loaded.redshift).abs() > 0.01) {
+    if (file.redshift - loaded.redshift).abs() > 0.01 {
         notes.push(format!(
             "The reference is at z = {:.2} and the snapshot at z = {:.2}.",
-            file.redshift.unwrap_or_default(),
-            loaded.redshift
+            file.redshift, loaded.redshift
         ));
     }
-    let is_density = file.unit.as_deref().is_some_and(|unit| unit.contains("M☉") || unit.contains("Msun"));
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    if is_density {
-        let scale = loaded.cosmology.brightness_temperature_scale(loaded.redshift) / RHO_CRITICAL;
-        let what = format!("Reference: {name}, HI density turned into brightness temperature.");
-        Ok(((file.grid.map(|v| (f64::from(v) * scale) as f32), what), notes))
-    } else {
-        Ok(((file.grid, format!("Reference: {name}.")), notes))
-    }
+    let what = format!("Reference: {name} ({}).", file.quantity.name());
+    Ok(((file.brightness_temperature()?, what), notes))
 }
 
 /// A floor for showing a reference: a hundredth of its mean.

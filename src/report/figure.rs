@@ -1,0 +1,129 @@
+//! A figure in memory: pixels, the embedded font, and PNG with its provenance.
+
+use std::path::Path;
+use std::sync::Once;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::register_font;
+
+use crate::error::{Error, Result};
+use crate::io::atomic;
+
+/// The family every figure is set in.
+pub(super) const FONT: &str = "halodi";
+/// Ink for axes and text.
+pub(super) const INK: RGBColor = RGBColor(30, 30, 34);
+/// Ink for captions and minor things.
+pub(super) const FAINT: RGBColor = RGBColor(110, 110, 118);
+
+/// What plotters draws on.
+pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+
+/// What drawing may fail with; only a font or a size can be at fault, and both
+/// are ours.
+pub(super) type DrawResult = std::result::Result<(), Box<dyn std::error::Error>>;
+
+/// Draw a figure of `width × height` pixels on white with `draw` and write it to
+/// `path` as PNG, atomically, with `description` (UTF-8) as its metadata.
+pub(super) fn write(
+    path: &Path,
+    (width, height): (u32, u32),
+    description: &str,
+    draw: impl FnOnce(&Area) -> DrawResult,
+) -> Result<()> {
+    static REGISTER: Once = Once::new();
+    REGISTER.call_once(|| {
+        // The bytes are those the window uses; they are known to be a font.
+        let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+    });
+    let mut pixels = vec![255u8; (width * height * 3) as usize];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        draw(&area).and_then(|()| Ok(area.present()?)).map_err(|error| Error::output(path, error))?;
+    }
+    let mut png = Vec::new();
+    PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive)
+        .write_image(&pixels, width, height, ExtendedColorType::Rgb8)
+        .map_err(|error| Error::output(path, error))?;
+    atomic::write(path, &with_description(png, description))
+}
+
+/// `text` in the figures' font.
+pub(super) fn style(size: u32, color: &RGBColor) -> TextStyle<'static> {
+    (FONT, size).into_font().color(color)
+}
+
+/// Text as the figures' font can show it: it has no sign for the Sun.
+pub(super) fn printable(text: &str) -> String {
+    text.replace("M☉", "Msun")
+}
+
+/// `10³` and the like for the axis of a decimal logarithm; empty between powers
+/// of ten.
+pub(super) fn power_of_ten(value: f64) -> String {
+    let exponent = value.log10();
+    if (exponent - exponent.round()).abs() > 1e-6 {
+        return String::new();
+    }
+    decade(exponent.round() as i32)
+}
+
+/// `10ⁿ`, or the plain number where that is shorter.
+pub(super) fn decade(exponent: i32) -> String {
+    if (-2..=2).contains(&exponent) {
+        return format!("{}", 10f64.powi(exponent));
+    }
+    let digits = exponent.to_string();
+    let raised = digits.chars().map(|c| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        other => other.to_digit(10).and_then(|d| char::from_u32(0x2070 + d)).unwrap_or(other),
+    });
+    format!("10{}", raised.collect::<String>())
+}
+
+/// Insert an `iTXt` chunk named "Description" after the header of a PNG.
+fn with_description(png: Vec<u8>, description: &str) -> Vec<u8> {
+    // Signature (8 bytes) and IHDR (length 4, name 4, data 13, CRC 4).
+    const AFTER_HEADER: usize = 33;
+    let mut chunk = b"iTXtDescription\0\0\0\0\0".to_vec();
+    chunk.extend(description.replace('\0', "").bytes());
+    let mut out = png[..AFTER_HEADER].to_vec();
+    out.extend(((chunk.len() - 4) as u32).to_be_bytes());
+    out.extend(&chunk);
+    out.extend(crc32(&chunk).to_be_bytes());
+    out.extend(&png[AFTER_HEADER..]);
+    out
+}
+
+/// The CRC of the PNG specification (ISO 3309), bit by bit: captions are short.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_crc_is_that_of_the_specification() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(b"IEND"), 0xae42_6082);
+    }
+
+    #[test]
+    fn decades_are_written_with_raised_digits() {
+        assert_eq!(decade(-3), "10⁻³");
+        assert_eq!(decade(12), "10¹²");
+        assert_eq!(decade(0), "1");
+        assert_eq!(power_of_ten(1e5), "10⁵");
+        assert_eq!(power_of_ten(2e5), "");
+    }
+}
