@@ -61,30 +61,45 @@ pub(super) fn printable(text: &str) -> String {
     text.replace("M☉", "Msun")
 }
 
-/// `10³` and the like for the axis of a decimal logarithm; empty between powers
-/// of ten.
-pub(super) fn power_of_ten(value: f64) -> String {
-    let exponent = value.log10();
-    if (exponent - exponent.round()).abs() > 1e-6 {
-        return String::new();
+/// The label of a tick on a logarithmic axis: `1`, `10³` and the like, with 2
+/// and 5 between them where the axis has few `decades`; empty elsewhere.
+pub(super) fn log_label(value: f64, decades: f64) -> String {
+    let power = (value.log10() + 1e-6).floor() as i32;
+    let step = (value / 10f64.powi(power)).round() as i32;
+    match step {
+        1 => decade(power),
+        2 | 5 if decades < 2.5 => step_label(step, power),
+        _ => String::new(),
     }
-    decade(exponent.round() as i32)
 }
 
-/// `10ⁿ`, or the plain number where that is shorter.
-pub(super) fn decade(exponent: i32) -> String {
-    if (-2..=2).contains(&exponent) {
-        return format!("{}", 10f64.powi(exponent));
+/// `step · 10^power` as short as it goes.
+pub(super) fn step_label(step: i32, power: i32) -> String {
+    if (-4..=3).contains(&power) {
+        let places = (-power).max(0) as usize;
+        format!("{:.places$}", f64::from(step) * 10f64.powi(power))
+    } else {
+        format!("{step}·{}", decade(power))
     }
-    let digits = exponent.to_string();
-    let raised = digits.chars().map(|c| match c {
-        '-' => '⁻',
-        '1' => '¹',
-        '2' => '²',
-        '3' => '³',
-        other => other.to_digit(10).and_then(|d| char::from_u32(0x2070 + d)).unwrap_or(other),
-    });
-    format!("10{}", raised.collect::<String>())
+}
+
+/// `10ⁿ`, or the plain number where that is as short. The font has raised
+/// digits but no raised minus, so small numbers are written as programs do.
+pub(super) fn decade(exponent: i32) -> String {
+    match exponent {
+        -4..=0 => format!("{:.*}", -exponent as usize, 10f64.powi(exponent)),
+        1..=2 => format!("{}", 10i32.pow(exponent as u32)),
+        i32::MIN..0 => format!("1e{exponent}"),
+        _ => {
+            let raised = |c: char| match c {
+                '1' => '¹',
+                '2' => '²',
+                '3' => '³',
+                other => other.to_digit(10).and_then(|d| char::from_u32(0x2070 + d)).unwrap_or(other),
+            };
+            format!("10{}", exponent.to_string().chars().map(raised).collect::<String>())
+        }
+    }
 }
 
 /// Insert an `iTXt` chunk named "Description" after the header of a PNG.
@@ -120,10 +135,14 @@ mod tests {
 
     #[test]
     fn decades_are_written_with_raised_digits() {
-        assert_eq!(decade(-3), "10⁻³");
+        assert_eq!(decade(-3), "0.001");
+        assert_eq!(decade(-7), "1e-7");
         assert_eq!(decade(12), "10¹²");
         assert_eq!(decade(0), "1");
-        assert_eq!(power_of_ten(1e5), "10⁵");
-        assert_eq!(power_of_ten(2e5), "");
+        assert_eq!(log_label(1e5, 4.0), "10⁵");
+        assert_eq!(log_label(2e5, 4.0), "");
+        assert_eq!(log_label(0.5, 1.0), "0.5");
+        assert_eq!(log_label(20.0, 1.0), "20");
+        assert_eq!(log_label(0.3, 1.0), "");
     }
 }

@@ -8,13 +8,19 @@ use colorous::Gradient;
 use plotters::element::BitMapElement;
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, INK, decade, printable, style};
+use super::figure::{self, Area, DrawResult, FAINT, INK, decade, printable, step_label, style};
 use crate::error::Result;
 use crate::field::Grid;
 use crate::pipeline::Layer;
 
-/// A panel in pixels, and the height of the caption.
-const PANEL: (u32, u32) = (860, 800);
+/// Side of a map in pixels, the room around it, and the height of the caption.
+const MAP: u32 = 640;
+const TITLE: u32 = 64;
+const MARGIN: u32 = 20;
+const X_LABELS: u32 = 84;
+const Y_LABELS: u32 = 100;
+const BAR: u32 = 170;
+const PANEL: (u32, u32) = (2 * MARGIN + Y_LABELS + MAP + BAR, TITLE + MAP + X_LABELS + MARGIN);
 const CAPTION: u32 = 70;
 /// The slab that is averaged, as a fraction of the box: thick enough to show
 /// filaments, thin enough not to pile them up.
@@ -111,12 +117,12 @@ impl Panel {
     }
 
     fn draw(&self, area: &Area) -> DrawResult {
-        let (map, bar) = area.split_horizontally(PANEL.0 - 170);
+        let (map, bar) = area.split_horizontally(PANEL.0 - BAR);
         let mut chart = ChartBuilder::on(&map)
-            .caption(&self.title, style(34, &INK))
-            .margin(20)
-            .x_label_area_size(84)
-            .y_label_area_size(100)
+            .margin(MARGIN)
+            .margin_top(TITLE)
+            .x_label_area_size(X_LABELS)
+            .y_label_area_size(Y_LABELS)
             .build_cartesian_2d(0.0..self.box_size, 0.0..self.box_size)?;
         let (width, height) = chart.plotting_area().dim_in_pixel();
         let pixels: Vec<u8> = (0..height)
@@ -143,6 +149,7 @@ impl Panel {
             .x_desc("x  [Mpc/h]")
             .y_desc("y  [Mpc/h]")
             .draw()?;
+        map.draw_text(&self.title, &style(34, &INK), ((MARGIN + Y_LABELS) as i32, 16))?;
         let (_, top) = chart.backend_coord(&(0.0, self.box_size));
         let (_, origin) = area.get_base_pixel();
         self.draw_bar(&bar, top - origin, height)
@@ -163,10 +170,10 @@ impl Panel {
         area.draw(&Rectangle::new(frame, ShapeStyle::from(&INK).stroke_width(2)))?;
         let y_of = |exponent: f64| top + ((high - exponent) / (high - low) * f64::from(height)).round() as i32;
         // Decades, or their thirds (2 and 5) where a bar has less than two.
-        let steps: &[f64] = if high - low < 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let steps: &[i32] = if high - low < 2.0 { &[1, 2, 5] } else { &[1] };
         for power in low.floor() as i32..=high.ceil() as i32 {
             for &step in steps {
-                let exponent = f64::from(power) + step.log10();
+                let exponent = f64::from(power) + f64::from(step).log10();
                 if !(low..=high).contains(&exponent) {
                     continue;
                 }
@@ -175,13 +182,7 @@ impl Panel {
                     vec![(LEFT + WIDTH, y), (LEFT + WIDTH + 8, y)],
                     ShapeStyle::from(&INK).stroke_width(2),
                 ))?;
-                let label = if step == 1.0 {
-                    decade(power)
-                } else if (-3..=3).contains(&power) {
-                    format!("{}", (step * 10f64.powi(power) * 1e6).round() / 1e6)
-                } else {
-                    format!("{step}·{}", decade(power))
-                };
+                let label = if step == 1 { decade(power) } else { step_label(step, power) };
                 area.draw_text(&label, &style(26, &INK), (LEFT + WIDTH + 14, y - 14))?;
             }
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use plotters::coord::combinators::{IntoLogRange, LogCoord};
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, INK, power_of_ten, style};
+use super::figure::{self, Area, DrawResult, FAINT, INK, log_label, style};
 use crate::error::Result;
 use crate::pipeline::Series;
 use crate::stats::PowerSpectrum;
@@ -41,7 +41,8 @@ pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectr
 
     figure::write(path, (PANEL.0 * panels.max(1), height + CAPTION), caption, |area| {
         let (plots, foot) = area.split_vertically(height);
-        foot.draw_text(&figure::printable(caption), &style(22, &FAINT), (40, 20))?;
+        let band = if ratio.is_some() { "Shaded: within 10 % of the reference. " } else { "" };
+        foot.draw_text(&figure::printable(&format!("{band}{caption}")), &style(22, &FAINT), (40, 20))?;
         let columns = plots.split_evenly((1, panels.max(1) as usize));
         let mut columns = columns.iter();
         if !temperature.is_empty()
@@ -57,8 +58,7 @@ pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectr
         if !matter.is_empty()
             && let Some(column) = columns.next()
         {
-            let (upper, _) = column.split_vertically(PANEL.1);
-            power_panel(&upper, &matter, "P(k)  [(Mpc/h)³]", "Matter and halo overdensity", "k  [h/Mpc]")?;
+            power_panel(column, &matter, "P(k)  [(Mpc/h)³]", "Matter and halo overdensity", "k  [h/Mpc]")?;
         }
         Ok(())
     })
@@ -108,15 +108,17 @@ fn power_panel(
         .build_cartesian_2d((k_low..k_high).log_scale(), (low..high).log_scale())?;
     chart
         .configure_mesh()
-        .light_line_style(RGBColor(240, 240, 242))
-        .bold_line_style(RGBColor(222, 222, 226))
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(RGBColor(228, 228, 232))
         .axis_style(ShapeStyle::from(&INK).stroke_width(2))
         .label_style(style(28, &INK))
         .axis_desc_style(style(32, &INK))
         .x_desc(x_label)
         .y_desc(unit)
-        .x_label_formatter(&|k| if x_label.is_empty() { String::new() } else { power_of_ten(*k) })
-        .y_label_formatter(&|p| power_of_ten(*p))
+        .x_label_formatter(&|k| {
+            if x_label.is_empty() { String::new() } else { log_label(*k, (k_high / k_low).log10()) }
+        })
+        .y_label_formatter(&|p| log_label(*p, (high / low).log10()))
         .draw()?;
     nyquist(&mut chart, spectra[0].k_nyquist, low, high)?;
     for &(series, spectrum) in curves {
@@ -131,7 +133,7 @@ fn power_panel(
     area.draw_text("k Nyquist", &style(24, &FAINT), (label_x - origin_x - 104, label_y - origin_y - 34))?;
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        .position(SeriesLabelPosition::LowerLeft)
         .legend_area_size(56)
         .margin(24)
         .label_font(style(28, &INK))
@@ -183,15 +185,15 @@ fn ratio_panel(area: &Area, prediction: &PowerSpectrum, reference: &PowerSpectru
     chart.draw_series(std::iter::once(band))?;
     chart
         .configure_mesh()
-        .light_line_style(RGBColor(240, 240, 242))
-        .bold_line_style(RGBColor(222, 222, 226))
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(RGBColor(228, 228, 232))
         .axis_style(ShapeStyle::from(&INK).stroke_width(2))
         .label_style(style(28, &INK))
         .axis_desc_style(style(32, &INK))
         .x_desc("k  [h/Mpc]")
         .y_desc("P / P ref")
         .y_labels(5)
-        .x_label_formatter(&|k| power_of_ten(*k))
+        .x_label_formatter(&|k| log_label(*k, (k_high / k_low).log10()))
         .y_label_formatter(&|r| format!("{r:.1}"))
         .draw()?;
     let one = ShapeStyle::from(&INK).stroke_width(1);
@@ -199,8 +201,5 @@ fn ratio_panel(area: &Area, prediction: &PowerSpectrum, reference: &PowerSpectru
     chart.draw_series(dashes((low, high), 20, |y| (prediction.k_nyquist, y)))?;
     let ink = ShapeStyle::from(&VERMILION).stroke_width(3);
     chart.draw_series(LineSeries::new(ratio.into_iter().map(|(k, r)| (k, r.clamp(low, high))), ink))?;
-    let (x, y) = chart.backend_coord(&(k_low, 1.1));
-    let (origin_x, origin_y) = area.get_base_pixel();
-    area.draw_text("±10 %", &style(24, &RGBColor(0, 110, 80)), (x - origin_x + 10, y - origin_y - 30))?;
     Ok(())
 }
