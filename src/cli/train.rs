@@ -142,13 +142,16 @@ fn halo_config(boxes: &[TrainingBox], voxel: f64) -> HaloConfig {
 
 /// LODI as it is trained by default.
 fn lodi_config(boxes: &[TrainingBox], voxel: f64, redshift: f64) -> LodiConfig {
+    let transform = standardised(boxes.iter().map(|b| &b.brightness_temperature), 1e-2);
+    let brightest = boxes.iter().map(|b| b.brightness_temperature.range().1).fold(0.0, f32::max);
     LodiConfig {
+        data_range: [transform.forward(0.0), transform.forward(brightest)],
         net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_frequencies(8),
         tile: 32,
         voxel,
         redshift,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
-        brightness_temperature: standardised(boxes.iter().map(|b| &b.brightness_temperature), 1e-2),
+        brightness_temperature: transform,
     }
 }
 

@@ -29,6 +29,10 @@ pub struct LodiConfig {
     pub schedule: NoiseSchedule,
     /// From brightness temperature in mK to the data space of the diffusion.
     pub brightness_temperature: LogTransform,
+    /// Smallest and largest value of the training set in data space. Estimates
+    /// are kept within it: a logarithm forgives overshooting, and a spectrum,
+    /// which the brightest voxels rule, does not.
+    pub data_range: [f32; 2],
 }
 
 impl LodiConfig {
@@ -63,13 +67,15 @@ impl Lodi {
         self.net.forward(Tensor::cat(vec![z, condition], 1), Some(position))
     }
 
-    /// The estimate of the clean field `x̂ = α z − σ v̂` for latents that are all
-    /// at `gamma`. Shapes as in [`Lodi::velocity`].
-    pub fn denoise(&self, z: Tensor<5>, condition: Tensor<5>, schedule: &NoiseSchedule, gamma: f64) -> Tensor<5> {
+    /// The estimate of the clean field `x̂ = α z − σ v̂`, within the range of the
+    /// data, for latents that are all at `gamma`. Shapes as in
+    /// [`Lodi::velocity`].
+    pub fn denoise(&self, z: Tensor<5>, condition: Tensor<5>, config: &LodiConfig, gamma: f64) -> Tensor<5> {
         let [b, ..] = z.dims();
-        let position = Tensor::full([b], schedule.position(gamma), &z.device());
+        let position = Tensor::full([b], config.schedule.position(gamma), &z.device());
         let velocity = self.velocity(z.clone(), condition, position);
-        z * alpha(gamma) - velocity * sigma(gamma)
+        let [lowest, highest] = config.data_range;
+        (z * alpha(gamma) - velocity * sigma(gamma)).clamp(lowest, highest)
     }
 
     /// The loss for clean fields `x` `[b, 1, …]`, their condition, noise `eps`

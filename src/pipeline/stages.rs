@@ -180,7 +180,7 @@ fn paint(
             let latents = Tensor::<5>::from_data(TensorData::new(batch.latents, [count, 1, side, side, side]), &device);
             let windows =
                 Tensor::<5>::from_data(TensorData::new(windows, [count, channels, side, side, side]), &device);
-            let estimate = lodi.network.denoise(latents, windows, &plan.schedule, batch.gamma);
+            let estimate = lodi.network.denoise(latents, windows, &lodi.config, batch.gamma);
             for (i, &origin) in batch.origins.iter().enumerate() {
                 let tile_box = TileBox { origin, size: [side; 3] };
                 let block = estimate.clone().slice([i..i + 1]).reshape([side, side, side]);
