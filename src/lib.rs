@@ -17,10 +17,12 @@ pub mod field;
 pub mod io;
 pub mod nn;
 pub mod pipeline;
+pub mod render;
 pub mod report;
 pub mod sim;
 pub mod stats;
 pub mod stitch;
 pub mod train;
+pub mod ui;
 
 pub use error::{Error, Result};

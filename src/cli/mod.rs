@@ -8,6 +8,7 @@ mod inspect;
 mod predict;
 mod spectrum;
 mod train;
+mod view;
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
@@ -19,10 +20,10 @@ use crate::error::{Error, Result};
 
 /// From a dark-matter snapshot to a stitched 21 cm map, live.
 #[derive(Debug, Parser)]
-#[command(name = "halodi", version, arg_required_else_help = true)]
+#[command(name = "halodi", version, arg_required_else_help = false)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -31,6 +32,7 @@ enum Command {
     Predict(predict::Predict),
     Spectrum(spectrum::Spectrum),
     Train(train::Train),
+    View(view::View),
 }
 
 impl Command {
@@ -40,6 +42,7 @@ impl Command {
             Self::Predict(command) => command.run(),
             Self::Spectrum(command) => command.run(),
             Self::Train(command) => command.run(),
+            Self::View(command) => command.run(),
         }
     }
 }
@@ -56,7 +59,8 @@ pub fn run() -> i32 {
             return error.exit_code();
         }
     };
-    match cli.command.run() {
+    // Without a command the window opens, as a desktop user expects.
+    match cli.command.unwrap_or_else(|| Command::View(view::View::default())).run() {
         Ok(()) => 0,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "halodi: {error}");

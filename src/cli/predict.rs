@@ -74,7 +74,7 @@ impl Predict {
             reference: self.reference.clone(),
             until: Stage::Statistics,
         };
-        let device = crate::nn::ComputeDevice::cpu("stub");
+        let device = crate::render::compute_device(self.device)?;
         eprintln!("Networks run on {}. {}", device.name, device.reason);
         let outcome = follow(pipeline::spawn(config, device, Arc::new(NoCanvas)))?;
         let written = report::write_outcome(&self.out, &outcome)?;

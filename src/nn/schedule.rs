@@ -72,6 +72,18 @@ pub struct Update {
 }
 
 impl Sampler {
+    /// Every sampler.
+    pub const ALL: [Self; 3] = [Self::DpmSolver2m, Self::Ddim, Self::Ancestral];
+
+    /// What the sampler is called on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ancestral => "Ancestral",
+            Self::Ddim => "DDIM",
+            Self::DpmSolver2m => "DPM-Solver++(2M)",
+        }
+    }
+
     /// The update from step `step` of `steps` (0 the first, from pure noise).
     /// The last step returns the clean estimate itself.
     pub fn update(self, schedule: &NoiseSchedule, step: usize, steps: usize) -> Update {

@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::field::{Grid, LogTransform};
+use crate::field::{Cosmology, Grid, LogTransform};
 use crate::stats::PowerSpectrum;
 
 /// Number of halo-mass bins of HALO's output.
@@ -139,6 +139,20 @@ impl Series {
 /// What a job reports, in order.
 #[derive(Debug)]
 pub enum Event {
+    /// The source was read: its name, redshift and cosmology. What was shown of
+    /// an earlier source is now out of date.
+    Opened {
+        /// Name for the screen.
+        name: String,
+        /// Redshift.
+        redshift: f64,
+        /// Cosmology.
+        cosmology: Cosmology,
+        /// What the reference is, if there is one, as a sentence.
+        reference: Option<String>,
+    },
+    /// The networks are loaded: what their weights are, a sentence each.
+    Weights(Vec<String>),
     /// A stage begins.
     Stage(Stage),
     /// Work was done.

@@ -49,6 +49,19 @@ pub struct Outcome {
     pub seconds: Vec<(Stage, f64)>,
     /// Everything that [`Event::Warning`] said.
     pub warnings: Vec<String>,
+    /// How smoothly the window ran meanwhile; `None` headless.
+    pub frame_times: Option<FrameTimes>,
+}
+
+/// Times between frames of the window while a job ran, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct FrameTimes {
+    /// Frames drawn.
+    pub frames: usize,
+    /// Half of them took longer.
+    pub median: f64,
+    /// One in a hundred took longer.
+    pub percentile_99: f64,
 }
 
 /// Start a job on a thread of its own.
@@ -123,6 +136,7 @@ impl Run {
             weights: Vec::new(),
             seconds: Vec::new(),
             warnings: Vec::new(),
+            frame_times: None,
         };
         Self {
             device,

@@ -24,6 +24,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         let halo = nn::embedded_halo(&run.device.burn)?;
         let lodi = nn::embedded_lodi(&run.device.burn)?;
         run.outcome.weights = vec![halo.card.sentence("HALO"), lodi.card.sentence("LODI")];
+        run.send(Event::Weights(run.outcome.weights.clone()));
         warn_of_extrapolation(run, &loaded, &halo.config, &lodi.config);
         let plan = plan(run, &loaded, &halo.config, &lodi.config)?;
         let condition = halo_maps(run, &loaded, &halo)?;
@@ -49,14 +50,21 @@ fn field(run: &mut Run) -> Result<Loaded> {
     run.outcome.redshift = loaded.redshift;
     run.outcome.cosmology = loaded.cosmology;
 
+    run.outcome.reference = loaded.reference.as_ref().map(|(_, what)| what.clone());
+    run.send(Event::Opened {
+        name: loaded.name.clone(),
+        redshift: loaded.redshift,
+        cosmology: loaded.cosmology,
+        reference: run.outcome.reference.clone(),
+    });
+
     run.show(Layer::DarkMatter, n, LogTransform::above(DARK_MATTER_DISPLAY));
     run.canvas.paint_field(Layer::DarkMatter, &loaded.dark_matter);
     run.keep(Layer::DarkMatter, loaded.dark_matter.clone());
     run.spectrum(Series::DarkMatter, power_spectrum(&loaded.dark_matter, loaded.window));
     run.checkpoint()?;
 
-    if let Some((reference, what)) = &loaded.reference {
-        run.outcome.reference = Some(what.clone());
+    if let Some((reference, _)) = &loaded.reference {
         run.show(Layer::Reference, reference.n(), LogTransform::above(source::reference_floor(reference)));
         run.canvas.paint_field(Layer::Reference, reference);
         run.keep(Layer::Reference, reference.clone());

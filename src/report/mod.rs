@@ -16,7 +16,7 @@ pub use spectra::write_spectrum_figure;
 use crate::error::Result;
 use crate::field::Cosmology;
 use crate::io::{MapHeader, SpectrumTable, atomic, map, write_map, write_spectra};
-use crate::pipeline::{JobConfig, Outcome, Series, Source, Stage};
+use crate::pipeline::{FrameTimes, JobConfig, Outcome, Series, Source, Stage};
 use crate::stats::PowerSpectrum;
 
 /// Agreement that is asked for: the power within 10 % of the reference's.
@@ -43,6 +43,8 @@ pub struct Report<'a> {
     pub weights: &'a [String],
     /// Seconds per stage.
     pub seconds: &'a [(Stage, f64)],
+    /// Times between frames of the window, where there was one.
+    pub frame_times_ms: Option<FrameTimes>,
     /// Warnings.
     pub warnings: &'a [String],
     /// The fields, by their names in `map.hdf5`.
@@ -123,6 +125,7 @@ impl<'a> Report<'a> {
             reference: outcome.reference.as_deref(),
             weights: &outcome.weights,
             seconds: &outcome.seconds,
+            frame_times_ms: outcome.frame_times,
             warnings: &outcome.warnings,
             fields: fields.collect(),
             spectra: outcome.spectra.iter().map(|(series, spectrum)| (series.name(), spectrum)).collect(),
@@ -250,14 +253,19 @@ mod tests {
         ]);
         Outcome {
             config: JobConfig::default(),
+            source: "demo".to_owned(),
             redshift: 1.0,
             cosmology: Cosmology::default(),
             fields,
+            transforms: BTreeMap::new(),
             spectra,
+            reference: Some("Reference: a test.".to_owned()),
             device: "CPU".to_owned(),
-            weights: "untrained".to_owned(),
-            seconds: vec![("field".to_owned(), 0.1)],
+            device_reason: "It was asked for.".to_owned(),
+            weights: vec!["untrained".to_owned()],
+            seconds: vec![(Stage::Field, 0.1)],
             warnings: Vec::new(),
+            frame_times: None,
         }
     }
 

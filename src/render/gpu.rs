@@ -1,0 +1,123 @@
+//! The one GPU device of the process.
+
+use std::sync::OnceLock;
+
+use burn::tensor::{Device, Distribution, Tensor};
+
+use crate::error::{Error, Result};
+use crate::nn::{ComputeDevice, host};
+use crate::pipeline::DeviceChoice;
+
+/// Largest relative difference between GPU and CPU that the self-test accepts.
+const SELF_TEST_TOLERANCE: f64 = 1e-3;
+
+/// A wgpu device that burn computes on and the window draws with.
+///
+/// burn creates it, so that it has every feature and limit that kernels want;
+/// eframe is handed the same instance, adapter, device and queue.
+#[derive(Clone)]
+pub struct GpuContext {
+    /// The instance.
+    pub instance: wgpu::Instance,
+    /// The physical device.
+    pub adapter: wgpu::Adapter,
+    /// The logical device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// The same device, as burn knows it.
+    pub burn: Device,
+}
+
+impl GpuContext {
+    /// The process's device, created on the first call.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the machine has no Vulkan, Metal or DX12 device.
+    pub fn shared() -> Result<Self> {
+        static SHARED: OnceLock<std::result::Result<GpuContext, String>> = OnceLock::new();
+        SHARED.get_or_init(Self::create).clone().map_err(|found| {
+            Error::device(found, "Install a Vulkan driver (on Debian: mesa-vulkan-drivers), or use --device cpu")
+        })
+    }
+
+    fn create() -> std::result::Result<Self, String> {
+        // Without a driver the loader panics in places.
+        let made = std::panic::catch_unwind(|| Device::wgpu_options().init_with_setup());
+        let (burn, setup) = match made {
+            Ok(Ok(made)) => made,
+            Ok(Err(error)) => return Err(format!("no GPU device could be opened ({error})")),
+            Err(_) => return Err("no GPU device could be opened".to_owned()),
+        };
+        Ok(Self { instance: setup.instance, adapter: setup.adapter, device: setup.device, queue: setup.queue, burn })
+    }
+
+    /// Name of the device for the screen.
+    pub fn name(&self) -> String {
+        let info = self.adapter.get_info();
+        format!("{} ({})", info.name, info.backend)
+    }
+
+    /// Whether it is a software renderer, on which networks crawl.
+    pub fn is_software(&self) -> bool {
+        self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Run a small network on the GPU and on the CPU and compare: drivers and
+    /// kernels have been wrong before.
+    fn self_test(&self) -> std::result::Result<(), String> {
+        let run = |device: &Device| -> Result<Vec<f32>> {
+            let cpu = Device::flex();
+            cpu.seed(7);
+            let input = Tensor::<5>::random([1, 2, 8, 8, 8], Distribution::Normal(0.0, 1.0), &cpu);
+            let input = Tensor::<5>::from_data(input.into_data(), device);
+            let convolution = burn::nn::conv::Conv3dConfig::new([2, 16], [3; 3]).init(&cpu);
+            let weight = Tensor::<5>::from_data(convolution.weight.val().into_data(), device);
+            let options = burn::tensor::ops::ConvOptions::new([1; 3], [1; 3], [1; 3], 1);
+            let features = burn::tensor::module::conv3d(input, weight, None, options);
+            // Matrix kernels are the ones that have been wrong.
+            let flat = features.reshape([16, 512]);
+            host(flat.clone().swap_dims(0, 1).matmul(flat))
+        };
+        let test = std::panic::AssertUnwindSafe(|| -> Result<f64> {
+            let (gpu, cpu) = (run(&self.burn)?, run(&Device::flex())?);
+            let norm: f64 = cpu.iter().map(|v| f64::from(*v).powi(2)).sum();
+            let difference: f64 = gpu.iter().zip(&cpu).map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            Ok((difference / norm).sqrt())
+        });
+        match std::panic::catch_unwind(test) {
+            Ok(Ok(difference)) if difference <= SELF_TEST_TOLERANCE => Ok(()),
+            Ok(Ok(difference)) => Err(format!("its results differ from the CPU's by {difference:.1e}")),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("its kernels failed".to_owned()),
+        }
+    }
+}
+
+/// The device for the networks: what `choice` asks for, or for `Auto` the GPU
+/// where it is a real one and passes its self-test, and the CPU elsewhere.
+///
+/// # Errors
+/// [`Error::Device`] where a GPU is asked for and there is none.
+pub fn compute_device(choice: DeviceChoice) -> Result<ComputeDevice> {
+    let on_gpu = |gpu: &GpuContext, reason: &str| ComputeDevice {
+        burn: gpu.burn.clone(),
+        name: format!("{}, shared with the window", gpu.name()),
+        reason: reason.to_owned(),
+        batch: if gpu.is_software() { 1 } else { 8 },
+    };
+    match choice {
+        DeviceChoice::Cpu => Ok(ComputeDevice::cpu("The CPU was asked for.")),
+        DeviceChoice::Gpu => Ok(on_gpu(&GpuContext::shared()?, "The GPU was asked for.")),
+        DeviceChoice::Auto => Ok(match GpuContext::shared() {
+            Err(_) => ComputeDevice::cpu("There is no GPU device."),
+            Ok(gpu) if gpu.is_software() => {
+                ComputeDevice::cpu(format!("{} is a software renderer, and the CPU is faster.", gpu.name()))
+            }
+            Ok(gpu) => match gpu.self_test() {
+                Ok(()) => on_gpu(&gpu, "A real GPU that passed its self-test."),
+                Err(why) => ComputeDevice::cpu(format!("{} failed its self-test: {why}.", gpu.name())),
+            },
+        }),
+    }
+}

@@ -1,0 +1,49 @@
+//! The window: state that follows a job's events, panels and plots. No science
+//! lives here.
+
+mod app;
+mod controls;
+mod frame_clock;
+mod scene;
+mod spectra;
+mod theme;
+mod viewport;
+
+pub use app::HalodiApp;
+pub use scene::Scene;
+
+use crate::error::{Error, Result};
+use crate::pipeline::{DeviceChoice, JobConfig};
+use crate::render::GpuContext;
+
+/// Open the window on `initial` (its source is opened at once; `None` starts
+/// empty) and return when it is closed.
+///
+/// # Errors
+/// [`Error::Device`] where there is no display or no GPU device, hardware or
+/// software.
+pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+    let gpu = GpuContext::shared()?;
+    let setup = egui_wgpu::WgpuSetupExisting {
+        instance: gpu.instance.clone(),
+        adapter: gpu.adapter.clone(),
+        device: gpu.device.clone(),
+        queue: gpu.queue.clone(),
+    };
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Halodi")
+            .with_inner_size([1440.0, 900.0])
+            .with_min_inner_size([960.0, 620.0])
+            .with_drag_and_drop(true),
+        wgpu_options: egui_wgpu::WgpuConfiguration { wgpu_setup: setup.into(), ..Default::default() },
+        ..Default::default()
+    };
+    eframe::run_native("Halodi", options, Box::new(move |cc| Ok(Box::new(HalodiApp::new(cc, gpu, initial, device)?))))
+        .map_err(|e| {
+            Error::device(
+                format!("the window could not be opened ({e})"),
+                "Check that there is a display, or run 'halodi predict' without one",
+            )
+        })
+}
