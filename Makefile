@@ -26,7 +26,8 @@ run: build
 build: setup
 	cargo build $(PROFILE)
 
-test: setup lint
+test: setup
+	cargo fmt --check
 	cargo test $(PROFILE)
 
 lint:

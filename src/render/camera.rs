@@ -17,7 +17,7 @@ pub struct OrbitCamera {
 
 impl Default for OrbitCamera {
     fn default() -> Self {
-        Self { yaw: 0.65, pitch: 0.45, distance: 2.35, target: Vec3::splat(0.5) }
+        Self { yaw: 0.65, pitch: 0.45, distance: 2.75, target: Vec3::splat(0.5) }
     }
 }
 

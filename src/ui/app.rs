@@ -102,6 +102,11 @@ impl HalodiApp {
         &self.scene
     }
 
+    /// Whether a job runs or is paused, for tests.
+    pub fn is_running(&self) -> bool {
+        self.job.is_some()
+    }
+
     /// Error messages on screen, for tests.
     pub fn errors(&self) -> &[String] {
         &self.errors

@@ -23,6 +23,7 @@ use crate::render::GpuContext;
 /// [`Error::Device`] where there is no display or no GPU device, hardware or
 /// software.
 pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+    yield_to_the_window();
     let gpu = GpuContext::shared()?;
     let setup = egui_wgpu::WgpuSetupExisting {
         instance: gpu.instance.clone(),
@@ -46,4 +47,20 @@ pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
                 "Check that there is a display, or run 'halodi predict' without one",
             )
         })
+}
+
+/// Give the threads that compute a lower priority than those that draw, so that
+/// a job on the CPU does not make the window stutter. Where the system will not
+/// have it, nothing is lost but smoothness.
+fn yield_to_the_window() {
+    #[cfg(target_os = "linux")]
+    {
+        let lower = |_: usize| {
+            // SAFETY: a plain system call; on Linux it concerns the calling
+            // thread alone.
+            unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+        };
+        // Only the first call of a process can shape the pool.
+        let _ = rayon::ThreadPoolBuilder::new().start_handler(lower).build_global();
+    }
 }

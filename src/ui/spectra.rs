@@ -1,6 +1,6 @@
 //! The plot of power spectra.
 
-use egui_plot::{Corner, HLine, Legend, Line, Plot, PlotPoints, VLine};
+use egui_plot::{Corner, HLine, Line, Plot, PlotPoints, VLine};
 
 use super::scene::Scene;
 use super::theme;
@@ -33,6 +33,13 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene, quantity: &mut Quantity) {
         });
     });
     let curves = curves(scene, *quantity);
+    // A legend inside the plot would cover curves.
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = egui::vec2(10.0, 2.0);
+        for (series, _) in &curves {
+            ui.label(egui::RichText::new(format!("— {}", series.name())).small().color(theme::series_color(*series)));
+        }
+    });
     let ratio = *quantity == Quantity::Ratio;
     let unit = match quantity {
         Quantity::Power => "P(k)   (Mpc/h)³,  21 cm: mK² (Mpc/h)³",
@@ -51,7 +58,6 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene, quantity: &mut Quantity) {
         }
     };
     Plot::new("spectra")
-        .legend(Legend::default().position(Corner::LeftBottom))
         .x_axis_label("k   h/Mpc")
         .y_axis_label(unit)
         .x_axis_formatter(move |mark, _| decade(mark.value))

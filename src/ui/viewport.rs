@@ -56,10 +56,9 @@ impl Viewport {
                 let index = Layer::ALL.iter().position(|l| l == layer).map_or(0, |i| i + 1);
                 ui.selectable_value(&mut self.layer, *layer, short_name(*layer)).on_hover_text(format!("Key {index}"));
             }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.checkbox(&mut self.ray_march, "volume");
-                ui.checkbox(&mut self.show_tile, "active tile");
-            });
+            ui.separator();
+            ui.checkbox(&mut self.ray_march, "volume");
+            ui.checkbox(&mut self.show_tile, "active tile");
         });
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
         let Some((texture, n, transform, range)) = canvas.layer(self.layer) else {
@@ -129,16 +128,7 @@ impl Viewport {
 
     fn axis_labels(&self, ui: &Ui, rect: Rect, scene: &Scene, place: &dyn Fn(Vec3) -> Option<Pos2>, eye: Vec3) {
         let Some(size) = scene.box_size() else { return };
-        let near = Vec3::from_array(
-            [0, 1]
-                .map(|i| if eye[i] < 0.5 { 0.0 } else { 1.0 })
-                .map(|v: f32| v)
-                .into_iter()
-                .chain([0.0])
-                .collect::<Vec<_>>()
-                .try_into()
-                .unwrap_or([0.0; 3]),
-        );
+        let near = Vec3::new(if eye.x < 0.5 { 0.0 } else { 1.0 }, if eye.y < 0.5 { 0.0 } else { 1.0 }, 0.0);
         for axis in 0..3 {
             let mut start = if axis == 2 { Vec3::new(near.x, 1.0 - near.y, 0.0) } else { near };
             start[axis] = 0.0;
