@@ -71,7 +71,7 @@ fn sample(config: &LodiConfig, device: &Device, batch: usize, order: TileOrder, 
             Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
         };
         let estimate =
-            lodi.denoise(tensor(windows.latents, 1), tensor(values, CONDITION_CHANNELS), &plan.schedule, windows.gamma);
+            lodi.denoise(tensor(windows.latents, 1), tensor(values, CONDITION_CHANNELS), config, windows.gamma);
         Ok(estimate.into_data().try_into_vec::<f32>().unwrap())
     };
     plan.run(denoise, |_, _| ()).unwrap()
@@ -153,7 +153,7 @@ fn halo_learns_a_local_relation() {
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [identity; 4],
     };
-    let fit = Fit { steps: 300, batch: 2, crop: 16, learning_rate: 5e-3, warmup: 5, ..Fit::default() };
+    let fit = Fit { steps: 300, batch: 2, crop: 16, learning_rate: 1e-3, warmup: 20, ..Fit::default() };
     let mut losses = BTreeMap::new();
     train_halo(&[training], &config, &fit, &Device::flex(), |report| {
         losses.insert(report.step, report.loss);

@@ -74,42 +74,48 @@ fn row(ui: &mut Ui, name: &str, value: &str) {
 fn settings(app: &mut HalodiApp, ui: &mut Ui) {
     ui.add_enabled_ui(app.job.is_none(), |ui| {
         egui::Grid::new("settings").num_columns(2).spacing([12.0, 7.0]).show(ui, |ui| {
-            ui.label("Grid");
+            let label = ui.label("Grid");
             let text = app.settings.grid.map_or("automatic".to_owned(), |n| format!("{n}³"));
-            ComboBox::from_id_salt("grid").selected_text(text).show_ui(ui, |ui| {
+            let chosen = ComboBox::from_id_salt("grid").selected_text(text).show_ui(ui, |ui| {
                 ui.selectable_value(&mut app.settings.grid, None, "automatic");
                 for n in GRIDS {
                     ui.selectable_value(&mut app.settings.grid, Some(n), format!("{n}³"));
                 }
             });
+            chosen.response.labelled_by(label.id);
             ui.end_row();
-            ui.label("Steps");
-            ui.add(DragValue::new(&mut app.settings.steps).range(1..=1000));
+            let label = ui.label("Steps");
+            ui.add(DragValue::new(&mut app.settings.steps).range(1..=1000)).labelled_by(label.id);
             ui.end_row();
-            ui.label("Seed");
-            ui.add(DragValue::new(&mut app.settings.seed));
+            let label = ui.label("Seed");
+            ui.add(DragValue::new(&mut app.settings.seed)).labelled_by(label.id);
             ui.end_row();
-            ui.label("Stitching");
-            ComboBox::from_id_salt("overlap").selected_text(app.settings.overlap.name()).show_ui(ui, |ui| {
-                for overlap in Overlap::ALL {
-                    ui.selectable_value(&mut app.settings.overlap, overlap, overlap.name());
-                }
-            });
+            let label = ui.label("Stitching");
+            let chosen =
+                ComboBox::from_id_salt("overlap").selected_text(app.settings.overlap.name()).show_ui(ui, |ui| {
+                    for overlap in Overlap::ALL {
+                        ui.selectable_value(&mut app.settings.overlap, overlap, overlap.name());
+                    }
+                });
+            chosen.response.labelled_by(label.id);
             ui.end_row();
-            ui.label("Sampler");
-            ComboBox::from_id_salt("sampler").selected_text(app.settings.sampler.name()).show_ui(ui, |ui| {
-                for sampler in Sampler::ALL {
-                    ui.selectable_value(&mut app.settings.sampler, sampler, sampler.name());
-                }
-            });
+            let label = ui.label("Sampler");
+            let chosen =
+                ComboBox::from_id_salt("sampler").selected_text(app.settings.sampler.name()).show_ui(ui, |ui| {
+                    for sampler in Sampler::ALL {
+                        ui.selectable_value(&mut app.settings.sampler, sampler, sampler.name());
+                    }
+                });
+            chosen.response.labelled_by(label.id);
             ui.end_row();
-            ui.label("Networks on");
+            let label = ui.label("Networks on");
             let mut choice = app.device_choice;
-            ComboBox::from_id_salt("device").selected_text(device_name(choice)).show_ui(ui, |ui| {
+            let chosen = ComboBox::from_id_salt("device").selected_text(device_name(choice)).show_ui(ui, |ui| {
                 for device in [DeviceChoice::Auto, DeviceChoice::Gpu, DeviceChoice::Cpu] {
                     ui.selectable_value(&mut choice, device, device_name(device));
                 }
             });
+            chosen.response.labelled_by(label.id);
             if choice != app.device_choice {
                 app.choose_device(choice);
             }
