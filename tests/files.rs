@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use halodi::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL};
 use halodi::io::{
@@ -22,7 +22,15 @@ const SIDE: usize = 8;
 const BOX: f64 = 20.0; // Mpc/h
 const REDSHIFT: f64 = 1.0;
 
+/// HDF5 locks the files it writes, and a program that is started meanwhile by
+/// another test inherits the lock: writing and starting take turns.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn halodi(arguments: &[&str]) -> Output {
+    let _turn = alone();
     Command::new(env!("CARGO_BIN_EXE_halodi")).args(arguments).output().expect("the program starts")
 }
 
@@ -184,6 +192,7 @@ impl Recipe {
     }
 
     fn write_piece(&self, path: &Path, piece: &[[f64; 3]], first: usize, total: usize) {
+        let _turn = alone();
         let file = File::create(path).unwrap();
         let header = file.create_group("Header").unwrap();
         self.number(&header, "BoxSize", BOX / self.length);
@@ -346,6 +355,7 @@ fn inspect_and_spectrum_speak_of_a_made_up_snapshot() {
 fn a_closed_pipe_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = Recipe::default().write(folder.path());
+    let _turn = alone();
     let mut child = Command::new(env!("CARGO_BIN_EXE_halodi"))
         .args(["spectrum", path.to_str().unwrap(), "--grid", "512", "--json"])
         .stdout(Stdio::piped())
@@ -370,6 +380,7 @@ fn every_bad_file_gets_one_sentence() {
         let path = folder.join(name);
         let all = positions();
         Recipe { masses: Masses::Dataset, ..Recipe::default() }.write_piece(&path, &all, 0, all.len());
+        let _turn = alone();
         let file = File::open_rw(&path).unwrap();
         spoil(&file);
         file.close().unwrap();
@@ -403,7 +414,10 @@ fn every_bad_file_gets_one_sentence() {
         says(&at(name), "HDF5 file is");
     }
 
-    File::create(at("hollow.hdf5")).unwrap().close().unwrap();
+    {
+        let _turn = alone();
+        File::create(at("hollow.hdf5")).unwrap().close().unwrap();
+    }
     says(&at("hollow.hdf5"), "neither a group Header");
     says(&spoiled(folder.path(), "headless.hdf5", |f| f.unlink("Header").unwrap()), "neither a group Header");
     says(&spoiled(folder.path(), "bare.hdf5", |f| f.unlink("PartType1").unwrap()), "has no positions");
@@ -543,10 +557,12 @@ fn maps_and_other_hdf5_grids_open() {
     assert!(refuse(Path::new(&format!("{}:gas", path.display()))).contains("no layer gas"));
 
     let path = folder.path().join("grid.hdf5");
+    let turn = alone();
     let file = File::create(&path).unwrap();
     scalar(&file, "BoxSize", 50.0);
     file.create_group("fields").unwrap().new_dataset_builder().with_data(grid.values.view()).create("rho").unwrap();
     file.close().unwrap();
+    drop(turn);
     let Opened::Grid(opened) = open_source(&path).unwrap() else { panic!("not a grid") };
     assert_eq!((opened.grid.box_size, opened.grid.n()), (50.0, 8));
 }
