@@ -190,3 +190,63 @@ impl Cells {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two clumps of 30 particles, one of them over a corner of the box, and a
+    /// sparse background.
+    fn clumps() -> Particles {
+        let mut positions = Vec::new();
+        for centre in [[0.0f32, 0.0, 0.0], [5.0, 5.0, 5.0]] {
+            for i in 0..30 {
+                let offset = [i % 3, i / 3 % 3, i / 9].map(|v| (v as f32 - 1.0) * 0.05);
+                positions.push([0, 1, 2].map(|a| (centre[a] + offset[a]).rem_euclid(10.0)));
+            }
+        }
+        positions.extend((0..40).map(|i| [i as f32 * 0.23 % 10.0, 2.5, 7.5]));
+        Particles { positions, uniform_mass: Some(2.0), ..Particles::default() }
+    }
+
+    #[test]
+    fn a_halo_over_the_corner_is_one_halo() {
+        // 100 particles in 10³: the linking length is 0.2 · 10/100^⅓ = 0.43,
+        // more than the background's 0.23, so that links as well.
+        let haloes = find_haloes(&clumps(), 10.0, HaloFinder { linking_length: 0.05, min_particles: 20 });
+        assert_eq!(haloes.len(), 2);
+        for halo in &haloes {
+            assert_eq!((halo.mass, halo.members.len()), (60.0, 30));
+        }
+        let corner = &haloes[0];
+        assert_eq!(corner.members[0], 0);
+        for x in corner.centre {
+            assert!(x.min(10.0 - x) < 0.1, "{:?}", corner.centre);
+        }
+    }
+
+    #[test]
+    fn every_pair_within_the_linking_length_is_found() {
+        let particles = clumps();
+        let link = 0.3;
+        let mut found = std::collections::BTreeSet::new();
+        Cells::new(&particles, 10.0, link).for_each_pair(&particles, 10.0, link, |a, b| {
+            found.insert((a.min(b), a.max(b)));
+        });
+        let mut expected = std::collections::BTreeSet::new();
+        for a in 0..particles.len() {
+            for b in a + 1..particles.len() {
+                let square: f64 = (0..3)
+                    .map(|i| {
+                        let d = f64::from(particles.positions[a][i]) - f64::from(particles.positions[b][i]);
+                        (d - 10.0 * (d / 10.0).round()).powi(2)
+                    })
+                    .sum();
+                if square <= link * link {
+                    expected.insert((a as u32, b as u32));
+                }
+            }
+        }
+        assert_eq!(found, expected);
+    }
+}

@@ -114,3 +114,43 @@ fn normal(seed: u64, index: u64) -> f64 {
     let u = (f64::from(words[0]) + 1.0) / 4_294_967_296.0;
     (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * f64::from(words[1]) / 4_294_967_296.0).cos()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{HaloFinder, find_haloes, halo_mass_bin};
+
+    #[test]
+    fn hydrogen_mass_is_the_published_relation() {
+        // At M = Mmin the relation is M0/e, at any redshift of the table.
+        for [z, _, m0, m_min] in HYDROGEN_TABLE {
+            assert!((hydrogen_mass(m_min, z) / (m0 / std::f64::consts::E) - 1.0).abs() < 1e-12);
+        }
+        // Small haloes are cut off, and z in between lies in between.
+        assert!(hydrogen_mass(1e9, 0.0) < 1e-6 * hydrogen_mass(1e12, 0.0));
+        let (low, middle, high) = (hydrogen_mass(1e12, 1.0), hydrogen_mass(1e12, 1.5), hydrogen_mass(1e12, 2.0));
+        assert!(low < middle && middle < high);
+    }
+
+    #[test]
+    fn painting_conserves_hydrogen_and_knows_its_seed() {
+        let positions: Vec<[f32; 3]> =
+            (0..200).map(|i| [0, 1, 2].map(|a| 4.0 + 0.01 * ((i * (3 + a * 7)) % 23) as f32)).collect();
+        let particles = Particles { positions, uniform_mass: Some(1e10), ..Particles::default() };
+        let haloes = find_haloes(&particles, 10.0, HaloFinder::default());
+        assert_eq!(haloes.len(), 1);
+        assert_eq!(halo_mass_bin(haloes[0].mass), Some(2));
+        let cosmology = Cosmology::default();
+        let paint = |scatter, seed| {
+            let model = HydrogenModel { scatter, seed, ..HydrogenModel::default() };
+            paint_hydrogen(&haloes, &particles, 10.0, 16, 1.0, &cosmology, &model, MassAssignment::Cic)
+        };
+        let map = paint(0.0, 1);
+        let expected = hydrogen_mass(2e12, 1.0) / (1000.0 * RHO_CRITICAL);
+        assert!((map.omega_hi / expected - 1.0).abs() < 1e-9);
+        let mean = map.brightness_temperature.mean() / cosmology.brightness_temperature_scale(1.0);
+        assert!((mean / expected - 1.0).abs() < 1e-5);
+        assert_eq!(paint(0.2, 1).omega_hi, paint(0.2, 1).omega_hi);
+        assert_ne!(paint(0.2, 1).omega_hi, paint(0.2, 2).omega_hi);
+    }
+}

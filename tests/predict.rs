@@ -1,0 +1,88 @@
+//! `halodi predict` from end to end, through the program.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use halodi::io::read_map;
+use halodi::pipeline::Layer;
+
+fn predict(arguments: &[&str], out: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_halodi"))
+        .arg("predict")
+        .args(arguments)
+        .arg("--out")
+        .arg(out)
+        .output()
+        .expect("the program starts")
+}
+
+/// The demo on a small grid with few steps.
+const QUICK: [&str; 7] = ["--demo", "--grid", "32", "--steps", "2", "--device", "cpu"];
+
+fn map(folder: &Path) -> Vec<f32> {
+    let map = read_map(folder.join("map.hdf5")).unwrap();
+    map.layers[&Layer::BrightnessTemperature].as_slice().to_vec()
+}
+
+#[test]
+fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let arguments: Vec<&str> = QUICK.iter().chain(more).copied().collect();
+        let output = predict(&arguments, &out);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        out
+    };
+    let first = run("first", &[]);
+    for name in ["map.hdf5", "spectrum.csv", "slices.png", "spectrum.png", "report.json"] {
+        assert!(first.join(name).metadata().unwrap().len() > 100, "{name}");
+    }
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(first.join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["config"]["seed"], 1);
+    assert!(report["device"].as_str().unwrap().starts_with("CPU"));
+    assert!(report["weights"][1].as_str().unwrap().starts_with("LODI"));
+    let file = hdf5::File::open(first.join("map.hdf5")).unwrap();
+    let dataset = file.dataset("brightness_temperature").unwrap();
+    assert_eq!(dataset.shape(), [32, 32, 32]);
+
+    let values = map(&first);
+    assert!(values.iter().all(|v| v.is_finite() && *v >= 0.0));
+    assert_eq!(values, map(&run("batched", &["--batch", "4"])));
+    assert_ne!(values, map(&run("other seed", &["--seed", "2"])));
+
+    // A map is a reference for another run.
+    let reference = first.join("map.hdf5");
+    let compared = run("compared", &["--seed", "3", "--reference", reference.to_str().unwrap()]);
+    let report: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(compared.join("report.json")).unwrap()).unwrap();
+    assert!(report["reference"].as_str().unwrap().contains("map.hdf5") && report["comparison"].is_object());
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_one_sentence_and_code_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    for (arguments, part) in [
+        (vec!["/nowhere/snapshot.hdf5"], "/nowhere/snapshot.hdf5"),
+        (vec!["--demo", "--grid", "50"], "--grid 64"),
+        (vec!["--demo", "--grid", "4"], "--grid 128"),
+        (vec!["--demo", "--grid", "32", "--steps", "0"], "--steps 25"),
+        (vec!["--demo", "--grid", "32", "--reference", "/nowhere/map.hdf5"], "/nowhere/map.hdf5"),
+    ] {
+        let arguments: Vec<&str> = arguments.into_iter().chain(["--device", "cpu"]).collect();
+        let output = predict(&arguments, &out);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        let last = message.lines().last().unwrap();
+        assert!(last.starts_with("halodi: ") && last.contains(part), "{message}");
+        assert!(!out.join("map.hdf5").exists());
+    }
+    // A file where the folder should be.
+    let file = folder.path().join("file");
+    std::fs::write(&file, b"").unwrap();
+    let output = predict(&QUICK, &file);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("cannot be written"));
+}
