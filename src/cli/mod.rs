@@ -6,6 +6,8 @@
 
 mod inspect;
 mod predict;
+mod reference;
+mod simulate;
 mod spectrum;
 mod train;
 mod view;
@@ -30,6 +32,8 @@ struct Cli {
 enum Command {
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
+    Reference(reference::Reference),
+    Simulate(simulate::Simulate),
     Spectrum(spectrum::Spectrum),
     Train(train::Train),
     View(view::View),
@@ -40,6 +44,8 @@ impl Command {
         match self {
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Reference(command) => command.run(),
+            Self::Simulate(command) => command.run(),
             Self::Spectrum(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::View(command) => command.run(),

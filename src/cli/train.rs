@@ -67,7 +67,7 @@ impl Train {
         };
         fit.steps = self.steps.unwrap_or(fit.steps);
         let device = crate::nn::ComputeDevice::cpu("Training was started there.").burn;
-        let snapshots = self.data.iter().map(|path| Snapshot::open(path)).collect::<Result<Vec<_>>>()?;
+        let snapshots = self.data.iter().map(Snapshot::open).collect::<Result<Vec<_>>>()?;
         let redshift = snapshots[0].header.redshift;
         let boxes: Vec<TrainingBox> = snapshots
             .iter()
@@ -86,7 +86,7 @@ impl Train {
             let left = report.seconds / report.step as f64 * (report.steps - report.step) as f64;
             bar.set_position(report.step as u64);
             bar.set_message(format!("loss {loss:.4}  {left:.0} s left"));
-            if bar.is_hidden() && report.step % 100 == 0 {
+            if bar.is_hidden() && report.step.is_multiple_of(100) {
                 eprintln!("step {}/{}  loss {loss:.4}  {left:.0} s left", report.step, report.steps);
             }
             !stop.load(Ordering::Relaxed)

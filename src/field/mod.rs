@@ -8,6 +8,7 @@ mod grid;
 mod transform;
 
 pub use assignment::{MassAssignment, assign_mass};
+pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};
 pub use fft::{RealFft3, fft_frequency};
 pub use grid::Grid;

@@ -64,6 +64,8 @@ pub struct GridFile {
     pub redshift: f64,
     /// Cosmology.
     pub cosmology: Cosmology,
+    /// What the file says the field is, a sentence: Halodi's reference maps do.
+    pub description: Option<String>,
     /// What had to be inferred, with the reason, each a sentence for the user.
     pub notes: Vec<String>,
 }
@@ -182,6 +184,7 @@ fn open_npy(path: &Path, selection: Option<&str>) -> Result<GridFile> {
         units: units.to_owned(),
         redshift,
         cosmology: Cosmology::default(),
+        description: None,
         notes,
     })
 }
@@ -190,7 +193,7 @@ fn open_npy(path: &Path, selection: Option<&str>) -> Result<GridFile> {
 /// mean one, anything else is taken for a density.
 fn guess(grid: &Grid, notes: &mut Vec<String>) -> (Quantity, &'static str) {
     let (mean, (lowest, _)) = (grid.mean(), grid.range());
-    let (quantity, units) = if mean.abs() < 0.05 && lowest < 0.0 && lowest >= -1.001 {
+    let (quantity, units) = if mean.abs() < 0.05 && (-1.001..0.0).contains(&lowest) {
         (Quantity::Overdensity, "δ")
     } else if (mean - 1.0).abs() < 0.05 && lowest >= 0.0 {
         (Quantity::OnePlusDelta, "1+δ")
@@ -300,6 +303,7 @@ fn open_hdf5(path: &Path, selection: Option<&str>) -> Result<GridFile> {
         units,
         redshift,
         cosmology,
+        description: None,
         notes,
     })
 }
@@ -341,6 +345,7 @@ fn open_map(path: &Path, file: &File, selection: Option<&str>) -> Result<GridFil
         units: layer.unit().to_owned(),
         redshift: map.header.redshift,
         cosmology: map.header.cosmology,
+        description: map.header.provenance["reference"]["description"].as_str().map(str::to_owned),
         notes,
     })
 }

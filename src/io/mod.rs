@@ -6,8 +6,10 @@
 //! way in, and everything that had to be inferred is said in `notes`.
 
 pub mod atomic;
+mod catalogue;
 mod files;
 mod gadget;
+mod gadget_out;
 mod grid_file;
 mod h5;
 pub mod map;
@@ -18,7 +20,9 @@ pub mod table;
 mod units;
 
 pub use atomic::check_writable;
+pub use catalogue::write_catalogue;
 pub use gadget::{Properties, SnapshotReader, read_particles, type_name};
+pub use gadget_out::write_snapshot;
 pub use grid_file::{GridFile, Quantity};
 pub use map::{Map, MapHeader, read_map, write_map};
 pub use snapshot::{Particles, Snapshot, SnapshotHeader};

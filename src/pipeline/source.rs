@@ -7,7 +7,7 @@ use super::{JobConfig, Source};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, Grid, MassAssignment};
 use crate::io::{self, GridFile, Opened, Snapshot};
-use crate::sim::{HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
+use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 
 /// The snapshot that comes with Halodi: GADGET-4, dark matter only, 64³
 /// particles in 12.5 Mpc/h at z = 1 (made by `assets/demo/make.py`).
@@ -70,21 +70,9 @@ fn from_snapshot(name: String, snapshot: Snapshot, config: &JobConfig) -> Result
     let reference = (config.source == Source::Demo && config.reference.is_none()).then(|| {
         let haloes = find_haloes(&particles, header.box_size, HaloFinder::default());
         let model = HydrogenModel::default();
-        let map = paint_hydrogen(
-            &haloes,
-            &particles,
-            header.box_size,
-            n,
-            header.redshift,
-            &header.cosmology,
-            &model,
-            config.assignment,
-        );
-        let what = format!(
-            "Reference: HI painted on the {} friends-of-friends haloes of the snapshot (arXiv:1804.09180).",
-            haloes.len()
-        );
-        (map.brightness_temperature, what)
+        let frame = Frame::of(&header, n, config.assignment);
+        let map = paint_hydrogen(&haloes, &particles, &frame, &model);
+        (map.brightness_temperature, format!("Reference: {}.", model.describe(haloes.len())))
     });
     Ok(Loaded {
         name,
@@ -156,7 +144,10 @@ fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<S
         ));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let what = format!("Reference: {name} ({}).", file.quantity.name());
+    let what = match &file.description {
+        Some(description) => format!("Reference: {description} ({name})."),
+        None => format!("Reference: {name} ({}).", file.quantity.name()),
+    };
     Ok(((file.brightness_temperature()?, what), notes))
 }
 

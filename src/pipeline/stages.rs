@@ -191,7 +191,7 @@ fn paint(
             let estimate = lodi.network.denoise(latents, windows, &lodi.config, batch.gamma);
             for (i, &origin) in batch.origins.iter().enumerate() {
                 let tile_box = TileBox { origin, size: [side; 3] };
-                let block = estimate.clone().slice([i..i + 1]).reshape([side, side, side]);
+                let block = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
                 run.canvas.paint_tile(layer, tile_box, block);
                 run.send(Event::TileFinished(layer, tile_box));
             }

@@ -89,7 +89,7 @@ pub(super) fn decade(exponent: i32) -> String {
     match exponent {
         -4..=0 => format!("{:.*}", -exponent as usize, 10f64.powi(exponent)),
         1..=2 => format!("{}", 10i32.pow(exponent as u32)),
-        i32::MIN..0 => format!("1e{exponent}"),
+        i32::MIN..=-5 => format!("1e{exponent}"),
         _ => {
             let raised = |c: char| match c {
                 '1' => '¹',

@@ -1,8 +1,10 @@
 //! Neutral hydrogen painted on haloes (Villaescusa-Navarro et al. 2018,
 //! arXiv:1804.09180).
 
-use super::Halo;
-use crate::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL, assign_mass};
+use serde::{Deserialize, Serialize};
+
+use super::{Frame, Halo};
+use crate::field::{Grid, RHO_CRITICAL, assign_mass};
 use crate::io::Particles;
 use crate::stitch::philox;
 
@@ -31,7 +33,7 @@ pub fn hydrogen_mass(mass: f64, redshift: f64) -> f64 {
 }
 
 /// How HI is painted.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct HydrogenModel {
     /// Log-normal scatter of a halo's HI mass about the mean relation, dex. The
     /// mean over haloes is kept.
@@ -48,7 +50,17 @@ impl Default for HydrogenModel {
     }
 }
 
-/// A painted map.
+impl HydrogenModel {
+    /// What a map of this model on `count` haloes is, a part of a sentence.
+    pub fn describe(&self, count: usize) -> String {
+        format!(
+            "HI painted on {count} friends-of-friends haloes (arXiv:1804.09180, scatter {} dex, seed {})",
+            self.scatter, self.seed
+        )
+    }
+}
+
+/// A map of neutral hydrogen.
 #[derive(Debug, Clone)]
 pub struct HydrogenMap {
     /// 21 cm brightness temperature in mK.
@@ -61,24 +73,18 @@ pub struct HydrogenMap {
 ///
 /// A halo's HI is shared among its own particles with weights
 /// `1/(1 + (r/r_core)²)`: it keeps the halo's shape and is more concentrated
-/// than its mass, as HI is, whose profile falls as r⁻² or steeper outside a core.
-pub fn paint_hydrogen(
-    haloes: &[Halo],
-    particles: &Particles,
-    box_size: f64,
-    n: usize,
-    redshift: f64,
-    cosmology: &Cosmology,
-    model: &HydrogenModel,
-    scheme: MassAssignment,
-) -> HydrogenMap {
-    let mut positions = Vec::new();
+/// than its mass, as HI is, whose profile falls as r⁻² or steeper outside a
+/// core. In redshift space each particle moves with its own velocity, so the
+/// map has the haloes' fingers of god.
+pub fn paint_hydrogen(haloes: &[Halo], particles: &Particles, frame: &Frame, model: &HydrogenModel) -> HydrogenMap {
+    let box_size = frame.box_size;
+    let mut members = Vec::new();
     let mut masses = Vec::new();
     for (index, halo) in haloes.iter().enumerate() {
         // ⟨10^(s g)⟩ = exp((s ln 10)²/2) for a standard normal g.
         let dex = model.scatter * std::f64::consts::LN_10;
         let total =
-            hydrogen_mass(halo.mass, redshift) * (dex * normal(model.seed, index as u64) - dex * dex / 2.0).exp();
+            hydrogen_mass(halo.mass, frame.redshift) * (dex * normal(model.seed, index as u64) - dex * dex / 2.0).exp();
         let squares: Vec<f64> = halo
             .members
             .iter()
@@ -88,15 +94,23 @@ pub fn paint_hydrogen(
         let weights: Vec<f64> = squares.iter().map(|r2| 1.0 / (1.0 + r2 / core.max(f64::MIN_POSITIVE))).collect();
         let sum: f64 = weights.iter().sum();
         for (&i, w) in halo.members.iter().zip(&weights) {
-            positions.push(particles.positions[i as usize]);
+            members.push(i);
             masses.push(total * w / sum);
         }
     }
-    let voxel_volume = (box_size / n as f64).powi(3);
-    let to_temperature = cosmology.brightness_temperature_scale(redshift) / (RHO_CRITICAL * voxel_volume);
-    let brightness_temperature = assign_mass(&positions, |i| masses[i] * to_temperature, n, box_size, scheme);
-    let omega_hi = masses.iter().sum::<f64>() / (box_size.powi(3) * RHO_CRITICAL);
-    HydrogenMap { brightness_temperature, omega_hi }
+    hydrogen_map(particles, &members, &masses, frame)
+}
+
+/// The 21 cm map of HI `masses` (M☉/h) at the particles `members`.
+pub fn hydrogen_map(particles: &Particles, members: &[u32], masses: &[f64], frame: &Frame) -> HydrogenMap {
+    let positions: Vec<[f32; 3]> = members.iter().map(|&i| frame.place(particles, i as usize)).collect();
+    let to_temperature =
+        frame.cosmology.brightness_temperature_scale(frame.redshift) / (RHO_CRITICAL * frame.voxel_volume());
+    let mass = |i: usize| masses[i] * to_temperature;
+    HydrogenMap {
+        brightness_temperature: assign_mass(&positions, mass, frame.n, frame.box_size, frame.assignment),
+        omega_hi: masses.iter().sum::<f64>() / (frame.box_size.powi(3) * RHO_CRITICAL),
+    }
 }
 
 fn distance_squared(p: &[f32; 3], q: &[f64; 3], box_size: f64) -> f64 {
@@ -118,6 +132,7 @@ fn normal(seed: u64, index: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::{Cosmology, MassAssignment};
     use crate::sim::{HaloFinder, find_haloes, halo_mass_bin};
 
     #[test]
@@ -141,9 +156,17 @@ mod tests {
         assert_eq!(haloes.len(), 1);
         assert_eq!(halo_mass_bin(haloes[0].mass), Some(2));
         let cosmology = Cosmology::default();
+        let frame = Frame {
+            n: 16,
+            box_size: 10.0,
+            redshift: 1.0,
+            cosmology,
+            assignment: MassAssignment::Cic,
+            line_of_sight: None,
+        };
         let paint = |scatter, seed| {
             let model = HydrogenModel { scatter, seed, ..HydrogenModel::default() };
-            paint_hydrogen(&haloes, &particles, 10.0, 16, 1.0, &cosmology, &model, MassAssignment::Cic)
+            paint_hydrogen(&haloes, &particles, &frame, &model)
         };
         let map = paint(0.0, 1);
         let expected = hydrogen_mass(2e12, 1.0) / (1000.0 * RHO_CRITICAL);

@@ -31,6 +31,8 @@ pub enum Stream {
     Step(u32),
     /// Anything in training, numbered by the caller.
     Training(u32),
+    /// The white noise that a simulation's initial conditions grow from.
+    InitialConditions,
 }
 
 impl Stream {
@@ -39,6 +41,7 @@ impl Stream {
             Self::Latent => [0, 0],
             Self::Step(step) => [1, step],
             Self::Training(use_number) => [2, use_number],
+            Self::InitialConditions => [4, 0],
         }
     }
 }

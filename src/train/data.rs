@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::field::{Grid, MassAssignment, assign_mass};
 use crate::io::Snapshot;
 use crate::pipeline::HALO_MASS_BINS;
-use crate::sim::{HaloFinder, HydrogenModel, find_haloes, halo_mass_maps, paint_hydrogen};
+use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, halo_mass_maps, paint_hydrogen};
 use crate::stitch::{Stream, gather, philox};
 
 /// One simulation box, every field on the same grid.
@@ -31,11 +31,11 @@ impl TrainingBox {
         let mass = assign_mass(&particles.positions, |i| particles.mass(i), n, box_size, scheme);
         let mean = mass.mean();
         let haloes = find_haloes(particles, box_size, HaloFinder::default());
-        let painted =
-            paint_hydrogen(&haloes, particles, box_size, n, header.redshift, &header.cosmology, model, scheme);
+        let frame = Frame::of(header, n, scheme);
+        let painted = paint_hydrogen(&haloes, particles, &frame, model);
         Self {
             dark_matter: mass.map(|v| (f64::from(v) / mean) as f32),
-            halo_mass: halo_mass_maps(&haloes, particles, box_size, n, scheme),
+            halo_mass: halo_mass_maps(&haloes, particles, &frame),
             brightness_temperature: painted.brightness_temperature,
             redshift: header.redshift,
         }
@@ -62,7 +62,7 @@ impl Region {
     /// A place for a crop of `side³` voxels, from three random words. A crop
     /// never leaves a region that is not the whole box.
     pub fn place(&self, n: usize, side: usize, random: [u32; 3]) -> [usize; 3] {
-        let pick = |count: usize, word: u32| (u64::from(word) * count as u64 >> 32) as usize;
+        let pick = |count: usize, word: u32| ((u64::from(word) * count as u64) >> 32) as usize;
         let along_x = if self.periodic { n } else { self.x.len().saturating_sub(side) + 1 };
         [self.x.start + pick(along_x, random[0]), pick(n, random[1]), pick(n, random[2])]
     }
@@ -82,7 +82,7 @@ impl CubeSymmetry {
 
     /// One of them, from a random word.
     pub fn random(word: u32) -> Self {
-        Self((u64::from(word) * 48 >> 32) as u8)
+        Self(((u64::from(word) * 48) >> 32) as u8)
     }
 
     /// Apply to a cube of `side³` values in C order.

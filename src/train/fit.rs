@@ -189,7 +189,7 @@ fn transformed(grid: &crate::field::Grid, f: impl Fn(f32) -> f32 + Sync + Send) 
 
 fn draw_crop(boxes: &[TrainingBox], fit: &Fit, side: usize, draws: &mut Draws) -> (usize, [usize; 3], CubeSymmetry) {
     let [which, a, b, c] = draws.words();
-    let index = (u64::from(which) * boxes.len() as u64 >> 32) as usize;
+    let index = ((u64::from(which) * boxes.len() as u64) >> 32) as usize;
     let n = boxes[index].dark_matter.n();
     let origin = Region::first(fit.region, n).place(n, side, [a, b, c]);
     (index, origin, CubeSymmetry::random(draws.words()[0]))

@@ -1,0 +1,210 @@
+//! A 21 cm reference from any snapshot: HI painted on its haloes, or that of its
+//! gas.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::gas::gas_hydrogen;
+use super::{
+    Axis, Frame, Halo, HaloFinder, HydrogenMap, HydrogenModel, find_haloes, halo_mass_maps, hydrogen_map,
+    paint_hydrogen,
+};
+use crate::error::{Error, Result};
+use crate::field::{Grid, MassAssignment, assign_mass};
+use crate::io::{MapHeader, Properties, SnapshotReader, check_writable, write_map};
+use crate::pipeline::{HALO_MASS_BINS, Layer};
+
+/// Where a reference takes its HI from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ReferenceModel {
+    /// The gas where the snapshot has any with its density and internal energy,
+    /// otherwise the haloes.
+    #[default]
+    Auto,
+    /// HI painted on the dark matter's haloes.
+    Haloes,
+    /// HI of the gas particles.
+    Gas,
+}
+
+/// How a reference is made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ReferenceConfig {
+    /// Where the HI comes from.
+    pub model: ReferenceModel,
+    /// Voxels per axis; `None` takes what suits the dark matter.
+    pub grid: Option<usize>,
+    /// How particles are shared among voxels.
+    pub assignment: MassAssignment,
+    /// Line of sight of a map in redshift space.
+    pub line_of_sight: Option<Axis>,
+    /// How HI is painted on haloes.
+    pub hydrogen: HydrogenModel,
+}
+
+/// A reference map and what belongs to it.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// What the map is, a part of a sentence; it says whether haloes or gas.
+    pub description: String,
+    /// Haloes or gas.
+    pub model: ReferenceModel,
+    /// When and on what grid.
+    pub frame: Frame,
+    /// The 21 cm map.
+    pub hydrogen: HydrogenMap,
+    /// `1 + δ` of the dark matter; `None` for a snapshot of gas alone.
+    pub dark_matter: Option<Grid>,
+    /// The haloes, heaviest first; empty for a map of gas.
+    pub haloes: Vec<Halo>,
+    /// Halo mass density per bin, (M☉/h)/(Mpc/h)³; `None` for a map of gas.
+    pub halo_mass: Option<[Grid; HALO_MASS_BINS]>,
+    /// What the user should know, each a sentence.
+    pub notes: Vec<String>,
+}
+
+/// Make a reference from the snapshot at `path`.
+///
+/// # Errors
+/// Those of reading the snapshot; [`Error::Setting`] for an impossible grid;
+/// [`Error::Input`] where the model asked for needs what the snapshot lacks.
+pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
+    let reader = SnapshotReader::open(path)?;
+    let header = reader.header();
+    let n = config.grid.unwrap_or_else(|| header.suggested_grid());
+    if !(8..=2048).contains(&n) {
+        return Err(Error::setting(format!("a grid of {n}³ voxels"), "8 to 2048 voxels an axis", "Choose --grid 128"));
+    }
+    let mut frame = Frame::of(header, n, config.assignment);
+    frame.line_of_sight = config.line_of_sight;
+    let properties = Properties { velocities: config.line_of_sight.is_some(), ids: false };
+    let mut notes = header.notes.clone();
+
+    let has_gas = header.counts.first().is_some_and(|&count| count > 0);
+    let physical_gas = has_gas && reader.has(0, "Density") && reader.has(0, "InternalEnergy");
+    let model = match config.model {
+        ReferenceModel::Auto if physical_gas => ReferenceModel::Gas,
+        ReferenceModel::Auto => ReferenceModel::Haloes,
+        asked => asked,
+    };
+    let space = match config.line_of_sight {
+        Some(axis) => format!(", redshift space along {axis:?}").to_lowercase(),
+        None => String::new(),
+    };
+    if model == ReferenceModel::Gas {
+        let gas = reader.particles(0, properties)?;
+        let hydrogen = gas_hydrogen(&reader, |i| gas.mass(i))?;
+        let members: Vec<u32> = (0..gas.len() as u32).collect();
+        let map = hydrogen_map(&gas, &members, &hydrogen.masses, &frame);
+        let dark_matter = match header.dark_matter_count() {
+            0 => None,
+            _ => {
+                let particles = reader.particles(1, Properties::default())?;
+                Some(one_plus_delta(&assign_mass(
+                    &particles.positions,
+                    |i| particles.mass(i),
+                    n,
+                    frame.box_size,
+                    frame.assignment,
+                )))
+            }
+        };
+        return Ok(Reference {
+            description: format!("HI of the gas: {}{space}", hydrogen.recipe),
+            model,
+            frame,
+            hydrogen: map,
+            dark_matter,
+            haloes: Vec::new(),
+            halo_mass: None,
+            notes,
+        });
+    }
+
+    let mut particles = reader.particles(1, properties)?;
+    // The relation is between HI and total halo mass; where gas carries a part
+    // of the matter, a halo of dark matter stands for more.
+    let total = header.cosmology.mean_matter_density() * header.box_size.powi(3);
+    let missing = total / particles.total_mass();
+    if has_gas && (1.0..1.5).contains(&missing) {
+        notes.push(format!("The gas is not in the haloes: their dark matter counts {missing:.3} times"));
+        match &mut particles.uniform_mass {
+            Some(mass) => *mass *= missing,
+            None => particles.masses.iter_mut().for_each(|m| *m = (f64::from(*m) * missing) as f32),
+        }
+    }
+    let haloes = find_haloes(&particles, frame.box_size, HaloFinder::default());
+    if haloes.is_empty() {
+        return Err(Error::input(
+            path,
+            format!("{} particles without a halo of 20 or more", particles.len()),
+            "a snapshot with haloes",
+            "Choose a later output or a simulation of higher resolution",
+        ));
+    }
+    let mass = assign_mass(&particles.positions, |i| particles.mass(i), n, frame.box_size, frame.assignment);
+    Ok(Reference {
+        description: config.hydrogen.describe(haloes.len()) + &space,
+        model,
+        frame,
+        hydrogen: paint_hydrogen(&haloes, &particles, &frame, &config.hydrogen),
+        dark_matter: Some(one_plus_delta(&mass)),
+        halo_mass: Some(halo_mass_maps(&haloes, &particles, &frame)),
+        haloes,
+        notes,
+    })
+}
+
+fn one_plus_delta(mass: &Grid) -> Grid {
+    let mean = mass.mean();
+    mass.map(|v| (f64::from(v) / mean) as f32)
+}
+
+impl Reference {
+    /// Mean brightness temperature in mK.
+    pub fn mean_temperature(&self) -> f64 {
+        self.hydrogen.brightness_temperature.mean()
+    }
+
+    /// Write the map file `path`: the reference, and the dark matter and halo
+    /// maps that it goes with. `source` is recorded as where it came from.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn write(&self, path: &Path, source: &serde_json::Value) -> Result<()> {
+        let provenance = json!({
+            "program": concat!("halodi ", env!("CARGO_PKG_VERSION")),
+            "source": source,
+            "reference": {
+                "description": self.description,
+                "model": self.model,
+                "omega_hi": self.hydrogen.omega_hi,
+                "mean_brightness_temperature_mk": self.mean_temperature(),
+                "haloes": self.haloes.len(),
+                "assignment": self.frame.assignment,
+                "line_of_sight": self.frame.line_of_sight,
+            },
+        });
+        let header = MapHeader { redshift: self.frame.redshift, cosmology: self.frame.cosmology, provenance };
+        let mut layers = vec![(Layer::Reference, &self.hydrogen.brightness_temperature)];
+        layers.extend(self.dark_matter.iter().map(|grid| (Layer::DarkMatter, grid)));
+        if let Some(maps) = &self.halo_mass {
+            layers.extend(maps.iter().enumerate().map(|(bin, map)| (Layer::HaloMass(bin), map)));
+        }
+        write_map(path, &header, &layers)
+    }
+}
+
+/// See that the map can be written before the work is done.
+///
+/// # Errors
+/// [`Error::Output`].
+pub fn check_output(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => check_writable(folder),
+        _ => check_writable("."),
+    }
+}
