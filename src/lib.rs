@@ -5,13 +5,14 @@
 //! ```text
 //! io ─► field ─► nn (HALO, LODI) + stitch ─► stats ─► ui / cli
 //!                 │
-//!        sim ─► train                        render (WGSL)
+//!        sim ─► dataset ─► train              render (WGSL)
 //! ```
 //!
 //! [`pipeline`] runs the chain as a job that reports events; the window and the
 //! command line ([`cli`]) are two listeners of the same job.
 
 pub mod cli;
+pub mod dataset;
 pub mod error;
 pub mod field;
 pub mod io;

@@ -4,6 +4,7 @@
 //! Results go to standard output through [`print()`], everything else (progress,
 //! notices) to standard error. Errors are printed here and nowhere else.
 
+mod dataset;
 mod inspect;
 mod predict;
 mod reference;
@@ -30,6 +31,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Dataset(dataset::Dataset),
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
     Reference(reference::Reference),
@@ -42,6 +44,7 @@ enum Command {
 impl Command {
     fn run(&self) -> Result<()> {
         match self {
+            Self::Dataset(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Reference(command) => command.run(),

@@ -17,7 +17,9 @@ pub struct StepConfig {
     /// [`Simulation::run`](super::Simulation::run)); the mesh force is taken once
     /// a step.
     pub longest: f64,
-    /// A particle's step is at most `√(2 η ε / |a|)`, with the softening ε.
+    /// A particle's step is at most `√(2 η ε / |a|)`, with the softening ε and
+    /// the acceleration that the tree answers for: the mesh's is smooth, and
+    /// taken once a step in any case.
     pub eta: f64,
     /// A step is halved for a particle at most this many times.
     pub levels: u32,
@@ -25,7 +27,7 @@ pub struct StepConfig {
 
 impl Default for StepConfig {
     fn default() -> Self {
-        Self { longest: 0.05, eta: 0.3, levels: 3 }
+        Self { longest: 0.035, eta: 0.3, levels: 3 }
     }
 }
 
@@ -163,8 +165,8 @@ impl Integrator {
         let scale =
             a.powf(1.5) * (2.0 * self.config.eta * self.gravity.softening).sqrt() * self.cosmology.e(1.0 / a - 1.0);
         let deepest = self.config.levels;
-        self.levels.par_iter_mut().zip(&self.long).zip(&self.short).for_each(|((level, l), s)| {
-            let g: f64 = (0..3).map(|axis| f64::from(l[axis] + s[axis]).powi(2)).sum::<f64>().sqrt();
+        self.levels.par_iter_mut().zip(&self.short).for_each(|(level, g)| {
+            let g: f64 = g.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
             let wanted = scale / g.sqrt();
             *level = (length / wanted).log2().ceil().clamp(0.0, f64::from(deepest)) as u8;
         });

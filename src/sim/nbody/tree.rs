@@ -10,7 +10,8 @@ use super::UNIT;
 /// Particles of a leaf at most.
 const LEAF: usize = 16;
 /// Particles at most of a node that walks the tree as one: the walk is shared,
-/// and the list of what pulls on them grows little.
+/// and the list of what pulls on them grows little, as long as the node is small
+/// beside the reach of the force.
 const GROUP: usize = 64;
 /// Targets that the inner loop takes at once: one register of AVX2.
 const LANES: usize = 8;
@@ -241,6 +242,8 @@ impl<'a> Tree<'a> {
         let root_level = (box_size / reach).log2().floor().clamp(0.0, 7.0) as u32;
         let count = 1u64 << (3 * root_level);
         let shift = 3 * (KEY_BITS - root_level);
+        // A group is no wider than three quarters of the reach.
+        let group_level = (box_size / (0.75 * reach)).log2().ceil().clamp(0.0, f64::from(KEY_BITS)) as u32;
         let roots = (0..count)
             .into_par_iter()
             .map(|root| {
@@ -248,7 +251,7 @@ impl<'a> Tree<'a> {
                 let last = keys.partition_point(|&key| key >> shift <= root);
                 let mut nodes = Vec::new();
                 if first < last {
-                    build(&mut nodes, positions, keys, first..last, root_level, false);
+                    build(&mut nodes, positions, keys, first..last, root_level, Some(group_level));
                 }
                 nodes
             })
@@ -400,19 +403,20 @@ impl<'a> Tree<'a> {
 }
 
 /// Append the node of the particles in `range` and its descendants; returns the
-/// sum of positions. `grouped` says whether an ancestor is a group.
+/// sum of positions. `group_from` is the first level of groups, `None` below one.
 fn build(
     nodes: &mut Vec<Node>,
     positions: &[[u32; 3]],
     keys: &[u64],
     range: Range<usize>,
     level: u32,
-    grouped: bool,
+    group_from: Option<u32>,
 ) -> [u64; 3] {
     let index = nodes.len();
     let mask = if level == 0 { 0 } else { u32::MAX << (32 - level) };
     let leaf = range.len() <= LEAF || level == KEY_BITS;
-    let group = !grouped && (range.len() <= GROUP || leaf);
+    let group = group_from.is_some_and(|from| leaf || (level >= from && range.len() <= GROUP));
+    let group_from = group_from.filter(|_| !group);
     nodes.push(Node {
         centre: [0; 3],
         corner: positions[range.start].map(|x| x & mask),
@@ -437,7 +441,7 @@ fn build(
         while begin < range.end {
             let octant = keys[begin] >> shift;
             let end = begin + keys[begin..range.end].partition_point(|&key| key >> shift == octant);
-            add(build(nodes, positions, keys, begin..end, level + 1, grouped || group));
+            add(build(nodes, positions, keys, begin..end, level + 1, group_from));
             begin = end;
         }
     }

@@ -1,0 +1,206 @@
+//! Making a data set, box by box.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::leakage::{Leakage, measure_leakage};
+use super::manifest::{BoxRecord, Manifest, Split, box_name};
+use crate::error::{Error, Result};
+use crate::field::{Cosmology, MassAssignment};
+use crate::io::{check_writable, write_snapshot};
+use crate::sim::nbody::{GravityConfig, Progress, Simulation, SimulationConfig, Start, StepConfig};
+use crate::sim::{HydrogenModel, ReferenceConfig, ReferenceModel, reference};
+
+/// How a data set is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetConfig {
+    /// Comoving side of every box in Mpc/h.
+    pub box_size: f64,
+    /// Particles per axis, and voxels per axis of the fields.
+    pub particles: usize,
+    /// Redshift.
+    pub redshift: f64,
+    /// Redshift of the initial conditions.
+    pub start: f64,
+    /// Cosmology.
+    pub cosmology: Cosmology,
+    /// Gravity.
+    pub gravity: GravityConfig,
+    /// Time steps.
+    pub steps: StepConfig,
+    /// How HI is painted; its seed is each box's own.
+    pub hydrogen: HydrogenModel,
+    /// The seed that all others come from.
+    pub seed: u64,
+}
+
+impl DatasetConfig {
+    /// The run of the box with the given seed.
+    fn simulation(&self, seed: u64) -> SimulationConfig {
+        SimulationConfig {
+            start: Start::Seed {
+                box_size: self.box_size,
+                particles: self.particles,
+                seed,
+                redshift: self.start,
+                cosmology: self.cosmology,
+            },
+            redshifts: vec![self.redshift],
+            gravity: self.gravity,
+            steps: self.steps,
+        }
+    }
+}
+
+/// How far a data set is.
+#[derive(Debug, Clone)]
+pub struct DatasetProgress {
+    /// The box under way.
+    pub name: String,
+    /// Boxes that are done and wanted in all.
+    pub boxes: [usize; 2],
+    /// How far its simulation is; `None` while its fields are made.
+    pub simulation: Option<Progress>,
+}
+
+/// Make what is missing of a data set with `counts` boxes per split, and measure
+/// leakage. `report` hears of the progress and returns whether to go on; what is
+/// done stays done.
+///
+/// # Errors
+/// [`Error::Cancelled`], those of the simulations and of writing, and
+/// [`Error::Setting`] where `folder` holds a data set made otherwise.
+pub fn make(
+    folder: &Path,
+    config: &DatasetConfig,
+    counts: &[(Split, usize)],
+    mut report: impl FnMut(DatasetProgress) -> bool,
+) -> Result<Manifest> {
+    config.simulation(0).check()?;
+    check_writable(folder)?;
+    let mut manifest = Manifest::read(folder)?.unwrap_or_else(|| Manifest {
+        program: concat!("halodi ", env!("CARGO_PKG_VERSION")).to_owned(),
+        config: config.clone(),
+        boxes: Vec::new(),
+        leakage: None,
+    });
+    if manifest.config != *config {
+        return Err(Error::setting(
+            format!("{} holds a data set with other settings", folder.display()),
+            "the settings it was begun with, or an empty folder",
+            "Choose another --out",
+        ));
+    }
+    let wanted: Vec<(Split, usize)> =
+        counts.iter().flat_map(|&(split, count)| (0..count).map(move |index| (split, index))).collect();
+    for (done, &(split, index)) in wanted.iter().enumerate() {
+        if manifest.boxes.iter().any(|b| b.split == split && b.index == index) {
+            continue;
+        }
+        let name = box_name(split, index);
+        let record = make_box(folder, config, split, index, |simulation| {
+            report(DatasetProgress { name: name.clone(), boxes: [done, wanted.len()], simulation })
+        })?;
+        manifest.boxes.push(record);
+        manifest.leakage = None;
+        manifest.write(folder)?;
+    }
+    if manifest.leakage.is_none() {
+        manifest.leakage = measure_leakage(folder, &manifest)?;
+        manifest.write(folder)?;
+    }
+    Ok(manifest)
+}
+
+fn make_box(
+    folder: &Path,
+    config: &DatasetConfig,
+    split: Split,
+    index: usize,
+    mut report: impl FnMut(Option<Progress>) -> bool,
+) -> Result<BoxRecord> {
+    let name = box_name(split, index);
+    let seed = split.seed(config.seed, index);
+    let place = folder.join(&name);
+    check_writable(&place)?;
+    let (snapshot, fields, checkpoint) =
+        (place.join("snapshot_000.hdf5"), place.join("fields.hdf5"), place.join("checkpoint.hdf5"));
+    let run = config.simulation(seed);
+    let provenance = json!({ "program": concat!("halodi ", env!("CARGO_PKG_VERSION")), "simulation": run });
+    let simulation = Simulation::begin(run, &checkpoint)?;
+    let mass = simulation.particle_mass();
+    let record = simulation.run(
+        &checkpoint,
+        |progress| report(Some(progress)),
+        |_, phase| {
+            let particles = phase.to_particles(mass);
+            write_snapshot(&snapshot, &particles, phase.box_size, phase.redshift(), &config.cosmology, &provenance)
+        },
+    )?;
+    if !report(None) {
+        return Err(Error::Cancelled);
+    }
+    let made = reference(
+        &snapshot,
+        &ReferenceConfig {
+            model: ReferenceModel::Haloes,
+            grid: Some(config.particles),
+            assignment: MassAssignment::Cic,
+            line_of_sight: None,
+            hydrogen: HydrogenModel { seed, ..config.hydrogen },
+        },
+    )?;
+    made.write(&fields, &json!({ "data_set": name, "seed": seed }))?;
+    let checksums = [&snapshot, &fields]
+        .into_iter()
+        .map(|path| Ok((relative(folder, path), checksum(path)?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
+    Ok(BoxRecord {
+        split,
+        index,
+        seed,
+        checksums,
+        haloes: made.haloes.len(),
+        omega_hi: made.hydrogen.omega_hi,
+        mean_brightness_temperature: made.mean_temperature(),
+        seconds: record.seconds,
+    })
+}
+
+fn relative(folder: &Path, path: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/")
+}
+
+/// Compare every file of a data set with its checksum, and measure leakage anew.
+///
+/// # Errors
+/// [`Error::Input`] for the first file that is missing or changed, and those of
+/// [`measure_leakage`].
+pub fn verify(folder: &Path, manifest: &Manifest) -> Result<Option<Leakage>> {
+    for (name, expected) in manifest.boxes.iter().flat_map(|record| &record.checksums) {
+        let path: PathBuf = folder.join(name);
+        let found = checksum(&path)?;
+        if found != *expected {
+            return Err(Error::input(
+                &path,
+                format!("its SHA-256 is {found}"),
+                expected.clone(),
+                "Delete the box from the data set and its manifest, and make it anew",
+            ));
+        }
+    }
+    measure_leakage(folder, manifest)
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn checksum(path: &Path) -> Result<String> {
+    let mut hasher = Sha256::new();
+    std::fs::File::open(path)
+        .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
+        .map_err(|error| Error::input(path, error.to_string(), "a file of the data set", "Make the box anew"))?;
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}

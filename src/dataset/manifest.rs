@@ -1,0 +1,212 @@
+//! What a data set says of itself, and the boxes of each split as types of their
+//! own: training code takes [`Entry<Train>`], and a test box is none.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{DatasetConfig, Leakage};
+use crate::error::{Error, Result};
+use crate::io::atomic;
+
+/// Name of the manifest in the folder of a data set.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// What a box is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// Networks learn from it.
+    Train,
+    /// Networks are selected by it.
+    Validation,
+    /// Networks are judged on it, once they are done.
+    Test,
+}
+
+impl Split {
+    /// Every split.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Its folder in a data set.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// The seed of box `index` of a data set with the seed `base`. Splits have
+    /// ranges of their own, so a set can grow in any of them.
+    pub fn seed(self, base: u64, index: usize) -> u64 {
+        base + self as u64 * 1_000_000 + index as u64
+    }
+}
+
+/// One box of a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BoxRecord {
+    /// What it is for.
+    pub split: Split,
+    /// Its number in its split.
+    pub index: usize,
+    /// Seed of its initial conditions and of its HI scatter.
+    pub seed: u64,
+    /// SHA-256 of its files, by their path in the data set.
+    pub checksums: BTreeMap<String, String>,
+    /// Friends-of-friends haloes.
+    pub haloes: usize,
+    /// HI density in units of the critical density.
+    pub omega_hi: f64,
+    /// Mean brightness temperature, mK.
+    pub mean_brightness_temperature: f64,
+    /// Seconds that its simulation took.
+    pub seconds: f64,
+}
+
+/// What a data set says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of Halodi that made it.
+    pub program: String,
+    /// How it was made.
+    pub config: DatasetConfig,
+    /// Its boxes, as far as they are made.
+    pub boxes: Vec<BoxRecord>,
+    /// How alike boxes of different splits are.
+    pub leakage: Option<Leakage>,
+}
+
+impl Manifest {
+    /// Read the manifest of the data set in `folder`; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for one that cannot be read.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        let path = folder.join(MANIFEST);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let bad = |found: String| {
+            Error::input(&path, found, "the manifest of a data set", "Choose another --out, or delete the data set")
+        };
+        let text = std::fs::read_to_string(&path).map_err(|e| bad(format!("it cannot be read ({e})")))?;
+        serde_json::from_str(&text).map(Some).map_err(|e| bad(format!("it is not a manifest ({e})")))
+    }
+
+    /// Write it to the data set in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Output`].
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).expect("plain structs serialise") + "\n";
+        atomic::write(folder.join(MANIFEST), text.as_bytes())
+    }
+}
+
+/// Marks boxes that networks learn from.
+#[derive(Debug, Clone, Copy)]
+pub struct Train;
+/// Marks boxes that networks are selected by.
+#[derive(Debug, Clone, Copy)]
+pub struct Validation;
+/// Marks boxes that networks are judged on.
+#[derive(Debug, Clone, Copy)]
+pub struct Test;
+
+/// A box on disk; `S` is its split.
+#[derive(Debug, Clone)]
+pub struct Entry<S> {
+    folder: PathBuf,
+    /// Its name, such as `test/box_003`.
+    pub name: String,
+    split: PhantomData<S>,
+}
+
+impl<S> Entry<S> {
+    /// Its dark-matter snapshot.
+    pub fn snapshot(&self) -> PathBuf {
+        self.folder.join("snapshot_000.hdf5")
+    }
+
+    /// Its map file: dark matter, halo mass maps and 21 cm reference.
+    pub fn fields(&self) -> PathBuf {
+        self.folder.join("fields.hdf5")
+    }
+}
+
+/// A data set on disk.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    folder: PathBuf,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+impl Dataset {
+    /// Open the data set in `folder`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where there is none.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let manifest = Manifest::read(folder)?.ok_or_else(|| {
+            Error::input(folder, format!("it has no {MANIFEST}"), "a data set", "Make one with 'halodi dataset'")
+        })?;
+        Ok(Self { folder: folder.to_path_buf(), manifest })
+    }
+
+    /// The boxes to learn from.
+    pub fn train(&self) -> Vec<Entry<Train>> {
+        self.entries(Split::Train)
+    }
+
+    /// The boxes to select by.
+    pub fn validation(&self) -> Vec<Entry<Validation>> {
+        self.entries(Split::Validation)
+    }
+
+    /// The boxes to judge on.
+    pub fn test(&self) -> Vec<Entry<Test>> {
+        self.entries(Split::Test)
+    }
+
+    fn entries<S>(&self, split: Split) -> Vec<Entry<S>> {
+        let boxes = self.manifest.boxes.iter().filter(|record| record.split == split);
+        boxes
+            .map(|record| {
+                let name = box_name(split, record.index);
+                Entry { folder: self.folder.join(&name), name, split: PhantomData }
+            })
+            .collect()
+    }
+}
+
+/// The name of a box, which is also its folder in the data set.
+pub(super) fn box_name(split: Split, index: usize) -> String {
+    format!("{}/box_{index:03}", split.folder())
+}
+
+/// Refuse to learn from a file that is a test box of a data set.
+///
+/// # Errors
+/// [`Error::Input`].
+pub fn refuse_test_box(path: &Path) -> Result<()> {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let absolute = absolute.canonicalize().unwrap_or(absolute);
+    let is_test = absolute.ancestors().any(|folder| {
+        folder.file_name().is_some_and(|name| name == Split::Test.folder())
+            && folder.parent().is_some_and(|parent| parent.join(MANIFEST).exists())
+    });
+    if !is_test {
+        return Ok(());
+    }
+    Err(Error::input(
+        path,
+        "it is a test box of a data set",
+        "boxes that networks may learn from",
+        "Choose boxes of its train folder",
+    ))
+}
