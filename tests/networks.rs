@@ -2,12 +2,19 @@
 //! batch, learning that learns, and weights that survive the disk.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use halodi::field::{Grid, LogTransform};
+use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
+use halodi::field::{Cosmology, Grid, LogTransform};
+use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, HaloConfig, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained, UNetConfig,
+    CONDITION_CHANNELS, HALO_CLASSES, Halo, HaloConfig, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained,
+    UNetConfig,
 };
+use halodi::pipeline::Layer;
+use halodi::sim::HydrogenModel;
+use halodi::sim::nbody::{Force, GravityConfig, StepConfig};
 use halodi::stitch::{ChannelField, LatentOverlap, Lattice, Overlap, Stream, TileOrder, WindowBatch, fill_normal};
 use halodi::train::{Fit, TrainingBox, train_halo};
 
@@ -18,6 +25,7 @@ fn tiny_lodi() -> LodiConfig {
         voxel: 0.2,
         redshift: 1.0,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
+        hydrogen_fraction: [0.005; 4],
         brightness_temperature: LogTransform::above(1e-2),
         data_range: [-10.0, 10.0],
     }
@@ -125,7 +133,7 @@ fn weights_survive_the_disk_and_the_wrong_ones_are_refused() {
     };
     assert_eq!(forward(&saved.network), forward(&loaded.network));
 
-    let error = Trained::<halodi::nn::Halo>::load(&path, &device).unwrap_err();
+    let error = Trained::<Halo>::load(&path, &device).unwrap_err();
     assert!(error.to_string().contains("weights of 'lodi'") && error.exit_code() == 2, "{error}");
     std::fs::write(&path, b"not weights").unwrap();
     assert!(Trained::<Lodi>::load(&path, &device).unwrap_err().to_string().contains("not safetensors"));
@@ -133,37 +141,120 @@ fn weights_survive_the_disk_and_the_wrong_ones_are_refused() {
     assert!(missing.to_string().contains("gone"));
 }
 
-#[test]
-fn halo_learns_a_local_relation() {
-    // Halo maps that are a known function of the dark matter: after a short
-    // training the network must explain most of their variance.
+/// A data set on disk with one small box, whose matter is in haloes by a rule
+/// that HALO can learn: none below 0.7 times the mean density, the lightest bin
+/// up to 1.4, the third above.
+fn made_up_box(folder: &Path) -> TrainingBox {
     let n = 16;
+    let cosmology = Cosmology::default();
     let mut dark_matter = Grid::zeros(n, 4.0);
     fill_normal(dark_matter.as_slice_mut(), 4, Stream::Latent);
     let dark_matter = dark_matter.map(|v| v.exp());
-    let identity = LogTransform::above(0.1);
-    let halo_mass = [0.5f32, 1.0, 1.5, 2.0].map(|power| dark_matter.map(|v| v.powf(power)));
-    let training = TrainingBox { brightness_temperature: Grid::zeros(n, 4.0), halo_mass, dark_matter, redshift: 1.0 };
-    let config = HaloConfig {
-        net: UNetConfig::new(1, 4, vec![32, 32]).with_heads(2),
+    let mean = cosmology.mean_matter_density() as f32;
+    let where_in = |low: f32, high: f32| dark_matter.map(|v| if (low..high).contains(&v) { v * mean } else { 0.0 });
+    let (empty, light, heavy) = (Grid::zeros(n, 4.0), where_in(0.7, 1.4), where_in(1.4, f32::MAX));
+    let layers = [
+        (Layer::DarkMatter, &dark_matter),
+        (Layer::HaloMass(0), &light),
+        (Layer::HaloMass(1), &empty),
+        (Layer::HaloMass(2), &heavy),
+        (Layer::HaloMass(3), &empty),
+        (Layer::Reference, &empty),
+    ];
+    let header = MapHeader { redshift: 1.0, cosmology, provenance: serde_json::Value::Null };
+    write_map(folder.join("train/box_000/fields.hdf5"), &header, &layers).unwrap();
+    let record = BoxRecord {
+        split: Split::Train,
+        index: 0,
+        seed: 1,
+        checksums: BTreeMap::new(),
+        haloes: 0,
+        omega_hi: 0.0,
+        mean_brightness_temperature: 0.0,
+        seconds: 0.0,
+    };
+    let config = DatasetConfig {
+        box_size: 4.0,
+        particles: n,
+        redshift: 1.0,
+        start: 49.0,
+        cosmology,
+        gravity: GravityConfig::new(Force::Mesh, 32),
+        steps: StepConfig::default(),
+        hydrogen: HydrogenModel::default(),
+        seed: 1,
+    };
+    Manifest { program: "test".to_owned(), config, boxes: vec![record], leakage: None }.write(folder).unwrap();
+    TrainingBox::read(&Dataset::open(folder).unwrap().train()[0]).unwrap()
+}
+
+fn tiny_halo() -> HaloConfig {
+    HaloConfig {
+        net: UNetConfig::new(1, HALO_CLASSES, vec![16, 16]).with_heads(2),
         tile: 8,
         context: 4,
         voxel: 0.25,
-        dark_matter: identity,
+        dark_matter: LogTransform::above(0.1),
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
-        halo_mass: [identity; 4],
-    };
-    let fit = Fit { steps: 300, batch: 2, crop: 16, learning_rate: 1e-3, warmup: 20, ..Fit::default() };
-    let mut losses = BTreeMap::new();
-    train_halo(&[training], &config, &fit, &Device::flex(), |report| {
-        losses.insert(report.step, report.loss);
+        halo_mass: [LogTransform::above(1e9); 4],
+    }
+}
+
+#[test]
+fn halo_learns_which_matter_is_in_haloes_and_keeps_its_mass() {
+    let folder = tempfile::tempdir().unwrap();
+    let boxes = [made_up_box(folder.path())];
+    let config = tiny_halo();
+    let device = Device::flex();
+    let fit =
+        Fit { steps: 300, batch: 2, crop: 24, learning_rate: 2e-3, warmup: 20, ema_decay: 0.95, ..Fit::default() };
+    let mut losses = Vec::new();
+    let fitted = train_halo(&boxes, &[], &config, &fit, &device, &folder.path().join("state"), |report| {
+        losses.push(report.loss);
         true
     })
     .unwrap();
-    let mean = |range: std::ops::RangeInclusive<usize>| -> f64 {
-        let values: Vec<f64> = losses.range(range).map(|(_, &loss)| loss).collect();
-        values.iter().sum::<f64>() / values.len() as f64
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let (early, late) = (mean(&losses[..5]), mean(&losses[280..]));
+    assert!(late < 0.4 * early, "loss went from {early} to {late}");
+
+    let fields = boxes[0].fields();
+    let maps = config.run(&fitted.network, &fields.dark_matter, &fields.cosmology, &device).unwrap();
+    for bin in [0, 2] {
+        let total: f64 = maps[bin].iter().map(|&v| f64::from(config.halo_mass[bin].inverse(v))).sum();
+        let ratio = total / fields.halo_mass[bin].sum();
+        assert!((ratio - 1.0).abs() < 0.15, "bin {bin} has {ratio} of its mass");
+    }
+    // No voxel has more halo mass than mass.
+    let matter = fields.cosmology.mean_matter_density();
+    for (i, &m) in fields.dark_matter.as_slice().iter().enumerate() {
+        let sum: f64 = (0..4).map(|bin| f64::from(config.halo_mass[bin].inverse(maps[bin][i]))).sum();
+        assert!(sum <= f64::from(m) * matter * 1.001 + 1e6);
+    }
+}
+
+#[test]
+fn a_stopped_training_goes_on_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let boxes = [made_up_box(folder.path())];
+    let config = tiny_halo();
+    let device = Device::flex();
+    let fit = Fit { steps: 6, batch: 1, crop: 24, warmup: 2, validate_every: 2, ..Fit::default() };
+    let train = |state: &str, stop_at: usize, fit: &Fit| {
+        train_halo(&boxes, &[], &config, fit, &device, &folder.path().join(state), |r| r.step != stop_at)
     };
-    let (early, late) = (mean(1..=5), mean(281..=300));
-    assert!(late < 0.3 * early, "loss went from {early} to {late}");
+    let whole = train("whole", 0, &fit).unwrap();
+    let half = train("parts", 3, &fit).unwrap();
+    assert_eq!(half.steps, 3);
+    let rest = train("parts", 0, &fit).unwrap();
+    assert_eq!(rest.steps, 6);
+    let output = |network: &Halo| {
+        let x = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
+        network.fractions(x).into_data().try_into_vec::<f32>().unwrap()
+    };
+    assert_eq!(output(&whole.network), output(&rest.network));
+    assert_ne!(output(&whole.network), output(&half.network));
+    // Another fit does not go on from this one's state.
+    let other = train("parts", 0, &Fit { learning_rate: 1e-4, ..fit }).unwrap_err();
+    assert!(other.to_string().contains("other settings"), "{other}");
 }

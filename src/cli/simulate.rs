@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::error::{Error, Result};
 use crate::field::Cosmology;
 use crate::io;
-use crate::sim::nbody::{Force, GravityConfig, Simulation, SimulationConfig, Start, StepConfig};
+use crate::sim::nbody::{Checkpoints, Force, GravityConfig, Simulation, SimulationConfig, Start, StepConfig};
 
 /// Run a dark-matter simulation and write Gadget snapshots
 #[derive(Debug, clap::Args)]
@@ -148,7 +148,7 @@ pub(super) fn simulate(config: &SimulationConfig, folder: &std::path::Path) -> R
     });
     let mut written = Vec::new();
     let record = simulation.run(
-        &checkpoint,
+        &Checkpoints::at(&checkpoint),
         |progress| {
             bar.set_position((1000.0 * progress.fraction) as u64);
             let left = progress.remaining.map(|left| format!("  {} s left", left.as_secs())).unwrap_or_default();

@@ -12,7 +12,7 @@ use super::manifest::{BoxRecord, Manifest, Split, box_name};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, MassAssignment};
 use crate::io::{check_writable, write_snapshot};
-use crate::sim::nbody::{GravityConfig, Progress, Simulation, SimulationConfig, Start, StepConfig};
+use crate::sim::nbody::{Checkpoints, GravityConfig, Progress, Simulation, SimulationConfig, Start, StepConfig};
 use crate::sim::{HydrogenModel, ReferenceConfig, ReferenceModel, reference};
 
 /// How a data set is made.
@@ -134,7 +134,7 @@ fn make_box(
     let simulation = Simulation::begin(run, &checkpoint)?;
     let mass = simulation.particle_mass();
     let record = simulation.run(
-        &checkpoint,
+        &Checkpoints::at(checkpoint),
         |progress| report(Some(progress)),
         |_, phase| {
             let particles = phase.to_particles(mass);

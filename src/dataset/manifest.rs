@@ -188,25 +188,3 @@ impl Dataset {
 pub(super) fn box_name(split: Split, index: usize) -> String {
     format!("{}/box_{index:03}", split.folder())
 }
-
-/// Refuse to learn from a file that is a test box of a data set.
-///
-/// # Errors
-/// [`Error::Input`].
-pub fn refuse_test_box(path: &Path) -> Result<()> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let absolute = absolute.canonicalize().unwrap_or(absolute);
-    let is_test = absolute.ancestors().any(|folder| {
-        folder.file_name().is_some_and(|name| name == Split::Test.folder())
-            && folder.parent().is_some_and(|parent| parent.join(MANIFEST).exists())
-    });
-    if !is_test {
-        return Ok(());
-    }
-    Err(Error::input(
-        path,
-        "it is a test box of a data set",
-        "boxes that networks may learn from",
-        "Choose boxes of its train folder",
-    ))
-}

@@ -15,4 +15,4 @@ mod manifest;
 
 pub use leakage::{Leakage, measure_leakage};
 pub use make::{DatasetConfig, DatasetProgress, make, verify};
-pub use manifest::{BoxRecord, Dataset, Entry, Manifest, Split, Test, Train, Validation, refuse_test_box};
+pub use manifest::{BoxRecord, Dataset, Entry, Manifest, Split, Test, Train, Validation};

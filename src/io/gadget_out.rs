@@ -128,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("snapshot_000.hdf5");
         let cosmology = Cosmology { omega_m: 0.25, omega_lambda: 0.75, ..Cosmology::default() };
-        let (n, box_size) = (8usize, 10.0);
+        let (n, box_size) = (8usize, 10.0f64);
         let mass = cosmology.mean_matter_density() * box_size.powi(3) / n.pow(3) as f64;
         let particles = Particles {
             positions: (0..n.pow(3)).map(|i| [i / 64, i / 8 % 8, i % 8].map(|c| c as f32 * 1.25)).collect(),

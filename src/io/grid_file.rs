@@ -407,6 +407,7 @@ mod tests {
             units: String::new(),
             redshift: 1.0,
             cosmology: Cosmology::default(),
+            description: None,
             notes: Vec::new(),
         };
         let expected = contrast.map(|v| 1.0 + v);

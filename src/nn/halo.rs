@@ -1,20 +1,25 @@
 //! HALO: halo mass density maps from a dark-matter field.
 
 use burn::module::Module;
+use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::unet::{UNet, UNetConfig};
 use crate::error::Result;
-use crate::field::{Grid, LogTransform};
+use crate::field::{Cosmology, Grid, LogTransform};
 use crate::nn::host;
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{Lattice, Overlap, gather, scatter};
 
+/// Classes that HALO divides the matter of a voxel into: haloes of each mass
+/// bin, and what is in none.
+pub const HALO_CLASSES: usize = HALO_MASS_BINS + 1;
+
 /// What defines a HALO network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HaloConfig {
-    /// The network.
+    /// The network: one field in, [`HALO_CLASSES`] out.
     pub net: UNetConfig,
     /// Voxels per axis whose output is kept (see [`HaloConfig::context`]).
     pub tile: usize,
@@ -27,7 +32,7 @@ pub struct HaloConfig {
     /// Edges of the halo mass bins in M☉/h, ascending, one more than bins; the
     /// last bin has no upper edge (its upper value is kept for the record).
     pub mass_edges: [f64; HALO_MASS_BINS + 1],
-    /// From halo mass density in (M☉/h)/(Mpc/h)³ to the network's outputs.
+    /// From halo mass density in (M☉/h)/(Mpc/h)³ to what LODI and the screen see.
     pub halo_mass: [LogTransform; HALO_MASS_BINS],
 }
 
@@ -46,27 +51,42 @@ impl HaloConfig {
         Lattice::new(n, self.tile, self.net.multiple(), Overlap::Naive)
     }
 
-    /// Run HALO on one tile of `side³` voxels at `origin` of a transformed
-    /// dark-matter field of `n³`: transformed halo maps `[1, 4, side, side, side]`.
+    /// Run HALO on one tile of `side³` voxels at `origin` of a field `1 + δ` of
+    /// `n³`, with `mean_density` the mean matter density in (M☉/h)/(Mpc/h)³:
+    /// transformed halo maps `[1, 4, side, side, side]`.
+    ///
+    /// A halo map is HALO's fraction of the matter that is there, so mass is
+    /// neither made nor lost.
     pub fn run_tile(
         &self,
         halo: &Halo,
-        dark_matter: &[f32],
-        n: usize,
-        origin: [usize; 3],
-        side: usize,
+        dark_matter: &Grid,
+        mean_density: f64,
+        tile: Tile,
         device: &Device,
     ) -> Tensor<5> {
+        let n = dark_matter.n();
+        let Tile { origin, side } = tile;
         // The context is rounded up to what the network's levels divide.
         let multiple = self.net.multiple();
         let context = self.context.div_ceil(multiple) * multiple;
         let wide = side + 2 * context;
         let corner = origin.map(|o| (o + n * context.div_ceil(n) - context) % n);
         let mut window = Vec::with_capacity(wide.pow(3));
-        gather(dark_matter, n, corner, wide, &mut window);
-        let window = Tensor::<5>::from_data(TensorData::new(window, [1, 1, wide, wide, wide]), device);
+        gather(dark_matter.as_slice(), n, corner, wide, &mut window);
+        let input: Vec<f32> = window.iter().map(|&v| self.dark_matter.forward(v)).collect();
+        let tensor =
+            |values: Vec<f32>| Tensor::<5>::from_data(TensorData::new(values, [1, 1, wide, wide, wide]), device);
         let inside = context..context + side;
-        halo.forward(window).slice([0..1, 0..HALO_MASS_BINS, inside.clone(), inside.clone(), inside])
+        let kept = |channels: std::ops::Range<usize>| [0..1, channels, inside.clone(), inside.clone(), inside.clone()];
+        let fractions = halo.fractions(tensor(input)).slice(kept(0..HALO_MASS_BINS));
+        let density = fractions * tensor(window).slice(kept(0..1)) * mean_density;
+        let per_bin = |f: fn(&LogTransform) -> f64| {
+            let values: [f32; HALO_MASS_BINS] = std::array::from_fn(|bin| f(&self.halo_mass[bin]) as f32);
+            Tensor::<1>::from_floats(values, device).reshape([1, HALO_MASS_BINS, 1, 1, 1])
+        };
+        let decades = (density + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
+        (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
     }
 
     /// Run HALO on a whole box: `1 + δ` in, transformed maps out, `n³` values
@@ -74,14 +94,20 @@ impl HaloConfig {
     ///
     /// # Errors
     /// As [`HaloConfig::lattice`], and of reading the result back.
-    pub fn run(&self, halo: &Halo, dark_matter: &Grid, device: &Device) -> Result<Vec<Vec<f32>>> {
+    pub fn run(
+        &self,
+        halo: &Halo,
+        dark_matter: &Grid,
+        cosmology: &Cosmology,
+        device: &Device,
+    ) -> Result<Vec<Vec<f32>>> {
         let n = dark_matter.n();
-        let input = dark_matter.map(|v| self.dark_matter.forward(v));
         let lattice = self.lattice(n)?;
         let side = lattice.tile();
         let mut maps = vec![vec![0f32; n.pow(3)]; HALO_MASS_BINS];
         for origin in lattice.origins(0) {
-            let values = host(self.run_tile(halo, input.as_slice(), n, origin, side, device))?;
+            let tile = Tile { origin, side };
+            let values = host(self.run_tile(halo, dark_matter, cosmology.mean_matter_density(), tile, device))?;
             for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
                 scatter(map, n, origin, side, block);
             }
@@ -90,16 +116,33 @@ impl HaloConfig {
     }
 }
 
-/// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025).
+/// A cubic piece of a periodic box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tile {
+    /// Its first voxel.
+    pub origin: [usize; 3],
+    /// Voxels per axis.
+    pub side: usize,
+}
+
+/// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025). It
+/// says of the matter in every voxel which fraction lies in haloes of each mass
+/// bin.
 #[derive(Module, Debug)]
 pub struct Halo {
     net: UNet,
 }
 
 impl Halo {
-    /// Transformed dark matter `[b, 1, x, y, z]` to transformed halo mass
-    /// densities `[b, 4, x, y, z]`, lightest bin first.
-    pub fn forward(&self, dark_matter: Tensor<5>) -> Tensor<5> {
+    /// Transformed dark matter `[b, 1, x, y, z]` to the unnormalised log
+    /// fractions of the classes `[b, HALO_CLASSES, x, y, z]`, lightest bin
+    /// first, no halo last.
+    pub fn logits(&self, dark_matter: Tensor<5>) -> Tensor<5> {
         self.net.forward(dark_matter, None)
+    }
+
+    /// The same as fractions, which sum to one.
+    pub fn fractions(&self, dark_matter: Tensor<5>) -> Tensor<5> {
+        softmax(self.logits(dark_matter), 1)
     }
 }

@@ -10,7 +10,7 @@ mod unet;
 mod weights;
 
 pub use device::ComputeDevice;
-pub use halo::{Halo, HaloConfig};
+pub use halo::{HALO_CLASSES, Halo, HaloConfig, Tile};
 pub use lodi::{CONDITION_CHANNELS, Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::field::{Grid, LogTransform};
 use crate::nn::{self, HaloConfig, LodiConfig};
 use crate::stats::power_spectrum;
-use crate::stitch::{ChannelField, LatentOverlap, Lattice, TileOrder, scatter};
+use crate::stitch::{ChannelField, LatentOverlap, Lattice, TileOrder, gather, scatter};
 
 /// How dark matter is shown where no network says: decades of `1 + δ` above a
 /// hundredth of the mean.
@@ -27,10 +27,10 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         run.send(Event::Weights(run.outcome.weights.clone()));
         warn_of_extrapolation(run, &loaded, &halo.config, &lodi.config);
         let plan = plan(run, &loaded, &halo.config, &lodi.config)?;
-        let condition = halo_maps(run, &loaded, &halo)?;
+        let halo_maps = halo_maps(run, &loaded, &halo)?;
         if run.outcome.config.until >= Stage::Lodi {
             run.begin(Stage::Lodi)?;
-            paint(run, &plan, &condition, &lodi, loaded.dark_matter.box_size)?;
+            paint(run, &plan, &halo_maps, &lodi, &loaded)?;
         }
     }
     run.end_stage();
@@ -116,12 +116,19 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
     Ok(plan)
 }
 
-/// Run HALO and return the condition of LODI: its four maps and the dark
-/// matter, as the networks see them.
-fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<ChannelField> {
+/// What LODI paints from.
+struct HaloMaps {
+    /// HALO's four maps and the dark matter, as the networks see them.
+    condition: ChannelField,
+    /// HALO's maps, (M☉/h)/(Mpc/h)³.
+    halo_mass: Vec<Grid>,
+}
+
+/// Run HALO.
+fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<HaloMaps> {
     let n = loaded.dark_matter.n();
     let config = &halo.config;
-    let input = loaded.dark_matter.map(|v| config.dark_matter.forward(v));
+    let mean_density = loaded.cosmology.mean_matter_density();
     let lattice = config.lattice(n)?;
     let tile = lattice.tile();
     for (bin, transform) in config.halo_mass.iter().enumerate() {
@@ -133,7 +140,8 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
         run.checkpoint()?;
         let tile_box = TileBox { origin, size: [tile; 3] };
         run.send(Event::TileStarted(tile_box));
-        let output = config.run_tile(&halo.network, input.as_slice(), n, origin, tile, &run.device.burn);
+        let place = nn::Tile { origin, side: tile };
+        let output = config.run_tile(&halo.network, &loaded.dark_matter, mean_density, place, &run.device.burn);
         for bin in 0..HALO_MASS_BINS {
             let block = output.clone().slice([0..1, bin..bin + 1]).reshape([tile, tile, tile]);
             run.canvas.paint_tile(Layer::HaloMass(bin), tile_box, block);
@@ -147,24 +155,32 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     }
 
     let box_size = loaded.dark_matter.box_size;
+    let mut halo_mass = Vec::with_capacity(HALO_MASS_BINS);
     for (bin, (map, transform)) in maps.iter().zip(&config.halo_mass).enumerate() {
         let physical = from_network(map, n, box_size, transform);
-        let physical = run.keep(Layer::HaloMass(bin), physical);
         run.spectrum(Series::HaloMass(bin), power_spectrum(&physical.overdensity(), None));
+        run.keep(Layer::HaloMass(bin), physical.clone());
+        halo_mass.push(physical);
     }
+    let input = loaded.dark_matter.map(|v| config.dark_matter.forward(v));
     let channels = maps.iter().map(Vec::as_slice).chain([input.as_slice()]);
-    Ok(ChannelField::stack(n, channels))
+    Ok(HaloMaps { condition: ChannelField::stack(n, channels), halo_mass })
 }
 
 /// Run LODI: one global latent, denoised window by window.
 fn paint(
     run: &mut Run,
     plan: &LatentOverlap,
-    condition: &ChannelField,
+    maps: &HaloMaps,
     lodi: &nn::Trained<nn::Lodi>,
-    box_size: f64,
+    loaded: &Loaded,
 ) -> Result<()> {
-    let n = plan.n;
+    let (n, box_size, condition) = (plan.n, loaded.dark_matter.box_size, &maps.condition);
+    // The diffusion paints how the map departs from the local relation.
+    let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps.halo_mass[bin].as_slice());
+    let scale = loaded.cosmology.brightness_temperature_scale(loaded.redshift);
+    let base = lodi.config.base(&halo_mass, scale);
+    let whole = |data: &[f32]| -> Vec<f32> { data.iter().zip(&base).map(|(d, b)| d + b).collect() };
     let transform = lodi.config.brightness_temperature;
     let layer = Layer::BrightnessTemperature;
     run.show(layer, n, transform);
@@ -191,8 +207,11 @@ fn paint(
             let estimate = lodi.network.denoise(latents, windows, &lodi.config, batch.gamma);
             for (i, &origin) in batch.origins.iter().enumerate() {
                 let tile_box = TileBox { origin, size: [side; 3] };
+                let mut under = Vec::with_capacity(side.pow(3));
+                gather(&base, n, origin, side, &mut under);
+                let under = Tensor::<3>::from_data(TensorData::new(under, [side, side, side]), &device);
                 let block = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
-                run.canvas.paint_tile(layer, tile_box, block);
+                run.canvas.paint_tile(layer, tile_box, block + under);
                 run.send(Event::TileFinished(layer, tile_box));
             }
             let estimate = nn::host(estimate)?;
@@ -201,12 +220,12 @@ fn paint(
             Ok(estimate)
         },
         |_, clean| {
-            let field = from_network(clean, n, box_size, &transform);
+            let field = from_network(&whole(clean), n, box_size, &transform);
             run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&field, None));
         },
     )?;
     let run = run.into_inner();
-    let field = from_network(&clean, n, box_size, &transform);
+    let field = from_network(&whole(&clean), n, box_size, &transform);
     run.canvas.paint_field(layer, &field);
     run.keep(layer, field);
     Ok(())

@@ -1,17 +1,18 @@
 //! What the networks learn from: boxes with dark matter, halo maps and 21 cm
 //! map, cut into randomly placed and oriented crops.
 
-use std::ops::Range;
+use std::path::Path;
 
-use crate::field::{Grid, MassAssignment, assign_mass};
-use crate::io::Snapshot;
-use crate::pipeline::HALO_MASS_BINS;
-use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, halo_mass_maps, paint_hydrogen};
+use crate::dataset::{Entry, Train, Validation};
+use crate::error::{Error, Result};
+use crate::field::{Cosmology, Grid};
+use crate::io::{Map, read_map};
+use crate::pipeline::{HALO_MASS_BINS, Layer};
 use crate::stitch::{Stream, gather, philox};
 
-/// One simulation box, every field on the same grid.
+/// A simulation box, every field on the same grid.
 #[derive(Debug, Clone)]
-pub struct TrainingBox {
+pub struct Fields {
     /// `1 + δ`.
     pub dark_matter: Grid,
     /// Halo mass density per mass bin, (M☉/h)/(Mpc/h)³.
@@ -20,51 +21,96 @@ pub struct TrainingBox {
     pub brightness_temperature: Grid,
     /// Redshift.
     pub redshift: f64,
+    /// Cosmology.
+    pub cosmology: Cosmology,
 }
+
+impl Fields {
+    fn read(path: &Path) -> Result<Self> {
+        let Map { header, mut layers } = read_map(path)?;
+        let mut take = |layer: Layer| {
+            layers.remove(&layer).ok_or_else(|| {
+                Error::input(
+                    path,
+                    format!("it has no {}", layer.name()),
+                    "the fields of a data set's box",
+                    "Make it anew",
+                )
+            })
+        };
+        let [a, b, c, d] = [0, 1, 2, 3].map(|bin| take(Layer::HaloMass(bin)));
+        Ok(Self {
+            halo_mass: [a?, b?, c?, d?],
+            dark_matter: take(Layer::DarkMatter)?,
+            brightness_temperature: take(Layer::Reference)?,
+            redshift: header.redshift,
+            cosmology: header.cosmology,
+        })
+    }
+
+    /// `1 + δ`, halo maps as fractions of the matter in each voxel: what HALO
+    /// learns. The last entry is the fraction outside all haloes.
+    pub fn halo_fractions(&self) -> [Grid; HALO_MASS_BINS + 1] {
+        let mean = self.cosmology.mean_matter_density();
+        let dark_matter = self.dark_matter.as_slice();
+        let fraction = |v: f32, m: f32| {
+            let matter = f64::from(m) * mean;
+            if matter > 0.0 { (f64::from(v) / matter).clamp(0.0, 1.0) as f32 } else { 0.0 }
+        };
+        let mut rest = self.dark_matter.map(|_| 1.0);
+        let mut of_bin = |bin: usize| {
+            let mut grid = self.halo_mass[bin].clone();
+            for ((v, &m), r) in grid.as_slice_mut().iter_mut().zip(dark_matter).zip(rest.as_slice_mut()) {
+                *v = fraction(*v, m).min(*r);
+                *r -= *v;
+            }
+            grid
+        };
+        let [a, b, c, d] = [of_bin(0), of_bin(1), of_bin(2), of_bin(3)];
+        [a, b, c, d, rest]
+    }
+}
+
+/// A box that networks learn from. There is no way to make one of a test box:
+///
+/// ```compile_fail
+/// let data = halodi::dataset::Dataset::open(std::path::Path::new("cv")).unwrap();
+/// halodi::train::TrainingBox::read(&data.test()[0]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct TrainingBox(pub(super) Fields);
 
 impl TrainingBox {
-    /// Find the haloes of a snapshot, paint HI on them, and put everything on an
-    /// `n³` grid.
-    pub fn from_snapshot(snapshot: &Snapshot, n: usize, scheme: MassAssignment, model: &HydrogenModel) -> Self {
-        let Snapshot { header, dark_matter: particles } = snapshot;
-        let box_size = header.box_size;
-        let mass = assign_mass(&particles.positions, |i| particles.mass(i), n, box_size, scheme);
-        let mean = mass.mean();
-        let haloes = find_haloes(particles, box_size, HaloFinder::default());
-        let frame = Frame::of(header, n, scheme);
-        let painted = paint_hydrogen(&haloes, particles, &frame, model);
-        Self {
-            dark_matter: mass.map(|v| (f64::from(v) / mean) as f32),
-            halo_mass: halo_mass_maps(&haloes, particles, &frame),
-            brightness_temperature: painted.brightness_temperature,
-            redshift: header.redshift,
-        }
+    /// Read the box.
+    ///
+    /// # Errors
+    /// [`Error::Input`].
+    pub fn read(entry: &Entry<Train>) -> Result<Self> {
+        Fields::read(&entry.fields()).map(Self)
+    }
+
+    /// Its fields.
+    pub fn fields(&self) -> &Fields {
+        &self.0
     }
 }
 
-/// The part of a box that crops are taken from: a slab along x (so that what is
-/// held out is a slab too, apart from the first), whole along y and z.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Region {
-    /// Voxels along x.
-    pub x: Range<usize>,
-    /// Whether the slab is the whole box and crops may reach over its faces.
-    pub periodic: bool,
-}
+/// A box that networks are selected by.
+#[derive(Debug, Clone)]
+pub struct ValidationBox(pub(super) Fields);
 
-impl Region {
-    /// The first `fraction` of the box along x, or the whole box at 1.
-    pub fn first(fraction: f64, n: usize) -> Self {
-        let end = ((n as f64 * fraction).round() as usize).min(n);
-        Self { x: 0..end, periodic: end == n }
+impl ValidationBox {
+    /// Read the box.
+    ///
+    /// # Errors
+    /// [`Error::Input`].
+    pub fn read(entry: &Entry<Validation>) -> Result<Self> {
+        Fields::read(&entry.fields()).map(Self)
     }
 
-    /// A place for a crop of `side³` voxels, from three random words. A crop
-    /// never leaves a region that is not the whole box.
-    pub fn place(&self, n: usize, side: usize, random: [u32; 3]) -> [usize; 3] {
-        let pick = |count: usize, word: u32| ((u64::from(word) * count as u64) >> 32) as usize;
-        let along_x = if self.periodic { n } else { self.x.len().saturating_sub(side) + 1 };
-        [self.x.start + pick(along_x, random[0]), pick(n, random[1]), pick(n, random[2])]
+    /// Its fields.
+    pub fn fields(&self) -> &Fields {
+        &self.0
     }
 }
 
@@ -112,8 +158,25 @@ pub(super) struct Draws {
 }
 
 impl Draws {
-    pub fn new(seed: u64) -> Self {
-        Self { seed, next: 0 }
+    /// The draws of `seed` after the first `next` of them.
+    pub fn new(seed: u64, next: u32) -> Self {
+        Self { seed, next }
+    }
+
+    /// How many have been drawn.
+    pub fn position(&self) -> u32 {
+        self.next
+    }
+
+    /// A place and an orientation for a crop of one of `boxes` boxes of `n³`.
+    pub fn crop(&mut self, boxes: usize, n: usize) -> Crop {
+        let below = |count: usize, word: u32| ((u64::from(word) * count as u64) >> 32) as usize;
+        let [which, x, y, z] = self.words();
+        Crop {
+            index: below(boxes, which),
+            origin: [below(n, x), below(n, y), below(n, z)],
+            symmetry: CubeSymmetry::random(self.words()[0]),
+        }
     }
 
     /// Four random words.
@@ -129,21 +192,23 @@ impl Draws {
     }
 }
 
-/// The same crop of several fields, moved by the same symmetry, appended to the
-/// outputs channel by channel.
-pub(super) fn crop(
-    fields: &[&[f32]],
-    n: usize,
+/// Where a crop lies and how it is turned.
+pub(super) struct Crop {
+    /// The box.
+    pub index: usize,
     origin: [usize; 3],
-    side: usize,
     symmetry: CubeSymmetry,
-    out: &mut Vec<f32>,
-) {
-    let mut window = Vec::with_capacity(side.pow(3));
-    for field in fields {
-        window.clear();
-        gather(field, n, origin, side, &mut window);
-        out.extend(symmetry.apply(&window, side));
+}
+
+impl Crop {
+    /// The crop of several fields of `n³`, `side³` voxels each, appended to `out`.
+    pub fn cut(&self, fields: &[&[f32]], n: usize, side: usize, out: &mut Vec<f32>) {
+        let mut window = Vec::with_capacity(side.pow(3));
+        for field in fields {
+            window.clear();
+            gather(field, n, self.origin, side, &mut window);
+            out.extend(self.symmetry.apply(&window, side));
+        }
     }
 }
 
@@ -170,12 +235,39 @@ mod tests {
     }
 
     #[test]
-    fn crops_stay_in_their_region() {
-        let region = Region::first(0.75, 64);
-        for word in [0, 1 << 20, 1 << 31, u32::MAX] {
-            let [x, y, z] = region.place(64, 32, [word; 3]);
-            assert!(x + 32 <= 48 && y < 64 && z < 64);
+    fn halo_fractions_are_shares_of_the_matter() {
+        let cosmology = Cosmology::default();
+        let mean = cosmology.mean_matter_density() as f32;
+        let grid = |values: [f32; 8]| Grid {
+            values: ndarray::Array3::from_shape_vec((2, 2, 2), values.to_vec()).unwrap(),
+            box_size: 1.0,
+        };
+        let empty = grid([0.0; 8]);
+        let fields = Fields {
+            dark_matter: grid([0.0, 1.0, 2.0, 4.0, 0.5, 0.5, 0.0, 0.0]),
+            halo_mass: [
+                grid([0.0, 0.0, mean, mean, 0.0, 0.5 * mean, 0.0, 0.0]),
+                empty.clone(),
+                grid([0.0, 0.0, 0.0, 3.0 * mean, 0.0, 0.0, 0.0, 0.0]),
+                empty.clone(),
+            ],
+            brightness_temperature: empty,
+            redshift: 1.0,
+            cosmology,
+        };
+        let fractions = fields.halo_fractions();
+        let close = |bin: usize, voxel: usize, value: f32| {
+            assert!((fractions[bin].as_slice()[voxel] - value).abs() < 1e-5, "bin {bin}, voxel {voxel}");
+        };
+        close(0, 2, 0.5);
+        close(0, 3, 0.25);
+        close(2, 3, 0.75);
+        close(4, 3, 0.0);
+        close(0, 5, 1.0);
+        close(4, 0, 1.0);
+        for voxel in 0..8 {
+            let sum: f32 = fractions.iter().map(|f| f.as_slice()[voxel]).sum();
+            assert!((sum - 1.0).abs() < 1e-6);
         }
-        assert!(Region::first(1.0, 64).periodic);
     }
 }

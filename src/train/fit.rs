@@ -1,22 +1,26 @@
-//! The training loops.
+//! The descent that both networks share.
 
+use std::path::Path;
 use std::time::Instant;
 
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::data::{CubeSymmetry, Draws, Region, TrainingBox, crop};
-use crate::error::Result;
-use crate::nn::{CONDITION_CHANNELS, Halo, HaloConfig, Lodi, LodiConfig, Trained};
-use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::fill_normal;
+use super::data::Draws;
+use super::state::{CurvePoint, Progress, State};
+use crate::error::{Error, Result};
+
+/// Seconds between two savings of a training's state.
+const SAVE_EVERY: f64 = 120.0;
+/// Seed of the crops of the validation boxes, the same for every training.
+const VALIDATION_SEED: u64 = 0x5eed;
 
 /// How a network is fitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Fit {
     /// Optimiser steps.
     pub steps: usize,
@@ -37,8 +41,10 @@ pub struct Fit {
     /// Decay of the moving average of the weights per step; it is the average
     /// that is kept.
     pub ema_decay: f64,
-    /// Fraction of each box, along x, that crops are taken from.
-    pub region: f64,
+    /// Steps between two looks at the validation boxes.
+    pub validate_every: usize,
+    /// Crops of a look at the validation boxes; the same each time.
+    pub validation_crops: usize,
     /// Seed of weights, crops and noise.
     pub seed: u64,
 }
@@ -47,20 +53,43 @@ impl Default for Fit {
     fn default() -> Self {
         Self {
             steps: 2000,
-            batch: 4,
+            batch: 2,
             crop: 48,
-            learning_rate: 1e-3,
+            learning_rate: 2e-3,
             warmup: 100,
             weight_decay: 1e-4,
             clip: 1.0,
             ema_decay: 0.995,
-            region: 1.0,
+            validate_every: 100,
+            validation_crops: 16,
             seed: 1,
         }
     }
 }
 
 impl Fit {
+    /// Refuse what cannot work.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check(&self) -> Result<()> {
+        let bad =
+            |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
+        if self.steps == 0 || self.batch == 0 || self.validate_every == 0 {
+            return bad("a fit without steps, crops or validation".to_owned(), "at least one of each");
+        }
+        if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {
+            return bad(format!("crops of {}³ voxels", self.crop), "a multiple of 8 between 24 and 256");
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate < 1.0 && (0.0..1.0).contains(&self.ema_decay)) {
+            return bad(
+                format!("a learning rate of {} and an EMA decay of {}", self.learning_rate, self.ema_decay),
+                "both between 0 and 1",
+            );
+        }
+        Ok(())
+    }
+
     fn rate(&self, step: usize) -> f64 {
         let warm = ((step + 1) as f64 / self.warmup.max(1) as f64).min(1.0);
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * step as f64 / self.steps as f64).cos());
@@ -84,142 +113,107 @@ pub struct Report {
     pub steps: usize,
     /// Its training loss.
     pub loss: f64,
-    /// Seconds since the training began.
+    /// The last validation loss.
+    pub validation: Option<f64>,
+    /// Seconds per step of this process.
+    pub seconds_per_step: f64,
+}
+
+/// A fitted network.
+#[derive(Debug, Clone)]
+pub struct Fitted<M> {
+    /// The moving average of its weights.
+    pub network: M,
+    /// Steps taken.
+    pub steps: usize,
+    /// Seconds of training, over all processes that took part.
     pub seconds: f64,
+    /// Training and validation loss.
+    pub curve: Vec<CurvePoint>,
 }
 
-/// Fit HALO to `boxes`. `report` is called after every step and returns whether
-/// to go on; what was learned until then is returned.
+/// Descend on `objective` from `model` (on the plain device; of `config`, which
+/// is kept with the state) and return the
+/// moving average of the weights.
 ///
-/// # Errors
-/// None of its own; those of reading results back.
-pub fn train_halo(
-    boxes: &[TrainingBox],
-    config: &HaloConfig,
+/// `objective(model, draws, device, validating)` is the loss of one batch of
+/// crops: of the training boxes, or of the validation boxes where `validating`.
+/// The state is kept in `folder`, and what is there is taken up. `report` is
+/// called after every step and returns whether to go on.
+pub(super) fn descend<M: Module>(
+    (model, config): (M, &impl Serialize),
     fit: &Fit,
     device: &Device,
-    report: impl FnMut(Report) -> bool,
-) -> Result<Halo> {
-    let side = fit.crop;
-    let inputs: Vec<Vec<f32>> =
-        boxes.iter().map(|b| transformed(&b.dark_matter, |v| config.dark_matter.forward(v))).collect();
-    let targets: Vec<Vec<Vec<f32>>> = boxes
-        .iter()
-        .map(|b| b.halo_mass.iter().zip(&config.halo_mass).map(|(map, t)| transformed(map, |v| t.forward(v))).collect())
-        .collect();
-    let inside = config.context..side - config.context;
-    let device = device.clone().autodiff();
-    device.seed(fit.seed);
-    descend(config.init(&device), fit, report, |halo, draws| {
-        let (mut x, mut y) = (Vec::new(), Vec::new());
-        for _ in 0..fit.batch {
-            let (index, origin, symmetry) = draw_crop(boxes, fit, side, draws);
-            let n = boxes[index].dark_matter.n();
-            crop(&[&inputs[index]], n, origin, side, symmetry, &mut x);
-            let fields: Vec<&[f32]> = targets[index].iter().map(Vec::as_slice).collect();
-            crop(&fields, n, origin, side, symmetry, &mut y);
-        }
-        let tensor = |values: Vec<f32>, channels: usize| {
-            Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), &device)
-        };
-        let kept = [0..fit.batch, 0..HALO_MASS_BINS, inside.clone(), inside.clone(), inside.clone()];
-        let output = halo.forward(tensor(x, 1)).slice(kept.clone());
-        (output - tensor(y, HALO_MASS_BINS).slice(kept)).square().mean()
-    })
-}
-
-/// Fit LODI to `boxes`. Its condition is the true halo maps in one half of the
-/// crops and HALO's own maps in the other, so that it knows both what a halo
-/// map means and how HALO errs. `halo_maps` holds HALO's transformed maps of
-/// each box, `[HALO_MASS_BINS][n³]`.
-///
-/// # Errors
-/// As [`train_halo`].
-pub fn train_lodi(
-    boxes: &[TrainingBox],
-    halo: &Trained<Halo>,
-    halo_maps: &[Vec<Vec<f32>>],
-    config: &LodiConfig,
-    fit: &Fit,
-    device: &Device,
-    report: impl FnMut(Report) -> bool,
-) -> Result<Lodi> {
-    let side = config.tile;
-    let dark_matter: Vec<Vec<f32>> =
-        boxes.iter().map(|b| transformed(&b.dark_matter, |v| halo.config.dark_matter.forward(v))).collect();
-    let true_maps: Vec<Vec<Vec<f32>>> = boxes
-        .iter()
-        .map(|b| {
-            b.halo_mass.iter().zip(&halo.config.halo_mass).map(|(map, t)| transformed(map, |v| t.forward(v))).collect()
-        })
-        .collect();
-    let targets: Vec<Vec<f32>> = boxes
-        .iter()
-        .map(|b| transformed(&b.brightness_temperature, |v| config.brightness_temperature.forward(v)))
-        .collect();
-    let device = device.clone().autodiff();
-    device.seed(fit.seed);
-    descend(config.init(&device), fit, report, |lodi, draws| {
-        let (mut x, mut condition) = (Vec::new(), Vec::new());
-        // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
-        let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
-        let times: Vec<f64> = (0..fit.batch).map(|i| (first + i as f64 / fit.batch as f64).fract()).collect();
-        for _ in 0..fit.batch {
-            let (index, origin, symmetry) = draw_crop(boxes, fit, side, draws);
-            let maps = if draws.words()[0] & 1 == 0 { &true_maps[index] } else { &halo_maps[index] };
-            let n = boxes[index].dark_matter.n();
-            crop(&[&targets[index]], n, origin, side, symmetry, &mut x);
-            let mut fields: Vec<&[f32]> = maps.iter().map(Vec::as_slice).collect();
-            fields.push(&dark_matter[index]);
-            crop(&fields, n, origin, side, symmetry, &mut condition);
-        }
-        let mut eps = vec![0f32; x.len()];
-        fill_normal(&mut eps, fit.seed, draws.stream());
-        let tensor = |values: Vec<f32>, channels: usize| {
-            Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), &device)
-        };
-        let condition = tensor(condition, CONDITION_CHANNELS);
-        lodi.loss(tensor(x, 1), condition, tensor(eps, 1), &times, &config.schedule).objective
-    })
-}
-
-fn transformed(grid: &crate::field::Grid, f: impl Fn(f32) -> f32 + Sync + Send) -> Vec<f32> {
-    grid.map(f).values.into_raw_vec_and_offset().0
-}
-
-fn draw_crop(boxes: &[TrainingBox], fit: &Fit, side: usize, draws: &mut Draws) -> (usize, [usize; 3], CubeSymmetry) {
-    let [which, a, b, c] = draws.words();
-    let index = ((u64::from(which) * boxes.len() as u64) >> 32) as usize;
-    let n = boxes[index].dark_matter.n();
-    let origin = Region::first(fit.region, n).place(n, side, [a, b, c]);
-    (index, origin, CubeSymmetry::random(draws.words()[0]))
-}
-
-/// Descend on `loss` and return the moving average of the weights, off the
-/// autodiff device.
-fn descend<M: Module>(
-    mut model: M,
-    fit: &Fit,
+    folder: &Path,
     mut report: impl FnMut(Report) -> bool,
-    mut loss: impl FnMut(&M, &mut Draws) -> Tensor<1>,
-) -> Result<M> {
-    let mut optimizer = fit.optimizer();
-    let mut average = model.valid();
-    let mut draws = Draws::new(fit.seed);
-    let began = Instant::now();
-    for step in 0..fit.steps {
-        let value = loss(&model, &mut draws);
-        let gradients = GradientsParams::from_grads(value.backward(), &model);
-        model = optimizer.step(fit.rate(step), model, gradients);
+    objective: impl Fn(&M, &mut Draws, &Device, bool) -> Tensor<1>,
+) -> Result<Fitted<M>> {
+    let autodiff = device.clone().autodiff();
+    let state = State::new(folder.to_path_buf());
+    let average = model.clone();
+    let (model, mut average, mut optimizer, progress) = state.load(model, average, fit.optimizer(), fit)?;
+    let mut model = model.train();
+    let mut progress =
+        progress.unwrap_or(Progress { fit: fit.clone(), step: 0, draws: 0, seconds: 0.0, curve: Vec::new() });
+    progress.fit = fit.clone();
+    let config = serde_json::to_string_pretty(config).expect("plain structs serialise");
+    let before = progress.seconds;
+    let first = progress.step;
+    let mut draws = Draws::new(fit.seed, progress.draws);
+    let mut validation = progress.curve.iter().rev().find_map(|point| point.validation);
+    let (mut sum, mut count) = (0.0, 0usize);
+    let (began, mut saved) = (Instant::now(), Instant::now());
+    while progress.step < fit.steps {
+        let loss = objective(&model, &mut draws, &autodiff, false);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        model = optimizer.step(fit.rate(progress.step), model, gradients);
         // A young average would remember the random start.
-        let decay = fit.ema_decay.min((1.0 + step as f64) / (10.0 + step as f64));
+        let decay = fit.ema_decay.min((1.0 + progress.step as f64) / (10.0 + progress.step as f64));
         average = moved_towards(average, &model.valid(), 1.0 - decay);
-        let loss = f64::from(value.into_scalar::<f32>());
-        if !report(Report { step: step + 1, steps: fit.steps, loss, seconds: began.elapsed().as_secs_f64() }) {
+        let loss = f64::from(loss.into_scalar::<f32>());
+        progress.step += 1;
+        progress.draws = draws.position();
+        progress.seconds = before + began.elapsed().as_secs_f64();
+        (sum, count) = (sum + loss, count + 1);
+        let last = progress.step == fit.steps;
+        if progress.step.is_multiple_of(fit.validate_every) || last {
+            validation = (fit.validation_crops > 0).then(|| {
+                let mut draws = Draws::new(VALIDATION_SEED, 0);
+                let batches = fit.validation_crops.div_ceil(fit.batch);
+                let total: f64 = (0..batches)
+                    .map(|_| f64::from(objective(&average, &mut draws, device, true).into_scalar::<f32>()))
+                    .sum();
+                total / batches as f64
+            });
+            progress.curve.push(CurvePoint {
+                step: progress.step,
+                loss: sum / count as f64,
+                validation,
+                seconds: progress.seconds,
+            });
+            (sum, count) = (0.0, 0);
+        }
+        let seconds_per_step = began.elapsed().as_secs_f64() / (progress.step - first) as f64;
+        let go_on = report(Report { step: progress.step, steps: fit.steps, loss, validation, seconds_per_step });
+        if last || !go_on || saved.elapsed().as_secs_f64() > SAVE_EVERY {
+            state.save(&model.valid(), &average, &optimizer, &progress, &config)?;
+            saved = Instant::now();
+        }
+        if !go_on {
             break;
         }
     }
-    Ok(average)
+    Ok(Fitted { network: average, steps: progress.step, seconds: progress.seconds, curve: progress.curve })
+}
+
+/// The curves of a training as CSV.
+pub fn curve_csv(curve: &[CurvePoint]) -> String {
+    let mut text = String::from("step,loss,validation_loss,seconds\n");
+    for point in curve {
+        let validation = point.validation.map(|v| format!("{v:.6e}")).unwrap_or_default();
+        text += &format!("{},{:.6e},{validation},{:.1}\n", point.step, point.loss, point.seconds);
+    }
+    text
 }
 
 /// `average + fraction · (model − average)`, parameter by parameter.

@@ -1,7 +1,14 @@
-//! Training HALO and LODI.
+//! Learning: crops of the boxes of a data set, the two objectives, and the
+//! descent they share.
 
 mod data;
 mod fit;
+mod halo;
+mod lodi;
+mod state;
 
-pub use data::{CubeSymmetry, Region, TrainingBox};
-pub use fit::{Fit, Report, train_halo, train_lodi};
+pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
+pub use fit::{Fit, Fitted, Report, curve_csv};
+pub use halo::{halo_config, train_halo};
+pub use lodi::{LodiBoxes, hydrogen_fractions, lodi_config, train_lodi};
+pub use state::{CurvePoint, saved_config};

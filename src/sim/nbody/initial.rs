@@ -17,7 +17,7 @@ use crate::stitch::{Stream, fill_normal};
 ///
 /// # Errors
 /// [`crate::Error::Setting`] for an impossible cosmology.
-pub fn displacement_field(cosmology: &Cosmology, box_size: f64, n: usize, seed: u64) -> Result<Grid> {
+pub fn linear_density(cosmology: &Cosmology, box_size: f64, n: usize, seed: u64) -> Result<Grid> {
     let power = LinearPower::new(cosmology)?;
     let mut noise = Grid::zeros(n, box_size);
     fill_normal(noise.as_slice_mut(), seed, Stream::InitialConditions);
@@ -42,9 +42,9 @@ pub fn displacement_field(cosmology: &Cosmology, box_size: f64, n: usize, seed: 
 /// the second order after Bouchet et al. 1995).
 ///
 /// # Errors
-/// As [`displacement_field`].
+/// As [`linear_density`].
 pub fn initial_conditions(cosmology: &Cosmology, box_size: f64, n: usize, seed: u64, redshift: f64) -> Result<Phase> {
-    let delta = displacement_field(cosmology, box_size, n, seed)?;
+    let delta = linear_density(cosmology, box_size, n, seed)?;
     let plan = RealFft3::new(n);
     let modes = plan.forward(&delta.values);
     let k_fundamental = delta.k_fundamental();
@@ -126,7 +126,7 @@ mod tests {
         let cosmology = Cosmology::default();
         let (n, box_size) = (48, 200.0);
         let linear = LinearPower::new(&cosmology).unwrap();
-        let field = displacement_field(&cosmology, box_size, n, 5).unwrap();
+        let field = linear_density(&cosmology, box_size, n, 5).unwrap();
         let spectrum = power_spectrum(&field, None);
         let mut chi_square = 0.0;
         // The outermost complete shell touches the Nyquist planes left empty.
@@ -138,8 +138,8 @@ mod tests {
         // Within five deviations of a χ² of as many degrees of freedom.
         let deviation = (2.0 * shells as f64).sqrt();
         assert!((chi_square - shells as f64).abs() < 5.0 * deviation, "χ² {chi_square} for {shells}");
-        assert_eq!(field, displacement_field(&cosmology, box_size, n, 5).unwrap());
-        assert_ne!(field, displacement_field(&cosmology, box_size, n, 6).unwrap());
+        assert_eq!(field, linear_density(&cosmology, box_size, n, 5).unwrap());
+        assert_ne!(field, linear_density(&cosmology, box_size, n, 6).unwrap());
     }
 
     #[test]
@@ -149,7 +149,7 @@ mod tests {
         let phase = initial_conditions(&cosmology, box_size, n, 2, redshift).unwrap();
         let particles = phase.to_particles(1.0);
         let density = crate::field::assign_mass(&particles.positions, |_| 1.0, n, box_size, MassAssignment::Tsc);
-        let linear = displacement_field(&cosmology, box_size, n, 2).unwrap();
+        let linear = linear_density(&cosmology, box_size, n, 2).unwrap();
         let windows = [Some(MassAssignment::Tsc), None];
         let pair = cross_spectrum([&density.overdensity(), &linear], windows).unwrap();
         for i in 0..4 {

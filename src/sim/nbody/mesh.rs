@@ -81,13 +81,13 @@ impl Mesh {
         let mean = positions.len() as f64 / (n as f64).powi(3);
         let norm = -self.source / (mean * (n as f64).powi(3) * k_fundamental * k_fundamental);
         let damping = self.split.map_or(0.0, |r| (k_fundamental * r).powi(2));
-        // With a split, the smoothing by cloud-in-cell assignment and
-        // interpolation is taken out again: the tree relies on it.
+        // The smoothing by cloud-in-cell assignment and interpolation is taken
+        // out again: linear growth and the tree rely on it.
         let window: Vec<f64> = (0..n)
             .map(|i| {
                 let x = std::f64::consts::PI * fft_frequency(i, n) as f64 / n as f64;
                 let sinc = if x == 0.0 { 1.0 } else { x.sin() / x };
-                if self.split.is_some() { sinc.powi(-4) } else { 1.0 }
+                sinc.powi(-4)
             })
             .collect();
         // Per axis, so that no exponential is taken per mode.

@@ -16,9 +16,9 @@ mod simulation;
 mod tree;
 
 pub use gravity::{Force, GravityConfig};
-pub use initial::{displacement_field, initial_conditions};
+pub use initial::{initial_conditions, linear_density};
 pub use integrator::{Step, StepConfig};
-pub use simulation::{Progress, RunRecord, Simulation, SimulationConfig, Start};
+pub use simulation::{Checkpoints, Progress, RunRecord, Simulation, SimulationConfig, Start};
 
 use crate::io::Particles;
 

@@ -17,8 +17,21 @@ use crate::sim::linear_power;
 /// Scale factor below which steps are longer than `longest` in `ln a`. With the
 /// default steps the linear growing mode from z = 49 to z = 1 is 0.2 % low.
 const EARLY: f64 = 0.05;
-/// How often a checkpoint is written.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// Where and how often the state of a run is written.
+#[derive(Debug, Clone)]
+pub struct Checkpoints {
+    /// The file.
+    pub path: PathBuf,
+    /// Least time between two of them.
+    pub every: Duration,
+}
+
+impl Checkpoints {
+    /// A checkpoint a minute at `path`.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), every: Duration::from_secs(60) }
+    }
+}
 
 /// Where a simulation starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,14 +261,14 @@ impl Simulation {
 
     /// Run to the end. `report` hears of the progress between steps and returns
     /// whether to go on; `output` is given the number and the phase of every
-    /// redshift asked for. A checkpoint is written every minute and when the run
-    /// is stopped after a full step, and removed at the end.
+    /// redshift asked for. Checkpoints are written after full steps, and removed
+    /// at the end.
     ///
     /// # Errors
     /// [`Error::Cancelled`] where `report` said no; those of writing.
     pub fn run(
         mut self,
-        checkpoint: &Path,
+        checkpoints: &Checkpoints,
         mut report: impl FnMut(Progress) -> bool,
         mut output: impl FnMut(usize, &Phase) -> Result<()>,
     ) -> Result<RunRecord> {
@@ -285,12 +298,12 @@ impl Simulation {
                 output(self.written, &self.integrator.phase)?;
                 self.written += 1;
             }
-            if index + 1 < plan.len() && saved.elapsed() > CHECKPOINT_EVERY {
-                checkpoint::write(checkpoint, &self.config, &self.integrator.phase)?;
+            if index + 1 < plan.len() && saved.elapsed() >= checkpoints.every {
+                checkpoint::write(&checkpoints.path, &self.config, &self.integrator.phase)?;
                 saved = Instant::now();
             }
         }
-        checkpoint::remove(checkpoint);
+        checkpoint::remove(&checkpoints.path);
         Ok(RunRecord {
             steps: self.steps,
             mean_particle_steps: self.particle_steps,

@@ -1,0 +1,96 @@
+//! How HALO learns.
+
+use std::path::Path;
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::data::{Fields, TrainingBox, ValidationBox};
+use super::fit::{Fit, Fitted, Report, descend};
+use super::lodi::standardised;
+use crate::error::Result;
+use crate::nn::{HALO_CLASSES, Halo, HaloConfig, UNetConfig};
+use crate::pipeline::HALO_MASS_BINS;
+use crate::sim::HALO_MASS_EDGES;
+
+/// HALO as it is trained by default: two resolutions behind a 2³ stem.
+pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
+    let fields = || boxes.iter().map(TrainingBox::fields);
+    HaloConfig {
+        net: UNetConfig::new(1, HALO_CLASSES, vec![32, 64]),
+        tile: 32,
+        context: 8,
+        voxel: boxes[0].fields().dark_matter.voxel(),
+        dark_matter: standardised(fields().map(|b| &b.dark_matter), 0.05),
+        mass_edges: HALO_MASS_EDGES,
+        // A hundredth of the mean matter density: far below any halo's edge.
+        halo_mass: std::array::from_fn(|bin| standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
+    }
+}
+
+/// A box as HALO learns from it, `n³` values a field.
+struct Prepared {
+    n: usize,
+    /// The network's input.
+    input: Vec<f32>,
+    /// `1 + δ`.
+    matter: Vec<f32>,
+    /// Fractions of the matter per class.
+    fractions: [Vec<f32>; HALO_CLASSES],
+}
+
+impl Prepared {
+    fn new(fields: &Fields, config: &HaloConfig) -> Self {
+        let values = |grid: &crate::field::Grid| grid.as_slice().to_vec();
+        Self {
+            n: fields.dark_matter.n(),
+            input: fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)).collect(),
+            matter: values(&fields.dark_matter),
+            fractions: fields.halo_fractions().each_ref().map(values),
+        }
+    }
+}
+
+/// Fit HALO: the cross-entropy between the fractions it predicts and those that
+/// are, each voxel weighted by its matter. It is least where every prediction is
+/// the expected fraction, so total masses come out unbiased.
+///
+/// # Errors
+/// Those of the state in `folder`.
+pub fn train_halo(
+    boxes: &[TrainingBox],
+    validation: &[ValidationBox],
+    config: &HaloConfig,
+    fit: &Fit,
+    device: &Device,
+    folder: &Path,
+    report: impl FnMut(Report) -> bool,
+) -> Result<Fitted<Halo>> {
+    let boxes: Vec<Prepared> = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect();
+    let validation: Vec<Prepared> = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect();
+    let side = fit.crop;
+    let inside = config.context..side - config.context;
+    device.seed(fit.seed);
+    descend((config.init(device), config), fit, device, folder, report, |halo, draws, device, validating| {
+        let boxes = if validating && !validation.is_empty() { &validation } else { &boxes };
+        let (mut x, mut matter, mut y) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..fit.batch {
+            let crop = draws.crop(boxes.len(), boxes[0].n);
+            let from = &boxes[crop.index];
+            crop.cut(&[&from.input], from.n, side, &mut x);
+            crop.cut(&[&from.matter], from.n, side, &mut matter);
+            crop.cut(&from.fractions.each_ref().map(Vec::as_slice), from.n, side, &mut y);
+        }
+        let tensor = |values: Vec<f32>, channels: usize| {
+            Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), device)
+        };
+        let kept = |channels: usize| [0..fit.batch, 0..channels, inside.clone(), inside.clone(), inside.clone()];
+        let logits = halo.logits(tensor(x, 1)).slice(kept(HALO_CLASSES));
+        let matter = tensor(matter, 1).slice(kept(1));
+        let total = matter.clone().sum();
+        let entropy = log_softmax(logits, 1) * tensor(y, HALO_CLASSES).slice(kept(HALO_CLASSES));
+        (entropy.sum_dim(1) * matter).sum().neg() / total
+    })
+}
+
+const _: () = assert!(HALO_CLASSES == HALO_MASS_BINS + 1);

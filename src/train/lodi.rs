@@ -1,0 +1,242 @@
+//! How LODI learns.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::data::{Fields, TrainingBox, ValidationBox};
+use super::fit::{Fit, Fitted, Report, descend};
+use crate::error::Result;
+use crate::field::{Grid, LogTransform};
+use crate::nn::{CONDITION_CHANNELS, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig};
+use crate::pipeline::HALO_MASS_BINS;
+use crate::stitch::fill_normal;
+
+/// Below this temperature, in mK, maps are alike: a tenth of the mean of a box,
+/// a thousandth of what rules the power.
+const FLOOR: f64 = 0.02;
+/// Fraction of the training set's values, at either end, that lie outside
+/// [`LodiConfig::data_range`].
+const OUTSIDE: f64 = 1e-6;
+/// Voxels per side of the blocks over which the local relation is fitted.
+const BLOCK: usize = 8;
+
+/// A box as LODI learns from it: with the halo maps that are and those that HALO
+/// sees, transformed, `n³` values a field.
+struct Prepared {
+    n: usize,
+    /// True and HALO's.
+    views: [View; 2],
+    /// The dark matter as HALO sees it.
+    dark_matter: Vec<f32>,
+}
+
+/// The condition and the data that belongs to it.
+struct View {
+    halo_mass: [Vec<f32>; HALO_MASS_BINS],
+    data: Vec<f32>,
+}
+
+/// Boxes with HALO's maps of them.
+pub struct LodiBoxes {
+    train: Vec<(Fields, [Grid; HALO_MASS_BINS])>,
+    validation: Vec<(Fields, [Grid; HALO_MASS_BINS])>,
+}
+
+impl LodiBoxes {
+    /// Run HALO on every box.
+    ///
+    /// # Errors
+    /// Those of HALO.
+    pub fn new(
+        train: &[TrainingBox],
+        validation: &[ValidationBox],
+        halo: &Trained<Halo>,
+        device: &Device,
+    ) -> Result<Self> {
+        let with_maps = |fields: &Fields| -> Result<(Fields, [Grid; HALO_MASS_BINS])> {
+            let maps = halo.config.run(&halo.network, &fields.dark_matter, &fields.cosmology, device)?;
+            let grids = std::array::from_fn(|bin| {
+                let mut grid = Grid::zeros(fields.dark_matter.n(), fields.dark_matter.box_size);
+                grid.as_slice_mut().copy_from_slice(&maps[bin]);
+                grid.map(|v| halo.config.halo_mass[bin].inverse(v))
+            });
+            Ok((fields.clone(), grids))
+        };
+        Ok(Self {
+            train: train.iter().map(|b| with_maps(b.fields())).collect::<Result<_>>()?,
+            validation: validation.iter().map(|b| with_maps(b.fields())).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Prepared {
+    fn new((fields, seen): &(Fields, [Grid; HALO_MASS_BINS]), halo: &Trained<Halo>, config: &LodiConfig) -> Self {
+        let view = |maps: &[Grid; HALO_MASS_BINS]| View {
+            halo_mass: std::array::from_fn(|bin| {
+                maps[bin].as_slice().iter().map(|&v| halo.config.halo_mass[bin].forward(v)).collect()
+            }),
+            data: data(fields, maps, config),
+        };
+        Self {
+            n: fields.dark_matter.n(),
+            views: [view(&fields.halo_mass), view(seen)],
+            dark_matter: fields.dark_matter.as_slice().iter().map(|&v| halo.config.dark_matter.forward(v)).collect(),
+        }
+    }
+}
+
+/// The data of the diffusion: how the map departs from the local relation.
+fn data(fields: &Fields, maps: &[Grid; HALO_MASS_BINS], config: &LodiConfig) -> Vec<f32> {
+    let scale = fields.cosmology.brightness_temperature_scale(fields.redshift);
+    let base = config.base(&maps.each_ref().map(Grid::as_slice), scale);
+    let temperature = fields.brightness_temperature.as_slice();
+    temperature.iter().zip(&base).map(|(&t, b)| config.brightness_temperature.forward(t) - b).collect()
+}
+
+/// LODI as it is trained by default.
+pub fn lodi_config(boxes: &LodiBoxes) -> LodiConfig {
+    let first = &boxes.train[0].0;
+    let mut config = LodiConfig {
+        net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_frequencies(8),
+        tile: 32,
+        voxel: first.dark_matter.voxel(),
+        redshift: first.redshift,
+        schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
+        hydrogen_fraction: hydrogen_fractions(boxes.train.iter().map(|(fields, _)| fields)),
+        brightness_temperature: LogTransform::above(FLOOR),
+        data_range: [0.0, 0.0],
+    };
+    let mut all: Vec<f32> = boxes.train.iter().flat_map(|(fields, maps)| data(fields, maps, &config)).collect();
+    let square = all.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / all.len() as f64;
+    let scale = square.sqrt().max(1e-3);
+    config.brightness_temperature.scale = scale;
+    let all_len = all.len();
+    let cut = (all_len as f64 * OUTSIDE) as usize;
+    let mut quantile = |index: usize| (f64::from(*all.select_nth_unstable_by(index, f32::total_cmp).1) / scale) as f32;
+    config.data_range = [quantile(cut), quantile(all_len - 1 - cut)];
+    config
+}
+
+/// Fit the HI mass per halo mass of each bin to the maps: weighted least squares
+/// over blocks of [`BLOCK`]³ voxels, each with the weight of its own and the
+/// mean temperature, so that neither the brightest nor the many empty ones rule.
+pub fn hydrogen_fractions<'a>(boxes: impl Iterator<Item = &'a Fields>) -> [f64; HALO_MASS_BINS] {
+    const B: usize = HALO_MASS_BINS;
+    let (mut normal, mut right) = ([[0f64; B]; B], [0f64; B]);
+    for fields in boxes {
+        let scale = fields.cosmology.brightness_temperature_scale(fields.redshift) / crate::field::RHO_CRITICAL;
+        let target = block_means(&fields.brightness_temperature);
+        let maps: [Vec<f64>; B] = std::array::from_fn(|bin| block_means(&fields.halo_mass[bin]));
+        let mean = fields.brightness_temperature.mean();
+        for i in 0..target.len() {
+            let weight = 1.0 / (target[i] + mean);
+            for a in 0..B {
+                let x = scale * maps[a][i];
+                right[a] += weight * x * target[i];
+                for b in 0..B {
+                    normal[a][b] += weight * x * scale * maps[b][i];
+                }
+            }
+        }
+    }
+    solve_non_negative(normal, right)
+}
+
+fn block_means(grid: &Grid) -> Vec<f64> {
+    let n = grid.n();
+    let block = if n.is_multiple_of(BLOCK) { BLOCK } else { 1 };
+    let blocks = n / block;
+    let mut means = vec![0.0; blocks.pow(3)];
+    for ((x, y, z), &v) in grid.values.indexed_iter() {
+        means[((x / block) * blocks + y / block) * blocks + z / block] += f64::from(v) / block.pow(3) as f64;
+    }
+    means
+}
+
+/// The non-negative solution of `A x = b` for a symmetric positive `A`, by
+/// cyclic coordinate descent.
+fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B] {
+    let mut x = [0.0; B];
+    for _ in 0..10_000 {
+        for i in 0..B {
+            if a[i][i] > 0.0 {
+                let rest: f64 = (0..B).filter(|&j| j != i).map(|j| a[i][j] * x[j]).sum();
+                x[i] = ((b[i] - rest) / a[i][i]).max(0.0);
+            }
+        }
+    }
+    x
+}
+
+/// Fit LODI. Its condition is HALO's own maps in three crops of four, which is
+/// what it will paint from, and the true ones in the fourth, so that it also
+/// knows what a halo map means.
+///
+/// # Errors
+/// Those of the state in `folder`.
+pub fn train_lodi(
+    boxes: &LodiBoxes,
+    halo: &Trained<Halo>,
+    config: &LodiConfig,
+    fit: &Fit,
+    device: &Device,
+    folder: &Path,
+    report: impl FnMut(Report) -> bool,
+) -> Result<Fitted<Lodi>> {
+    let train: Vec<Prepared> = boxes.train.iter().map(|b| Prepared::new(b, halo, config)).collect();
+    let validation: Vec<Prepared> = boxes.validation.iter().map(|b| Prepared::new(b, halo, config)).collect();
+    let side = config.tile;
+    device.seed(fit.seed);
+    descend((config.init(device), config), fit, device, folder, report, |lodi, draws, device, validating| {
+        let boxes = if validating && !validation.is_empty() { &validation } else { &train };
+        let (mut x, mut condition) = (Vec::new(), Vec::new());
+        // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
+        let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
+        let times: Vec<f64> = (0..fit.batch).map(|i| (first + i as f64 / fit.batch as f64).fract()).collect();
+        for _ in 0..fit.batch {
+            let crop = draws.crop(boxes.len(), boxes[0].n);
+            let from = &boxes[crop.index];
+            let view = &from.views[usize::from(validating || draws.words()[0] & 3 != 0)];
+            crop.cut(&[&view.data], from.n, side, &mut x);
+            let maps = view.halo_mass.iter().map(Vec::as_slice);
+            let fields: Vec<&[f32]> = maps.chain([from.dark_matter.as_slice()]).collect();
+            crop.cut(&fields, from.n, side, &mut condition);
+        }
+        let mut eps = vec![0f32; x.len()];
+        fill_normal(&mut eps, fit.seed, draws.stream());
+        let tensor = |values: Vec<f32>, channels: usize| {
+            Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), device)
+        };
+        let condition = tensor(condition, CONDITION_CHANNELS);
+        lodi.loss(tensor(x, 1), condition, tensor(eps, 1), &times, &config.schedule).objective
+    })
+}
+
+/// The logarithm above `floor` with the training set's mean and deviation
+/// taken out.
+pub(super) fn standardised<'a>(fields: impl Iterator<Item = &'a Grid>, floor: f64) -> LogTransform {
+    let plain = LogTransform::above(floor);
+    let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for field in fields {
+        for &v in field.as_slice() {
+            let y = f64::from(plain.forward(v));
+            (count, sum, squares) = (count + 1.0, sum + y, squares + y * y);
+        }
+    }
+    let offset = sum / count;
+    LogTransform { floor, offset, scale: (squares / count - offset * offset).sqrt().max(1e-3) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coordinate_descent_solves_and_stays_non_negative() {
+        let a = [[4.0, 1.0], [1.0, 3.0]];
+        let x = solve_non_negative(a, [1.0, 2.0]);
+        assert!((x[0] - 1.0 / 11.0).abs() < 1e-12 && (x[1] - 7.0 / 11.0).abs() < 1e-12);
+        assert_eq!(solve_non_negative(a, [-1.0, 2.0])[0], 0.0);
+    }
+}
