@@ -14,6 +14,7 @@
 pub mod cli;
 pub mod dataset;
 pub mod error;
+pub mod evaluate;
 pub mod field;
 pub mod io;
 pub mod nn;

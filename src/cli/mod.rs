@@ -5,6 +5,7 @@
 //! notices) to standard error. Errors are printed here and nowhere else.
 
 mod dataset;
+mod evaluate;
 mod inspect;
 mod predict;
 mod reference;
@@ -32,6 +33,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Dataset(dataset::Dataset),
+    Evaluate(evaluate::Evaluate),
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
     Reference(reference::Reference),
@@ -45,6 +47,7 @@ impl Command {
     fn run(&self) -> Result<()> {
         match self {
             Self::Dataset(command) => command.run(),
+            Self::Evaluate(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Reference(command) => command.run(),

@@ -49,6 +49,9 @@ pub struct Predict {
     /// Where the networks run
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// Folder with halo.safetensors and lodi.safetensors [default: those that come with Halodi]
+    #[arg(long)]
+    weights: Option<PathBuf>,
     /// A 21 cm map to compare with
     #[arg(long)]
     reference: Option<PathBuf>,
@@ -71,6 +74,7 @@ impl Predict {
             overlap: self.overlap,
             sampler: self.sampler,
             batch: self.batch,
+            weights: self.weights.clone(),
             reference: self.reference.clone(),
             until: Stage::Statistics,
         };
@@ -85,7 +89,7 @@ impl Predict {
 }
 
 /// Follow a job with a progress bar; Ctrl-C cancels it.
-fn follow(job: pipeline::Job) -> Result<Arc<Outcome>> {
+pub(super) fn follow(job: pipeline::Job) -> Result<Arc<Outcome>> {
     let control = job.control.clone();
     // Only the first job of a process can claim the handler; a second keeps the
     // default, which ends the process.

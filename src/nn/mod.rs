@@ -14,7 +14,7 @@ pub use halo::{HALO_CLASSES, Halo, HaloConfig, Tile};
 pub use lodi::{CONDITION_CHANNELS, Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};
-pub use weights::{ModelCard, Network, Trained, embedded_halo, embedded_lodi};
+pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights};
 
 use burn::tensor::Tensor;
 

@@ -141,20 +141,32 @@ impl<N: Network> Trained<N> {
     }
 }
 
-/// The HALO network that comes with Halodi.
+/// The HALO network in `halo.safetensors` of `folder`, or the one that comes with
+/// Halodi.
 ///
 /// # Errors
-/// [`Error::Input`] if the program was built with broken weights.
-pub fn embedded_halo(device: &Device) -> Result<Trained<Halo>> {
-    let bytes = include_bytes!("../../assets/weights/halo.safetensors");
-    Trained::from_bytes(bytes, Path::new("embedded halo.safetensors"), device)
+/// [`Error::Input`].
+pub fn halo_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Halo>> {
+    match folder {
+        Some(folder) => Trained::load(&folder.join("halo.safetensors"), device),
+        None => {
+            let bytes = include_bytes!("../../assets/weights/halo.safetensors");
+            Trained::from_bytes(bytes, Path::new("embedded halo.safetensors"), device)
+        }
+    }
 }
 
-/// The LODI network that comes with Halodi.
+/// The LODI network in `lodi.safetensors` of `folder`, or the one that comes with
+/// Halodi.
 ///
 /// # Errors
-/// As [`embedded_halo`].
-pub fn embedded_lodi(device: &Device) -> Result<Trained<Lodi>> {
-    let bytes = include_bytes!("../../assets/weights/lodi.safetensors");
-    Trained::from_bytes(bytes, Path::new("embedded lodi.safetensors"), device)
+/// As [`halo_weights`].
+pub fn lodi_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Lodi>> {
+    match folder {
+        Some(folder) => Trained::load(&folder.join("lodi.safetensors"), device),
+        None => {
+            let bytes = include_bytes!("../../assets/weights/lodi.safetensors");
+            Trained::from_bytes(bytes, Path::new("embedded lodi.safetensors"), device)
+        }
+    }
 }

@@ -51,6 +51,9 @@ pub struct JobConfig {
     pub sampler: Sampler,
     /// Tiles given to the network at once; `None` takes what suits the device.
     pub batch: Option<usize>,
+    /// Folder with the weights, `halo.safetensors` and `lodi.safetensors`;
+    /// `None` takes those that come with Halodi.
+    pub weights: Option<PathBuf>,
     /// A 21 cm map to compare with.
     pub reference: Option<PathBuf>,
     /// The last stage to run: [`Stage::Field`] only opens the snapshot.
@@ -68,6 +71,7 @@ impl Default for JobConfig {
             overlap: Overlap::default(),
             sampler: Sampler::default(),
             batch: None,
+            weights: None,
             reference: None,
             until: Stage::Statistics,
         }

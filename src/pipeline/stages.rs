@@ -21,8 +21,9 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
     let loaded = field(run)?;
     if run.outcome.config.until >= Stage::Halo {
         run.begin(Stage::Halo)?;
-        let halo = nn::embedded_halo(&run.device.burn)?;
-        let lodi = nn::embedded_lodi(&run.device.burn)?;
+        let weights = run.outcome.config.weights.clone();
+        let halo = nn::halo_weights(weights.as_deref(), &run.device.burn)?;
+        let lodi = nn::lodi_weights(weights.as_deref(), &run.device.burn)?;
         run.outcome.weights = vec![halo.card.sentence("HALO"), lodi.card.sentence("LODI")];
         run.send(Event::Weights(run.outcome.weights.clone()));
         warn_of_extrapolation(run, &loaded, &halo.config, &lodi.config);

@@ -1,6 +1,7 @@
 //! What a finished job leaves behind: the map, the spectra as a table, two
 //! figures and a report, all with their provenance.
 
+mod evaluation;
 mod figure;
 mod slices;
 mod spectra;
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use evaluation::write_evaluation_figure;
 pub use slices::write_slices_figure;
 pub use spectra::write_spectrum_figure;
 

@@ -1,11 +1,11 @@
 //! What the window shows, as a job's events tell it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::field::Grid;
-use crate::pipeline::{Event, Layer, Outcome, Progress, Series, TileBox};
+use crate::pipeline::{Event, Layer, Outcome, Progress, Series, Stage, TileBox};
 use crate::stats::PowerSpectrum;
 
 /// Everything on display that is not a setting.
@@ -33,6 +33,8 @@ pub struct Scene {
     pub outcome: Option<Arc<Outcome>>,
     /// Something to look at has appeared: the layer to switch to.
     pub new_layer: Option<Layer>,
+    /// Layers with a tile that this job painted.
+    begun: BTreeSet<Layer>,
 }
 
 /// How a job ended.
@@ -57,12 +59,19 @@ impl Scene {
                 self.new_layer = Some(Layer::DarkMatter);
             }
             Event::Weights(weights) => self.weights = weights,
-            Event::Stage(_) => {}
+            Event::Stage(stage) => {
+                if stage == Stage::Halo {
+                    self.begun.clear();
+                }
+            }
             Event::Progress(progress) => self.progress = Some(progress),
             Event::TileStarted(tile) => self.tile = Some(tile),
             Event::TileFinished(layer, _) => {
-                if layer == Layer::BrightnessTemperature && !self.fields.contains_key(&layer) {
-                    self.new_layer.get_or_insert(layer);
+                // Look at the first tile of what a stage paints; where the user
+                // looks after that is the user's choice.
+                let worth_a_look = matches!(layer, Layer::HaloMass(1) | Layer::BrightnessTemperature);
+                if self.begun.insert(layer) && worth_a_look {
+                    self.new_layer = Some(layer);
                 }
             }
             Event::Field(layer, field) => {
@@ -105,6 +114,28 @@ mod tests {
 
     fn opened(name: &str) -> Event {
         Event::Opened { name: name.to_owned(), redshift: 1.0, cosmology: Cosmology::default(), reference: None }
+    }
+
+    #[test]
+    fn a_new_layer_is_shown_once_and_then_the_user_looks_where_they_like() {
+        let mut scene = Scene::default();
+        scene.apply(opened("snapshot"));
+        assert_eq!(scene.new_layer.take(), Some(Layer::DarkMatter));
+        let tile = TileBox { origin: [0; 3], size: [32; 3] };
+        for (layer, expected) in [
+            (Layer::HaloMass(0), None),
+            (Layer::HaloMass(1), Some(Layer::HaloMass(1))),
+            (Layer::HaloMass(1), None),
+            (Layer::BrightnessTemperature, Some(Layer::BrightnessTemperature)),
+            (Layer::BrightnessTemperature, None),
+        ] {
+            scene.apply(Event::TileFinished(layer, tile));
+            assert_eq!(scene.new_layer.take(), expected, "{layer:?}");
+        }
+        // The next run announces its layers again.
+        scene.apply(Event::Stage(Stage::Halo));
+        scene.apply(Event::TileFinished(Layer::HaloMass(1), tile));
+        assert_eq!(scene.new_layer.take(), Some(Layer::HaloMass(1)));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Viewport {
             }
             ui.separator();
             ui.checkbox(&mut self.ray_march, "volume");
-            ui.checkbox(&mut self.show_tile, "active tile");
+            ui.checkbox(&mut self.show_tile, "tile").on_hover_text("Outline the tile that is being painted");
         });
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
         let Some((texture, n, transform, range)) = canvas.layer(self.layer) else {
