@@ -26,11 +26,10 @@ run: build
 build: setup
 	cargo build $(PROFILE)
 
-test: setup
-	cargo fmt --check
+test: setup lint
 	cargo test $(PROFILE)
 
-lint:
+lint: setup
 	cargo fmt --check
 	cargo clippy $(PROFILE) --all-targets -- -D warnings
 
