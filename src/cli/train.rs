@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{ComputeDevice, Halo, ModelCard, Network, Trained};
+use crate::nn::{ComputeDevice, Halo, Lodi, ModelCard, Network, Trained};
 use crate::train::{
     Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, curve_csv, halo_config, lodi_config, saved_config,
     train_halo, train_lodi,
@@ -38,6 +38,9 @@ pub struct Train {
     /// HALO's weights, which LODI is trained behind
     #[arg(long, required_if_eq("network", "lodi"))]
     halo: Option<PathBuf>,
+    /// Weights to begin with, such as those that come with Halodi, instead of random ones
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
     /// TOML file with the settings of the fit
     #[arg(long)]
     fit: Option<PathBuf>,
@@ -78,19 +81,24 @@ impl Train {
         match self.network {
             Which::Halo => {
                 let state = self.out.join("halo.state");
-                let config = saved_config(&state)?.unwrap_or_else(|| halo_config(&train));
-                let fitted =
-                    follow(&fit, |report| train_halo(&train, &validation, &config, &fit, &device, &state, report))?;
-                self.write("halo", config, fitted, describe, fit.seed)
+                let start = self.from.as_ref().map(|path| Trained::<Halo>::load(path, &device)).transpose()?;
+                let (config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
+                let fitted = follow(&fit, |report| {
+                    train_halo(&train, &validation, &config, network, &fit, &device, &state, report)
+                })?;
+                self.write("halo", config, fitted, before, describe, fit.seed)
             }
             Which::Lodi => {
                 let path = self.halo.as_ref().expect("required by the arguments");
                 let halo = Trained::<Halo>::load(path, &device)?;
-                let boxes = LodiBoxes::new(&train, &validation, &halo, &device)?;
+                let boxes =
+                    LodiBoxes::new(&train, &validation, &halo, &data.manifest.config.hydrogen, fit.paintings, &device)?;
                 let state = self.out.join("lodi.state");
-                let config = saved_config(&state)?.unwrap_or_else(|| lodi_config(&boxes));
-                let fitted = follow(&fit, |report| train_lodi(&boxes, &halo, &config, &fit, &device, &state, report))?;
-                self.write("lodi", config, fitted, describe, fit.seed)
+                let start = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device)).transpose()?;
+                let (config, network, before) = begin(start, saved_config(&state)?, || lodi_config(&boxes));
+                let fitted =
+                    follow(&fit, |report| train_lodi(&boxes, &halo, &config, network, &fit, &device, &state, report))?;
+                self.write("lodi", config, fitted, before, describe, fit.seed)
             }
         }
     }
@@ -100,6 +108,7 @@ impl Train {
         name: &str,
         config: N::Config,
         fitted: Fitted<N>,
+        before: Before,
         data: String,
         seed: u64,
     ) -> Result<()> {
@@ -107,14 +116,36 @@ impl Train {
         io::atomic::write(self.out.join(format!("{name}_curve.csv")), curve_csv(&fitted.curve).as_bytes())?;
         let card = ModelCard {
             data,
-            steps: fitted.steps,
-            hours: fitted.seconds / 3600.0,
+            steps: before.steps + fitted.steps,
+            hours: before.hours + fitted.seconds / 3600.0,
             machine: format!("{} CPU threads", rayon::current_num_threads()),
             seed,
             caveat: self.caveat.clone(),
         };
         Trained { network: fitted.network, config, card }.save(&weights)?;
         super::print(&format!("{}\n", weights.display()))
+    }
+}
+
+/// The training that lies before this one.
+#[derive(Default)]
+struct Before {
+    steps: usize,
+    hours: f64,
+}
+
+/// The configuration, the weights to begin with, and what they cost: of the
+/// state that is there, of the weights given, or fresh ones.
+fn begin<N: Network>(
+    start: Option<Trained<N>>,
+    saved: Option<N::Config>,
+    fresh: impl FnOnce() -> N::Config,
+) -> (N::Config, Option<N>, Before) {
+    match start {
+        Some(Trained { network, config, card }) => {
+            (saved.unwrap_or(config), Some(network), Before { steps: card.steps, hours: card.hours })
+        }
+        None => (saved.unwrap_or_else(fresh), None, Before::default()),
     }
 }
 

@@ -76,7 +76,8 @@ pub struct Lodi {
 /// The variational bound of a batch, in bits per voxel, and the objective that
 /// training descends on.
 pub struct LodiLoss {
-    /// Mean squared error of the velocity: every noise level weighs the same.
+    /// Weighted mean squared error of the velocity: every noise level weighs the
+    /// same.
     pub objective: Tensor<1>,
     /// Diffusion term of the bound, bits per voxel.
     pub diffusion: Tensor<1>,
@@ -102,7 +103,8 @@ impl Lodi {
     }
 
     /// The loss for clean fields `x` `[b, 1, …]`, their condition, noise `eps`
-    /// of the same shape as `x`, and one `t` in `[0, 1]` per sample.
+    /// and voxel weights of the objective, of the same shape as `x`, and one `t`
+    /// in `[0, 1]` per sample.
     ///
     /// The diffusion term is `½ γ'(t) ‖ε − ε̂‖²` (Kingma et al. 2021, eq. 17),
     /// where `ε − ε̂ = α (v − v̂)`.
@@ -111,6 +113,7 @@ impl Lodi {
         x: Tensor<5>,
         condition: Tensor<5>,
         eps: Tensor<5>,
+        weight: Tensor<5>,
         times: &[f64],
         schedule: &NoiseSchedule,
     ) -> LodiLoss {
@@ -125,10 +128,10 @@ impl Lodi {
         let target = eps * a - x * s;
         let position = per_sample(&|gamma| schedule.position(gamma)).reshape([b]);
         let squared = (self.velocity(z, condition, position) - target).square();
-        let weight = per_sample(&|gamma| 0.5 * schedule.slope() * alpha(gamma).powi(2));
+        let bound = per_sample(&|gamma| 0.5 * schedule.slope() * alpha(gamma).powi(2));
         let voxels = (b * nx * ny * nz) as f64;
-        let diffusion = (squared.clone() * weight).sum() / (voxels * std::f64::consts::LN_2);
-        LodiLoss { objective: squared.mean(), diffusion }
+        let diffusion = (squared.clone() * bound).sum() / (voxels * std::f64::consts::LN_2);
+        LodiLoss { objective: (squared * weight).mean(), diffusion }
     }
 }
 

@@ -158,6 +158,26 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
     })
 }
 
+/// Paint the haloes of a simulation's snapshot anew for each of `seeds`, mK: what
+/// the reference of [`reference`] would be with other draws of the scatter.
+///
+/// # Errors
+/// Those of reading the snapshot.
+pub fn repaint(
+    path: &Path,
+    n: usize,
+    assignment: MassAssignment,
+    hydrogen: &HydrogenModel,
+    seeds: impl IntoIterator<Item = u64>,
+) -> Result<Vec<Grid>> {
+    let reader = SnapshotReader::open(path)?;
+    let frame = Frame::of(reader.header(), n, assignment);
+    let particles = reader.particles(1, Properties::default())?;
+    let haloes = find_haloes(&particles, frame.box_size, HaloFinder::default());
+    let paint = |seed| paint_hydrogen(&haloes, &particles, &frame, &HydrogenModel { seed, ..*hydrogen });
+    Ok(seeds.into_iter().map(|seed| paint(seed).brightness_temperature).collect())
+}
+
 fn one_plus_delta(mass: &Grid) -> Grid {
     let mean = mass.mean();
     mass.map(|v| (f64::from(v) / mean) as f32)

@@ -1,13 +1,14 @@
 //! What the networks learn from: boxes with dark matter, halo maps and 21 cm
 //! map, cut into randomly placed and oriented crops.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::dataset::{Entry, Train, Validation};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid};
+use crate::field::{Cosmology, Grid, MassAssignment};
 use crate::io::{Map, read_map};
 use crate::pipeline::{HALO_MASS_BINS, Layer};
+use crate::sim::{HydrogenModel, repaint};
 use crate::stitch::{Stream, gather, philox};
 
 /// A simulation box, every field on the same grid.
@@ -78,7 +79,10 @@ impl Fields {
 /// halodi::train::TrainingBox::read(&data.test()[0]);
 /// ```
 #[derive(Debug, Clone)]
-pub struct TrainingBox(pub(super) Fields);
+pub struct TrainingBox {
+    fields: Fields,
+    snapshot: PathBuf,
+}
 
 impl TrainingBox {
     /// Read the box.
@@ -86,12 +90,23 @@ impl TrainingBox {
     /// # Errors
     /// [`Error::Input`].
     pub fn read(entry: &Entry<Train>) -> Result<Self> {
-        Fields::read(&entry.fields()).map(Self)
+        Ok(Self { fields: Fields::read(&entry.fields())?, snapshot: entry.snapshot() })
     }
 
     /// Its fields.
     pub fn fields(&self) -> &Fields {
-        &self.0
+        &self.fields
+    }
+
+    /// Further draws of its 21 cm map, mK: the same haloes with other HI masses.
+    /// A network that sees only one draw learns it by heart and not how it
+    /// scatters.
+    ///
+    /// # Errors
+    /// Those of reading the snapshot.
+    pub fn repaint(&self, hydrogen: &HydrogenModel, seeds: impl IntoIterator<Item = u64>) -> Result<Vec<Grid>> {
+        let n = self.fields.dark_matter.n();
+        repaint(&self.snapshot, n, MassAssignment::Cic, hydrogen, seeds)
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Fit {
     pub validate_every: usize,
     /// Crops of a look at the validation boxes; the same each time.
     pub validation_crops: usize,
+    /// Draws of the HI of every training box that LODI learns from.
+    pub paintings: usize,
     /// Seed of weights, crops and noise.
     pub seed: u64,
 }
@@ -62,6 +64,7 @@ impl Default for Fit {
             ema_decay: 0.995,
             validate_every: 100,
             validation_crops: 16,
+            paintings: 8,
             seed: 1,
         }
     }
@@ -75,8 +78,8 @@ impl Fit {
     pub fn check(&self) -> Result<()> {
         let bad =
             |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
-        if self.steps == 0 || self.batch == 0 || self.validate_every == 0 {
-            return bad("a fit without steps, crops or validation".to_owned(), "at least one of each");
+        if self.steps == 0 || self.batch == 0 || self.validate_every == 0 || self.paintings == 0 {
+            return bad("a fit without steps, crops, paintings or validation".to_owned(), "at least one of each");
         }
         if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {
             return bad(format!("crops of {}³ voxels", self.crop), "a multiple of 8 between 24 and 256");

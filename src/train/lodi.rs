@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::field::{Grid, LogTransform};
 use crate::nn::{CONDITION_CHANNELS, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
+use crate::sim::HydrogenModel;
 use crate::stitch::fill_normal;
 
 /// Below this temperature, in mK, maps are alike: a tenth of the mean of a box,
@@ -31,52 +32,73 @@ struct Prepared {
     dark_matter: Vec<f32>,
 }
 
-/// The condition and the data that belongs to it.
+/// The condition, the data of every painting that belongs to it, and how much
+/// each voxel counts.
 struct View {
     halo_mass: [Vec<f32>; HALO_MASS_BINS],
-    data: Vec<f32>,
+    data: Vec<Vec<f32>>,
+    weight: Vec<f32>,
+}
+
+/// A box with HALO's maps of it.
+struct LodiBox {
+    fields: Fields,
+    /// (M☉/h)/(Mpc/h)³.
+    seen: [Grid; HALO_MASS_BINS],
+    /// Draws of the 21 cm map, mK.
+    paintings: Vec<Grid>,
 }
 
 /// Boxes with HALO's maps of them.
 pub struct LodiBoxes {
-    train: Vec<(Fields, [Grid; HALO_MASS_BINS])>,
-    validation: Vec<(Fields, [Grid; HALO_MASS_BINS])>,
+    train: Vec<LodiBox>,
+    validation: Vec<LodiBox>,
 }
 
 impl LodiBoxes {
-    /// Run HALO on every box.
+    /// Run HALO on every box, and paint HI on each training box's haloes
+    /// `paintings` times, the data set's own painting among them.
     ///
     /// # Errors
-    /// Those of HALO.
+    /// Those of HALO and of reading snapshots.
     pub fn new(
         train: &[TrainingBox],
         validation: &[ValidationBox],
         halo: &Trained<Halo>,
+        hydrogen: &HydrogenModel,
+        paintings: usize,
         device: &Device,
     ) -> Result<Self> {
-        let with_maps = |fields: &Fields| -> Result<(Fields, [Grid; HALO_MASS_BINS])> {
+        let with_maps = |fields: &Fields, more: Vec<Grid>| -> Result<LodiBox> {
             let maps = halo.config.run(&halo.network, &fields.dark_matter, &fields.cosmology, device)?;
-            let grids = std::array::from_fn(|bin| {
+            let seen = std::array::from_fn(|bin| {
                 let mut grid = Grid::zeros(fields.dark_matter.n(), fields.dark_matter.box_size);
                 grid.as_slice_mut().copy_from_slice(&maps[bin]);
                 grid.map(|v| halo.config.halo_mass[bin].inverse(v))
             });
-            Ok((fields.clone(), grids))
+            let paintings = std::iter::once(fields.brightness_temperature.clone()).chain(more).collect();
+            Ok(LodiBox { fields: fields.clone(), seen, paintings })
         };
+        let train = train.iter().enumerate().map(|(index, b)| {
+            // Haloes are numbered by mass: every box needs draws of its own.
+            let seeds = (1..paintings as u64).map(|painting| (painting << 32) + index as u64);
+            with_maps(b.fields(), b.repaint(hydrogen, seeds)?)
+        });
         Ok(Self {
-            train: train.iter().map(|b| with_maps(b.fields())).collect::<Result<_>>()?,
-            validation: validation.iter().map(|b| with_maps(b.fields())).collect::<Result<_>>()?,
+            train: train.collect::<Result<_>>()?,
+            validation: validation.iter().map(|b| with_maps(b.fields(), Vec::new())).collect::<Result<_>>()?,
         })
     }
 }
 
 impl Prepared {
-    fn new((fields, seen): &(Fields, [Grid; HALO_MASS_BINS]), halo: &Trained<Halo>, config: &LodiConfig) -> Self {
+    fn new(LodiBox { fields, seen, paintings }: &LodiBox, halo: &Trained<Halo>, config: &LodiConfig) -> Self {
         let view = |maps: &[Grid; HALO_MASS_BINS]| View {
             halo_mass: std::array::from_fn(|bin| {
                 maps[bin].as_slice().iter().map(|&v| halo.config.halo_mass[bin].forward(v)).collect()
             }),
-            data: data(fields, maps, config),
+            data: paintings.iter().map(|painting| data(fields, painting, maps, config)).collect(),
+            weight: weights(fields, maps, config),
         };
         Self {
             n: fields.dark_matter.n(),
@@ -86,28 +108,44 @@ impl Prepared {
     }
 }
 
-/// The data of the diffusion: how the map departs from the local relation.
-fn data(fields: &Fields, maps: &[Grid; HALO_MASS_BINS], config: &LodiConfig) -> Vec<f32> {
+/// The data of the diffusion: how a painting departs from the local relation.
+fn data(fields: &Fields, painting: &Grid, maps: &[Grid; HALO_MASS_BINS], config: &LodiConfig) -> Vec<f32> {
     let scale = fields.cosmology.brightness_temperature_scale(fields.redshift);
     let base = config.base(&maps.each_ref().map(Grid::as_slice), scale);
-    let temperature = fields.brightness_temperature.as_slice();
-    temperature.iter().zip(&base).map(|(&t, b)| config.brightness_temperature.forward(t) - b).collect()
+    painting.as_slice().iter().zip(&base).map(|(&t, b)| config.brightness_temperature.forward(t) - b).collect()
+}
+
+/// How much each voxel counts in the objective: three quarters of a power of the
+/// local relation's temperature, one on average. Nine voxels in ten are empty,
+/// and a few thousand of two million hold nearly all the power. The weight
+/// depends on nothing but the condition, so it moves the network's attention and
+/// not its optimum.
+fn weights(fields: &Fields, maps: &[Grid; HALO_MASS_BINS], config: &LodiConfig) -> Vec<f32> {
+    let scale = fields.cosmology.brightness_temperature_scale(fields.redshift);
+    let relation = config.local_relation(&maps.each_ref().map(Grid::as_slice), scale);
+    let raw: Vec<f32> = relation.iter().map(|&t| (1.0 + t / FLOOR as f32).powf(0.75)).collect();
+    let mean = raw.iter().map(|&w| f64::from(w)).sum::<f64>() / raw.len() as f64;
+    raw.iter().map(|w| w / mean as f32).collect()
 }
 
 /// LODI as it is trained by default.
 pub fn lodi_config(boxes: &LodiBoxes) -> LodiConfig {
-    let first = &boxes.train[0].0;
+    let first = &boxes.train[0].fields;
     let mut config = LodiConfig {
         net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_frequencies(8),
         tile: 32,
         voxel: first.dark_matter.voxel(),
         redshift: first.redshift,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
-        hydrogen_fraction: hydrogen_fractions(boxes.train.iter().map(|(fields, _)| fields)),
+        hydrogen_fraction: hydrogen_fractions(&boxes.train),
         brightness_temperature: LogTransform::above(FLOOR),
         data_range: [0.0, 0.0],
     };
-    let mut all: Vec<f32> = boxes.train.iter().flat_map(|(fields, maps)| data(fields, maps, &config)).collect();
+    let mut all: Vec<f32> = boxes
+        .train
+        .iter()
+        .flat_map(|b| b.paintings.iter().flat_map(|painting| data(&b.fields, painting, &b.seen, &config)))
+        .collect();
     let square = all.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / all.len() as f64;
     let scale = square.sqrt().max(1e-3);
     config.brightness_temperature.scale = scale;
@@ -121,14 +159,18 @@ pub fn lodi_config(boxes: &LodiBoxes) -> LodiConfig {
 /// Fit the HI mass per halo mass of each bin to the maps: weighted least squares
 /// over blocks of [`BLOCK`]³ voxels, each with the weight of its own and the
 /// mean temperature, so that neither the brightest nor the many empty ones rule.
-pub fn hydrogen_fractions<'a>(boxes: impl Iterator<Item = &'a Fields>) -> [f64; HALO_MASS_BINS] {
+fn hydrogen_fractions(boxes: &[LodiBox]) -> [f64; HALO_MASS_BINS] {
     const B: usize = HALO_MASS_BINS;
     let (mut normal, mut right) = ([[0f64; B]; B], [0f64; B]);
-    for fields in boxes {
+    for LodiBox { fields, paintings, .. } in boxes {
         let scale = fields.cosmology.brightness_temperature_scale(fields.redshift) / crate::field::RHO_CRITICAL;
-        let target = block_means(&fields.brightness_temperature);
+        let mut target = vec![0.0; block_means(&paintings[0]).len()];
+        for painting in paintings {
+            let share = 1.0 / paintings.len() as f64;
+            target.iter_mut().zip(block_means(painting)).for_each(|(t, v)| *t += share * v);
+        }
         let maps: [Vec<f64>; B] = std::array::from_fn(|bin| block_means(&fields.halo_mass[bin]));
-        let mean = fields.brightness_temperature.mean();
+        let mean = target.iter().sum::<f64>() / target.len() as f64;
         for i in 0..target.len() {
             let weight = 1.0 / (target[i] + mean);
             for a in 0..B {
@@ -171,7 +213,8 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 
 /// Fit LODI. Its condition is HALO's own maps in three crops of four, which is
 /// what it will paint from, and the true ones in the fourth, so that it also
-/// knows what a halo map means.
+/// knows what a halo map means. `start` is where to begin; `None` is a network
+/// with fresh weights.
 ///
 /// # Errors
 /// Those of the state in `folder`.
@@ -179,6 +222,7 @@ pub fn train_lodi(
     boxes: &LodiBoxes,
     halo: &Trained<Halo>,
     config: &LodiConfig,
+    start: Option<Lodi>,
     fit: &Fit,
     device: &Device,
     folder: &Path,
@@ -188,9 +232,10 @@ pub fn train_lodi(
     let validation: Vec<Prepared> = boxes.validation.iter().map(|b| Prepared::new(b, halo, config)).collect();
     let side = config.tile;
     device.seed(fit.seed);
-    descend((config.init(device), config), fit, device, folder, report, |lodi, draws, device, validating| {
+    let network = start.unwrap_or_else(|| config.init(device));
+    descend((network, config), fit, device, folder, report, |lodi, draws, device, validating| {
         let boxes = if validating && !validation.is_empty() { &validation } else { &train };
-        let (mut x, mut condition) = (Vec::new(), Vec::new());
+        let (mut x, mut condition, mut weight) = (Vec::new(), Vec::new(), Vec::new());
         // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
         let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
         let times: Vec<f64> = (0..fit.batch).map(|i| (first + i as f64 / fit.batch as f64).fract()).collect();
@@ -198,7 +243,9 @@ pub fn train_lodi(
             let crop = draws.crop(boxes.len(), boxes[0].n);
             let from = &boxes[crop.index];
             let view = &from.views[usize::from(validating || draws.words()[0] & 3 != 0)];
-            crop.cut(&[&view.data], from.n, side, &mut x);
+            let painting = (u64::from(draws.words()[0]) * view.data.len() as u64) >> 32;
+            crop.cut(&[&view.data[painting as usize]], from.n, side, &mut x);
+            crop.cut(&[&view.weight], from.n, side, &mut weight);
             let maps = view.halo_mass.iter().map(Vec::as_slice);
             let fields: Vec<&[f32]> = maps.chain([from.dark_matter.as_slice()]).collect();
             crop.cut(&fields, from.n, side, &mut condition);
@@ -209,7 +256,7 @@ pub fn train_lodi(
             Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), device)
         };
         let condition = tensor(condition, CONDITION_CHANNELS);
-        lodi.loss(tensor(x, 1), condition, tensor(eps, 1), &times, &config.schedule).objective
+        lodi.loss(tensor(x, 1), condition, tensor(eps, 1), tensor(weight, 1), &times, &config.schedule).objective
     })
 }
 

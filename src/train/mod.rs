@@ -10,5 +10,5 @@ mod state;
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
 pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};
-pub use lodi::{LodiBoxes, hydrogen_fractions, lodi_config, train_lodi};
+pub use lodi::{LodiBoxes, lodi_config, train_lodi};
 pub use state::{CurvePoint, saved_config};
