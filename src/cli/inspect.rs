@@ -152,7 +152,7 @@ impl Summary {
                     let cube = if cube.pow(3) == p.count { format!(" = {cube}³") } else { String::new() };
                     text.line(
                         &type_label,
-                        format!("{}{cube} {}, mean mass {:.4e} M☉/h", p.count, p.name, p.mean_mass_msun_h),
+                        format!("{}{cube} {}, mean mass {:.4e} Msun/h", p.count, p.name, p.mean_mass_msun_h),
                     );
                 }
                 text.line("density", format!("{:.4} Ωm ρc, all particles", s.mean_density_over_matter));

@@ -169,7 +169,7 @@ fn open_npy(path: &Path, selection: Option<&str>) -> Result<GridFile> {
     let camels = words.next().is_some_and(|first| first == "Grids");
     let field = if camels { words.next().unwrap_or_default().to_owned() } else { String::new() };
     let grid = Grid { values, box_size: CAMELS_BOX };
-    let density = "(M☉/h)/(Mpc/h)³";
+    let density = "(Msun/h)/(Mpc/h)³";
     let (quantity, units) = match field.as_str() {
         "Mcdm" | "Mtot" => (Quantity::MatterDensity, density),
         "HI" => (Quantity::HydrogenDensity, density),

@@ -52,10 +52,10 @@ impl Units {
     pub fn mass_name(&self, h: f64) -> String {
         let is = |value: f64| (self.mass / value - 1.0).abs() < 2e-3;
         match () {
-            () if is(1e10) => "10¹⁰ M☉/h".to_owned(),
-            () if is(1e10 * h) => "10¹⁰ M☉ (no h)".to_owned(),
-            () if is(1.0) => "M☉/h".to_owned(),
-            () => format!("{:.4e} M☉/h", self.mass),
+            () if is(1e10) => "10¹⁰ Msun/h".to_owned(),
+            () if is(1e10 * h) => "10¹⁰ Msun (no h)".to_owned(),
+            () if is(1.0) => "Msun/h".to_owned(),
+            () => format!("{:.4e} Msun/h", self.mass),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The device that runs the networks.
 
 use burn::tensor::Device;
+use rayon::prelude::*;
 
 /// A burn device and what to say of it.
 #[derive(Debug, Clone)]
@@ -24,7 +25,19 @@ impl ComputeDevice {
             burn: Device::flex(),
             name: format!("CPU (burn flex, {threads} threads)"),
             reason: reason.into(),
-            batch: 1,
+            batch: threads,
         }
     }
+}
+
+/// Apply `f` to chunks of `items`: all of them at once on a GPU, which wants
+/// large batches; one each on the CPU, side by side, because much of a network
+/// runs on one thread there.
+pub fn side_by_side<T: Sync, R: Send>(items: &[T], device: &Device, f: impl Fn(&[T]) -> R + Sync + Send) -> Vec<R> {
+    if is_cpu(device) && items.len() > 1 { items.par_chunks(1).map(&f).collect() } else { vec![f(items)] }
+}
+
+/// Whether tensors on `device` live in the computer's own memory.
+pub fn is_cpu(device: &Device) -> bool {
+    *device == Device::flex()
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::unet::{UNet, UNetConfig};
 use crate::error::Result;
 use crate::field::{Cosmology, Grid, LogTransform};
-use crate::nn::host;
+use crate::nn::{host, side_by_side};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{Lattice, Overlap, gather, scatter};
 
@@ -105,11 +105,19 @@ impl HaloConfig {
         let lattice = self.lattice(n)?;
         let side = lattice.tile();
         let mut maps = vec![vec![0f32; n.pow(3)]; HALO_MASS_BINS];
-        for origin in lattice.origins(0) {
-            let tile = Tile { origin, side };
-            let values = host(self.run_tile(halo, dark_matter, cosmology.mean_matter_density(), tile, device))?;
+        let tiles: Vec<Tile> = lattice.origins(0).iter().map(|&origin| Tile { origin, side }).collect();
+        let outputs = side_by_side(&tiles, device, |tiles| -> Result<Vec<Vec<f32>>> {
+            let run =
+                |tile: &Tile| host(self.run_tile(halo, dark_matter, cosmology.mean_matter_density(), *tile, device));
+            tiles.iter().map(run).collect()
+        });
+        let mut values = Vec::with_capacity(tiles.len());
+        for output in outputs {
+            values.extend(output?);
+        }
+        for (tile, values) in tiles.iter().zip(values) {
             for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
-                scatter(map, n, origin, side, block);
+                scatter(map, n, tile.origin, side, block);
             }
         }
         Ok(maps)

@@ -53,7 +53,7 @@ impl Layer {
     pub fn unit(self) -> &'static str {
         match self {
             Self::DarkMatter => "1+δ",
-            Self::HaloMass(_) => "(M☉/h)/(Mpc/h)³",
+            Self::HaloMass(_) => "(Msun/h)/(Mpc/h)³",
             Self::BrightnessTemperature | Self::Reference => "mK",
         }
     }

@@ -136,23 +136,33 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
         run.show(Layer::HaloMass(bin), n, *transform);
     }
     let mut maps = vec![vec![0f32; n.pow(3)]; HALO_MASS_BINS];
-    let origins = lattice.origins(0);
-    for (done, &origin) in origins.iter().enumerate() {
+    let tiles: Vec<nn::Tile> = lattice.origins(0).iter().map(|&origin| nn::Tile { origin, side: tile }).collect();
+    let device = run.device.burn.clone();
+    let mut done = 0;
+    for batch in tiles.chunks(run.outcome.config.batch.unwrap_or(1).max(1)) {
         run.checkpoint()?;
-        let tile_box = TileBox { origin, size: [tile; 3] };
-        run.send(Event::TileStarted(tile_box));
-        let place = nn::Tile { origin, side: tile };
-        let output = config.run_tile(&halo.network, &loaded.dark_matter, mean_density, place, &run.device.burn);
-        for bin in 0..HALO_MASS_BINS {
-            let block = output.clone().slice([0..1, bin..bin + 1]).reshape([tile, tile, tile]);
-            run.canvas.paint_tile(Layer::HaloMass(bin), tile_box, block);
-            run.send(Event::TileFinished(Layer::HaloMass(bin), tile_box));
+        for tile in batch {
+            run.send(Event::TileStarted(TileBox { origin: tile.origin, size: [tile.side; 3] }));
         }
-        let values = nn::host(output)?;
-        for (map, block) in maps.iter_mut().zip(values.chunks(tile.pow(3))) {
-            scatter(map, n, origin, tile, block);
+        let outputs = nn::side_by_side(batch, &device, |tiles| -> Vec<Tensor<5>> {
+            let run_tile =
+                |tile: &nn::Tile| config.run_tile(&halo.network, &loaded.dark_matter, mean_density, *tile, &device);
+            tiles.iter().map(run_tile).collect()
+        });
+        for (&nn::Tile { origin, side }, output) in batch.iter().zip(outputs.into_iter().flatten()) {
+            let tile_box = TileBox { origin, size: [side; 3] };
+            for bin in 0..HALO_MASS_BINS {
+                let block = output.clone().slice([0..1, bin..bin + 1]).reshape([side, side, side]);
+                run.canvas.paint_tile(Layer::HaloMass(bin), tile_box, block);
+                run.send(Event::TileFinished(Layer::HaloMass(bin), tile_box));
+            }
+            let values = nn::host(output)?;
+            for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
+                scatter(map, n, origin, side, block);
+            }
         }
-        run.progress(Stage::Halo, done + 1, origins.len(), None);
+        done += batch.len();
+        run.progress(Stage::Halo, done, tiles.len(), None);
     }
 
     let box_size = loaded.dark_matter.box_size;
@@ -197,15 +207,23 @@ fn paint(
             for &origin in batch.origins {
                 run.send(Event::TileStarted(TileBox { origin, size: [side; 3] }));
             }
-            let channels = condition.channels();
-            let mut windows = Vec::with_capacity(count * channels * side.pow(3));
-            for &origin in batch.origins {
-                condition.gather(origin, side, &mut windows);
-            }
-            let latents = Tensor::<5>::from_data(TensorData::new(batch.latents, [count, 1, side, side, side]), &device);
-            let windows =
-                Tensor::<5>::from_data(TensorData::new(windows, [count, channels, side, side, side]), &device);
-            let estimate = lodi.network.denoise(latents, windows, &lodi.config, batch.gamma);
+            let windows: Vec<(&[usize; 3], &[f32])> =
+                batch.origins.iter().zip(batch.latents.chunks(side.pow(3))).collect();
+            let estimates = nn::side_by_side(&windows, &device, |windows| {
+                let channels = condition.channels();
+                let mut latents = Vec::with_capacity(windows.len() * side.pow(3));
+                let mut conditions = Vec::with_capacity(windows.len() * channels * side.pow(3));
+                for &(&origin, latent) in windows {
+                    latents.extend_from_slice(latent);
+                    condition.gather(origin, side, &mut conditions);
+                }
+                let tensor = |values: Vec<f32>, channels: usize| {
+                    let shape = [windows.len(), channels, side, side, side];
+                    Tensor::<5>::from_data(TensorData::new(values, shape), &device)
+                };
+                lodi.network.denoise(tensor(latents, 1), tensor(conditions, channels), &lodi.config, batch.gamma)
+            });
+            let estimate = Tensor::cat(estimates, 0);
             for (i, &origin) in batch.origins.iter().enumerate() {
                 let tile_box = TileBox { origin, size: [side; 3] };
                 let mut under = Vec::with_capacity(side.pow(3));

@@ -32,7 +32,7 @@ pub fn write_evaluation_figure(path: &Path, boxes: &[BoxEvaluation], caption: &s
 
     figure::write(path, (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
         let (plot, foot) = area.split_vertically(SIZE.1);
-        foot.draw_text(&figure::printable(caption), &style(22, &FAINT), (40, 20))?;
+        foot.draw_text(caption, &style(22, &FAINT), (40, 20))?;
         let mut chart = ChartBuilder::on(&plot)
             .caption(format!("21 cm power over its truth, {} boxes", boxes.len()), style(34, &INK))
             .margin(24)

@@ -56,11 +56,6 @@ pub(super) fn style(size: u32, color: &RGBColor) -> TextStyle<'static> {
     (FONT, size).into_font().color(color)
 }
 
-/// Text as the figures' font can show it: it has no sign for the Sun.
-pub(super) fn printable(text: &str) -> String {
-    text.replace("M☉", "Msun")
-}
-
 /// The label of a tick on a logarithmic axis: `1`, `10³` and the like, with 2
 /// and 5 between them where the axis has few `decades`; empty elsewhere.
 pub(super) fn log_label(value: f64, decades: f64) -> String {

@@ -8,7 +8,7 @@ use colorous::Gradient;
 use plotters::element::BitMapElement;
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, INK, decade, printable, step_label, style};
+use super::figure::{self, Area, DrawResult, FAINT, INK, decade, step_label, style};
 use crate::error::Result;
 use crate::field::Grid;
 use crate::pipeline::Layer;
@@ -82,7 +82,7 @@ pub fn write_slices_figure(path: &Path, fields: &BTreeMap<Layer, Arc<Grid>>, cap
             let (voxels, thickness) = (slab(p.n), slab(p.n) as f64 * p.box_size / p.n as f64);
             format!("Mean over a slab of {thickness:.2} Mpc/h ({voxels} voxels) along z at the middle of the box. ")
         });
-        foot.draw_text(&printable(&(slab + caption)), &style(22, &FAINT), (40, 20))?;
+        foot.draw_text(&(slab + caption), &style(22, &FAINT), (40, 20))?;
         Ok(())
     })
 }
@@ -106,7 +106,7 @@ impl Panel {
             }
         }
         let range = color_range(&values);
-        Self { title: title.to_owned(), unit: printable(unit), gradient, values, n, box_size, range }
+        Self { title: title.to_owned(), unit: unit.to_owned(), gradient, values, n, box_size, range }
     }
 
     fn color(&self, value: f64) -> [u8; 3] {

@@ -42,7 +42,7 @@ pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectr
     figure::write(path, (PANEL.0 * panels.max(1), height + CAPTION), caption, |area| {
         let (plots, foot) = area.split_vertically(height);
         let band = if ratio.is_some() { "Shaded: within 10 % of the reference. " } else { "" };
-        foot.draw_text(&figure::printable(&format!("{band}{caption}")), &style(22, &FAINT), (40, 20))?;
+        foot.draw_text(&format!("{band}{caption}"), &style(22, &FAINT), (40, 20))?;
         let columns = plots.split_evenly((1, panels.max(1) as usize));
         let mut columns = columns.iter();
         if !temperature.is_empty()
@@ -125,7 +125,7 @@ fn power_panel(
         let ink = ShapeStyle::from(&color(*series)).stroke_width(if *series == Series::Reference { 6 } else { 3 });
         chart
             .draw_series(LineSeries::new(drawn(spectrum), ink))?
-            .label(figure::printable(&series.name()))
+            .label(series.name())
             .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 44, y)], ink));
     }
     let (label_x, label_y) = chart.backend_coord(&(spectra[0].k_nyquist, low));

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use burn::grad_clipping::GradientClippingConfig;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::data::Draws;
 use super::state::{CurvePoint, Progress, State};
 use crate::error::{Error, Result};
+use crate::nn::is_cpu;
 
 /// Seconds between two savings of a training's state.
 const SAVE_EVERY: f64 = 120.0;
@@ -135,23 +137,32 @@ pub struct Fitted<M> {
     pub curve: Vec<CurvePoint>,
 }
 
-/// Descend on `objective` from `model` (on the plain device; of `config`, which
-/// is kept with the state) and return the
-/// moving average of the weights.
+/// What a network learns: the crops it is shown, and what it makes of them.
+pub(super) trait Task<M>: Sync {
+    /// One crop, ready for the network.
+    type Crop: Send + Sync;
+
+    /// A batch of crops of the training boxes, or of the validation boxes where
+    /// `validating`.
+    fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<Self::Crop>;
+
+    /// The mean loss over the crops.
+    fn loss(&self, model: &M, crops: &[Self::Crop], device: &Device) -> Tensor<1>;
+}
+
+/// Descend from `model` (on the plain device; of `config`, which is kept with
+/// the state) and return the moving average of the weights.
 ///
-/// `objective(model, draws, device, validating)` is the loss of one batch of
-/// crops: of the training boxes, or of the validation boxes where `validating`.
 /// The state is kept in `folder`, and what is there is taken up. `report` is
 /// called after every step and returns whether to go on.
-pub(super) fn descend<M: Module>(
+pub(super) fn descend<M: Module, T: Task<M>>(
     (model, config): (M, &impl Serialize),
+    task: &T,
     fit: &Fit,
     device: &Device,
     folder: &Path,
     mut report: impl FnMut(Report) -> bool,
-    objective: impl Fn(&M, &mut Draws, &Device, bool) -> Tensor<1>,
 ) -> Result<Fitted<M>> {
-    let autodiff = device.clone().autodiff();
     let state = State::new(folder.to_path_buf());
     let average = model.clone();
     let (model, mut average, mut optimizer, progress) = state.load(model, average, fit.optimizer(), fit)?;
@@ -167,13 +178,11 @@ pub(super) fn descend<M: Module>(
     let (mut sum, mut count) = (0.0, 0usize);
     let (began, mut saved) = (Instant::now(), Instant::now());
     while progress.step < fit.steps {
-        let loss = objective(&model, &mut draws, &autodiff, false);
-        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        let (loss, gradients) = gradients(task, &model, &task.draw(&mut draws, false), device);
         model = optimizer.step(fit.rate(progress.step), model, gradients);
         // A young average would remember the random start.
         let decay = fit.ema_decay.min((1.0 + progress.step as f64) / (10.0 + progress.step as f64));
         average = moved_towards(average, &model.valid(), 1.0 - decay);
-        let loss = f64::from(loss.into_scalar::<f32>());
         progress.step += 1;
         progress.draws = draws.position();
         progress.seconds = before + began.elapsed().as_secs_f64();
@@ -183,10 +192,13 @@ pub(super) fn descend<M: Module>(
             validation = (fit.validation_crops > 0).then(|| {
                 let mut draws = Draws::new(VALIDATION_SEED, 0);
                 let batches = fit.validation_crops.div_ceil(fit.batch);
-                let total: f64 = (0..batches)
-                    .map(|_| f64::from(objective(&average, &mut draws, device, true).into_scalar::<f32>()))
-                    .sum();
-                total / batches as f64
+                let crops: Vec<T::Crop> = (0..batches).flat_map(|_| task.draw(&mut draws, true)).collect();
+                over_shards(&average, &crops, device, |model, crops| {
+                    f64::from(task.loss(&model, crops, device).into_scalar::<f32>()) * crops.len() as f64
+                })
+                .into_iter()
+                .sum::<f64>()
+                    / crops.len() as f64
             });
             progress.curve.push(CurvePoint {
                 step: progress.step,
@@ -207,6 +219,41 @@ pub(super) fn descend<M: Module>(
         }
     }
     Ok(Fitted { network: average, steps: progress.step, seconds: progress.seconds, curve: progress.curve })
+}
+
+/// The mean loss of `crops` and its gradients.
+fn gradients<M: Module, T: Task<M>>(task: &T, model: &M, crops: &[T::Crop], device: &Device) -> (f64, GradientsParams) {
+    let autodiff = device.clone().autodiff();
+    let shards = over_shards(&model.valid(), crops, device, |plain, shard| {
+        // A graph of its own, so that no shard waits for another's.
+        let model = plain.train();
+        let loss = task.loss(&model, shard, &autodiff) * (shard.len() as f64 / crops.len() as f64);
+        let gradients = GradientsParams::from_grads(loss.backward(), &model);
+        (f64::from(loss.into_scalar::<f32>()), gradients)
+    });
+    let mut accumulator = GradientsAccumulator::new();
+    let mut sum = 0.0;
+    for (loss, gradients) in shards {
+        sum += loss;
+        accumulator.accumulate(model, gradients);
+    }
+    (sum, accumulator.grads())
+}
+
+/// Apply `f` to the crops: all at once on a GPU, one each and side by side on
+/// the CPU, where much of a network runs on one thread.
+fn over_shards<M: Module, C: Sync, R: Send>(
+    model: &M,
+    crops: &[C],
+    device: &Device,
+    f: impl Fn(M, &[C]) -> R + Sync,
+) -> Vec<R> {
+    let size = if is_cpu(device) { 1 } else { crops.len().max(1) };
+    let shards: Vec<(M, &[C])> = crops.chunks(size).map(|crops| (model.clone(), crops)).collect();
+    match shards.len() {
+        1 => shards.into_iter().map(|(model, crops)| f(model, crops)).collect(),
+        _ => shards.into_par_iter().map(|(model, crops)| f(model, crops)).collect(),
+    }
 }
 
 /// The curves of a training as CSV.

@@ -5,8 +5,8 @@ use std::path::Path;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{Fields, TrainingBox, ValidationBox};
-use super::fit::{Fit, Fitted, Report, descend};
+use super::data::{Draws, Fields, TrainingBox, ValidationBox};
+use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::lodi::standardised;
 use crate::error::Result;
 use crate::nn::{HALO_CLASSES, Halo, HaloConfig, UNetConfig};
@@ -36,8 +36,8 @@ struct Prepared {
     n: usize,
     /// The network's input.
     input: Vec<f32>,
-    /// How much each voxel counts.
-    weight: Vec<f32>,
+    /// `1 + δ`.
+    matter: Vec<f32>,
     /// Fractions of the matter per class.
     fractions: [Vec<f32>; HALO_CLASSES],
 }
@@ -48,15 +48,72 @@ impl Prepared {
         Self {
             n: fields.dark_matter.n(),
             input: fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)).collect(),
-            weight: fields.dark_matter.as_slice().iter().map(|&v| weight(v)).collect(),
+            matter: values(&fields.dark_matter),
             fractions: fields.halo_fractions().each_ref().map(values),
         }
     }
 }
 
+/// What HALO learns: to divide the matter of every voxel.
+struct DivideMatter<'a> {
+    train: Vec<Prepared>,
+    validation: Vec<Prepared>,
+    /// Mean matter of a voxel of the training boxes.
+    mean_matter: f64,
+    fit: &'a Fit,
+}
+
+/// A crop of HALO's: the network's input, the matter and its fractions.
+struct HaloCrop {
+    input: Vec<f32>,
+    matter: Vec<f32>,
+    fractions: Vec<f32>,
+}
+
+impl Task<Halo> for DivideMatter<'_> {
+    type Crop = HaloCrop;
+
+    fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<HaloCrop> {
+        let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
+        let mut cut = |_| {
+            let crop = draws.crop(boxes.len(), boxes[0].n);
+            let from = &boxes[crop.index];
+            let cut = |fields: &[&[f32]]| {
+                let mut values = Vec::new();
+                crop.cut(fields, from.n, self.fit.crop, &mut values);
+                values
+            };
+            HaloCrop {
+                input: cut(&[&from.input]),
+                matter: cut(&[&from.matter]),
+                fractions: cut(&from.fractions.each_ref().map(Vec::as_slice)),
+            }
+        };
+        (0..self.fit.batch).map(&mut cut).collect()
+    }
+
+    fn loss(&self, halo: &Halo, crops: &[HaloCrop], device: &Device) -> Tensor<1> {
+        let (count, side) = (crops.len(), self.fit.crop);
+        // Where the surroundings are cut off, nobody could say what is a halo.
+        let inside = EDGE..side - EDGE;
+        let tensor = |field: fn(&HaloCrop) -> &[f32], channels: usize| {
+            let values = crops.iter().flat_map(|crop| field(crop).iter().copied()).collect::<Vec<f32>>();
+            Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
+        };
+        let kept = |channels: usize| [0..count, 0..channels, inside.clone(), inside.clone(), inside.clone()];
+        let logits = halo.logits(tensor(|crop| &crop.input, 1)).slice(kept(HALO_CLASSES));
+        let matter = tensor(|crop| &crop.matter, 1).slice(kept(1));
+        let fractions = tensor(|crop| &crop.fractions, HALO_CLASSES).slice(kept(HALO_CLASSES));
+        let entropy = (log_softmax(logits, 1) * fractions).sum_dim(1).neg();
+        let voxels = (count * inside.len().pow(3)) as f64;
+        (entropy * matter).sum() / (voxels * self.mean_matter)
+    }
+}
+
 /// Fit HALO: the cross-entropy between the fractions it predicts and those that
 /// are, each voxel weighted by its matter. It is least where every prediction is
-/// the expected fraction, so total masses come out unbiased.
+/// the expected fraction, and there the total mass of every bin is that of the
+/// training boxes.
 ///
 /// # Errors
 /// Those of the state in `folder`.
@@ -70,40 +127,13 @@ pub fn train_halo(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Fitted<Halo>> {
-    let boxes: Vec<Prepared> = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect();
-    let validation: Vec<Prepared> = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect();
-    let side = fit.crop;
-    // Where the surroundings are cut off, nobody could say what is a halo.
-    let inside = EDGE..side - EDGE;
+    let train: Vec<Prepared> = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect();
+    let validation = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect();
+    let mean_matter = boxes.iter().map(|b| b.fields().dark_matter.mean()).sum::<f64>() / boxes.len() as f64;
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
-    descend((network, config), fit, device, folder, report, |halo, draws, device, validating| {
-        let boxes = if validating && !validation.is_empty() { &validation } else { &boxes };
-        let (mut x, mut weight, mut y) = (Vec::new(), Vec::new(), Vec::new());
-        for _ in 0..fit.batch {
-            let crop = draws.crop(boxes.len(), boxes[0].n);
-            let from = &boxes[crop.index];
-            crop.cut(&[&from.input], from.n, side, &mut x);
-            crop.cut(&[&from.weight], from.n, side, &mut weight);
-            crop.cut(&from.fractions.each_ref().map(Vec::as_slice), from.n, side, &mut y);
-        }
-        let tensor = |values: Vec<f32>, channels: usize| {
-            Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), device)
-        };
-        let kept = |channels: usize| [0..fit.batch, 0..channels, inside.clone(), inside.clone(), inside.clone()];
-        let logits = halo.logits(tensor(x, 1)).slice(kept(HALO_CLASSES));
-        let weight = tensor(weight, 1).slice(kept(1));
-        let total = weight.clone().sum();
-        let entropy = log_softmax(logits, 1) * tensor(y, HALO_CLASSES).slice(kept(HALO_CLASSES));
-        (entropy.sum_dim(1) * weight).sum().neg() / total
-    })
-}
-
-/// The weight of a voxel with `1 + δ` in the loss: its matter, and a little more
-/// where it is densest, because a map's power goes as its square. It depends on
-/// nothing but HALO's input, so it shifts no expectation.
-fn weight(matter: f32) -> f32 {
-    matter.max(0.0).powf(1.25)
+    let task = DivideMatter { train, validation, mean_matter, fit };
+    descend((network, config), &task, fit, device, folder, report)
 }
 
 const _: () = assert!(HALO_CLASSES == HALO_MASS_BINS + 1);

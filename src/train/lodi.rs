@@ -4,8 +4,8 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{Fields, TrainingBox, ValidationBox};
-use super::fit::{Fit, Fitted, Report, descend};
+use super::data::{Draws, Fields, TrainingBox, ValidationBox};
+use super::fit::{Fit, Fitted, Report, Task, descend};
 use crate::error::Result;
 use crate::field::{Grid, LogTransform};
 use crate::nn::{CONDITION_CHANNELS, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig};
@@ -211,6 +211,72 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
     x
 }
 
+/// What LODI learns: to undo noise.
+struct UndoNoise<'a> {
+    train: Vec<Prepared>,
+    validation: Vec<Prepared>,
+    config: &'a LodiConfig,
+    fit: &'a Fit,
+}
+
+/// A crop of LODI's: the data, the condition, the weight of each voxel, the
+/// noise and the time it is at.
+struct LodiCrop {
+    data: Vec<f32>,
+    condition: Vec<f32>,
+    weight: Vec<f32>,
+    noise: Vec<f32>,
+    time: f64,
+}
+
+impl Task<Lodi> for UndoNoise<'_> {
+    type Crop = LodiCrop;
+
+    fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<LodiCrop> {
+        let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
+        let (side, count) = (self.config.tile, self.fit.batch);
+        // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
+        let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
+        let mut cut = |index: usize| {
+            let crop = draws.crop(boxes.len(), boxes[0].n);
+            let from = &boxes[crop.index];
+            let view = &from.views[usize::from(validating || draws.words()[0] & 3 != 0)];
+            let painting = (u64::from(draws.words()[0]) * view.data.len() as u64) >> 32;
+            let cut = |fields: &[&[f32]]| {
+                let mut values = Vec::new();
+                crop.cut(fields, from.n, side, &mut values);
+                values
+            };
+            let maps = view.halo_mass.iter().map(Vec::as_slice);
+            let condition: Vec<&[f32]> = maps.chain([from.dark_matter.as_slice()]).collect();
+            let mut noise = vec![0f32; side.pow(3)];
+            fill_normal(&mut noise, self.fit.seed, draws.stream());
+            LodiCrop {
+                data: cut(&[&view.data[painting as usize]]),
+                condition: cut(&condition),
+                weight: cut(&[&view.weight]),
+                noise,
+                time: (first + index as f64 / count as f64).fract(),
+            }
+        };
+        (0..count).map(&mut cut).collect()
+    }
+
+    fn loss(&self, lodi: &Lodi, crops: &[LodiCrop], device: &Device) -> Tensor<1> {
+        let side = self.config.tile;
+        let tensor = |field: fn(&LodiCrop) -> &[f32], channels: usize| {
+            let values = crops.iter().flat_map(|crop| field(crop).iter().copied()).collect::<Vec<f32>>();
+            Tensor::<5>::from_data(TensorData::new(values, [crops.len(), channels, side, side, side]), device)
+        };
+        let times: Vec<f64> = crops.iter().map(|crop| crop.time).collect();
+        let data = tensor(|crop| &crop.data, 1);
+        let condition = tensor(|crop| &crop.condition, CONDITION_CHANNELS);
+        let noise = tensor(|crop| &crop.noise, 1);
+        let weight = tensor(|crop| &crop.weight, 1);
+        lodi.loss(data, condition, noise, weight, &times, &self.config.schedule).objective
+    }
+}
+
 /// Fit LODI. Its condition is HALO's own maps in three crops of four, which is
 /// what it will paint from, and the true ones in the fourth, so that it also
 /// knows what a halo map means. `start` is where to begin; `None` is a network
@@ -228,36 +294,12 @@ pub fn train_lodi(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Fitted<Lodi>> {
-    let train: Vec<Prepared> = boxes.train.iter().map(|b| Prepared::new(b, halo, config)).collect();
-    let validation: Vec<Prepared> = boxes.validation.iter().map(|b| Prepared::new(b, halo, config)).collect();
-    let side = config.tile;
+    let train = boxes.train.iter().map(|b| Prepared::new(b, halo, config)).collect();
+    let validation = boxes.validation.iter().map(|b| Prepared::new(b, halo, config)).collect();
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
-    descend((network, config), fit, device, folder, report, |lodi, draws, device, validating| {
-        let boxes = if validating && !validation.is_empty() { &validation } else { &train };
-        let (mut x, mut condition, mut weight) = (Vec::new(), Vec::new(), Vec::new());
-        // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
-        let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
-        let times: Vec<f64> = (0..fit.batch).map(|i| (first + i as f64 / fit.batch as f64).fract()).collect();
-        for _ in 0..fit.batch {
-            let crop = draws.crop(boxes.len(), boxes[0].n);
-            let from = &boxes[crop.index];
-            let view = &from.views[usize::from(validating || draws.words()[0] & 3 != 0)];
-            let painting = (u64::from(draws.words()[0]) * view.data.len() as u64) >> 32;
-            crop.cut(&[&view.data[painting as usize]], from.n, side, &mut x);
-            crop.cut(&[&view.weight], from.n, side, &mut weight);
-            let maps = view.halo_mass.iter().map(Vec::as_slice);
-            let fields: Vec<&[f32]> = maps.chain([from.dark_matter.as_slice()]).collect();
-            crop.cut(&fields, from.n, side, &mut condition);
-        }
-        let mut eps = vec![0f32; x.len()];
-        fill_normal(&mut eps, fit.seed, draws.stream());
-        let tensor = |values: Vec<f32>, channels: usize| {
-            Tensor::<5>::from_data(TensorData::new(values, [fit.batch, channels, side, side, side]), device)
-        };
-        let condition = tensor(condition, CONDITION_CHANNELS);
-        lodi.loss(tensor(x, 1), condition, tensor(eps, 1), tensor(weight, 1), &times, &config.schedule).objective
-    })
+    let task = UndoNoise { train, validation, config, fit };
+    descend((network, config), &task, fit, device, folder, report)
 }
 
 /// The logarithm above `floor` with the training set's mean and deviation

@@ -68,17 +68,25 @@ impl Integrator {
             levels: vec![0; count],
         };
         integrator.sort();
-        integrator.long = integrator.gravity.long_range(&integrator.phase.positions);
-        let Self { phase, gravity, keys, short, .. } = &mut integrator;
-        gravity.short_range(&phase.positions, keys, &|_| true, short);
+        integrator.all_forces();
         integrator
+    }
+
+    /// Compute both parts of the force on every particle.
+    fn all_forces(&mut self) {
+        let Self { phase, gravity, keys, long, short, .. } = self;
+        *long = gravity.long_range(&phase.positions, phase.scale_factor);
+        short.fill([0.0; 3]);
+        gravity.short_range(&phase.positions, keys, phase.scale_factor, &|_| true, short);
     }
 
     /// Go to scale factor `to` in one step of the mesh. `go_on` is asked between
     /// the finer steps, with the fraction of this one that is done; `None` where
     /// it said no, and the phase is then of no use.
     pub fn step(&mut self, to: f64, mut go_on: impl FnMut(f64) -> bool) -> Option<Step> {
-        let (from, to) = (self.phase.scale_factor.ln(), to.ln());
+        // How gravity is divided stays as it is until the step's end.
+        let division = self.phase.scale_factor;
+        let (from, to) = (division.ln(), to.ln());
         self.assign_levels(to - from);
         let deepest = self.levels.par_iter().copied().max().unwrap_or(0);
         let substeps = 1usize << deepest;
@@ -112,7 +120,7 @@ impl Integrator {
             let ends: Vec<bool> = (0..=deepest).map(|level| end.is_multiple_of(substeps >> level)).collect();
             let Self { phase, gravity, keys, short, levels, .. } = self;
             let active = |i: usize| ends[usize::from(levels[i])];
-            gravity.short_range(&phase.positions, keys, &active, short);
+            gravity.short_range(&phase.positions, keys, division, &active, short);
             taken += levels.par_iter().filter(|&&level| ends[usize::from(level)]).count() as u64;
             let closing: Vec<f32> = (0..=deepest)
                 .map(|level| {
@@ -126,10 +134,13 @@ impl Integrator {
                 return None;
             }
         }
-        self.long = self.gravity.long_range(&self.phase.positions);
+        self.long = self.gravity.long_range(&self.phase.positions, division);
         let half = self.kick_factor((from + to) / 2.0, to);
         kick(&mut self.phase.momenta, &self.long, half);
         self.phase.scale_factor = to.exp();
+        if self.gravity.has_short_range(to.exp()) != self.gravity.has_short_range(division) {
+            self.all_forces();
+        }
         Some(Step { substeps, particle_steps: taken })
     }
 
@@ -155,7 +166,7 @@ impl Integrator {
 
     /// How often the step of `length` in `ln a` is halved for each particle.
     fn assign_levels(&mut self, length: f64) {
-        if !self.gravity.has_short_range() {
+        if !self.gravity.has_short_range(self.phase.scale_factor) {
             self.levels.fill(0);
             return;
         }

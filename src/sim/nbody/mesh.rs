@@ -14,20 +14,29 @@ pub(super) struct Mesh {
     box_size: f64,
     /// Factor of `δ` in Poisson's equation, `(3/2) Ωm`.
     source: f64,
-    /// Scale `r_s` in Mpc/h beyond which the mesh answers for gravity: its
-    /// potential is multiplied by `exp(−k² r_s²)` and the tree has the rest
-    /// (Bagla 2002). `None` where the mesh is all there is.
-    split: Option<f64>,
+}
+
+/// What the mesh keeps of a mode with the squared index `square` where it is all
+/// there is. Beyond six tenths of its Nyquist wavenumber lie the images that the
+/// particle lattice makes of every mode, and with the smoothing taken out they
+/// would drive a growth of their own.
+fn cutoff(square: f64, n: usize) -> f64 {
+    (-(square / (0.3 * n as f64).powi(2)).powi(2)).exp()
 }
 
 impl Mesh {
-    pub fn new(n: usize, box_size: f64, source: f64, split: Option<f64>) -> Self {
-        Self { plan: RealFft3::new(n), box_size, source, split }
+    pub fn new(n: usize, box_size: f64, source: f64) -> Self {
+        Self { plan: RealFft3::new(n), box_size, source }
     }
 
     /// `−∇ψ` at every particle, in (Mpc/h) H0².
-    pub fn accelerations(&self, positions: &[[u32; 3]]) -> Vec<[f32; 3]> {
-        let potential = self.potential(positions);
+    ///
+    /// `split` is the scale `r_s` in Mpc/h beyond which the mesh answers for
+    /// gravity: its potential is multiplied by `exp(−k² r_s²)` and the tree has
+    /// the rest (Bagla 2002). `None` where the mesh is all there is; see
+    /// [`cutoff`].
+    pub fn accelerations(&self, positions: &[[u32; 3]], split: Option<f64>) -> Vec<[f32; 3]> {
+        let potential = self.potential(positions, split);
         let n = self.plan.n();
         let values = potential.as_slice().expect("freshly made");
         let per_unit = n as f64 * UNIT;
@@ -69,7 +78,7 @@ impl Mesh {
     }
 
     /// `ψ` with `∇²ψ = source · δ`, long-range part.
-    fn potential(&self, positions: &[[u32; 3]]) -> Array3<f32> {
+    fn potential(&self, positions: &[[u32; 3]], split: Option<f64>) -> Array3<f32> {
         let n = self.plan.n();
         let scale = UNIT * self.box_size;
         let places: Vec<[f32; 3]> = positions.par_iter().map(|p| p.map(|x| (f64::from(x) * scale) as f32)).collect();
@@ -80,7 +89,8 @@ impl Mesh {
         let k_fundamental = std::f64::consts::TAU / self.box_size;
         let mean = positions.len() as f64 / (n as f64).powi(3);
         let norm = -self.source / (mean * (n as f64).powi(3) * k_fundamental * k_fundamental);
-        let damping = self.split.map_or(0.0, |r| (k_fundamental * r).powi(2));
+        let damping = split.map_or(0.0, |r| (k_fundamental * r).powi(2));
+        let cutoff = |square: f64| if split.is_some() { 1.0 } else { cutoff(square, n) };
         // The smoothing by cloud-in-cell assignment and interpolation is taken
         // out again: linear growth and the tree rely on it.
         let window: Vec<f64> = (0..n)
@@ -99,7 +109,7 @@ impl Mesh {
             let green = if square == 0.0 {
                 0.0
             } else {
-                norm * factor[index(x)] * factor[index(y)] * factor[index(z)] / square
+                norm * factor[index(x)] * factor[index(y)] * factor[index(z)] * cutoff(square) / square
             };
             *mode *= green as f32;
         });

@@ -243,7 +243,7 @@ impl Simulation {
         // baryons of a dark-matter run are in its particles.
         let particle_mass = cosmology.mean_matter_density() * phase.box_size.powi(3) / phase.len() as f64;
         phase.ids.shrink_to_fit();
-        let gravity = Gravity::new(&cosmology, phase.box_size, phase.len(), &config.gravity);
+        let gravity = Gravity::new(&cosmology, phase.box_size, phase.len(), &config.gravity)?;
         let integrator = Integrator::new(phase, cosmology, gravity, config.steps);
         let begin = -(1.0 + first).ln();
         Ok(Self { config, cosmology, particle_mass, integrator, begin, written, steps: 0, particle_steps: 0.0 })
