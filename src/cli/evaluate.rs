@@ -11,10 +11,12 @@ use super::{print, to_json};
 use crate::dataset::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{BoxEvaluation, evaluate, job, over_boxes};
+use crate::field::MassAssignment;
 use crate::io;
 use crate::nn::{self, Sampler};
 use crate::pipeline::{self, DeviceChoice, JobConfig, NoCanvas};
 use crate::report::write_evaluation_figure;
+use crate::sim::repaint;
 use crate::stitch::Overlap;
 
 /// Judge the networks on the boxes of a data set
@@ -44,6 +46,9 @@ pub struct Evaluate {
     /// Seed of all noise
     #[arg(long, default_value_t = JobConfig::default().seed)]
     seed: u64,
+    /// Draws of the truth's scatter to compare with, beside the truth itself
+    #[arg(long, default_value_t = 8)]
+    draws: u64,
     /// Where the networks run
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
@@ -88,7 +93,9 @@ impl Evaluate {
             eprintln!("{name}");
             let outcome = follow(pipeline::spawn(job(snapshot, fields, &like), device.clone(), Arc::new(NoCanvas)))?;
             weights.clone_from(&outcome.weights);
-            evaluated.push(evaluate(name, &outcome, fields, &lodi.config)?);
+            let hydrogen = &data.manifest.config.hydrogen;
+            let draws = repaint(snapshot, data.manifest.config.particles, MassAssignment::Cic, hydrogen, 1..=self.draws)?;
+            evaluated.push(evaluate(name, &outcome, fields, &draws, &lodi.config)?);
         }
         let caption = format!(
             "{} boxes, {} with {} steps, seed {}. Shaded: within 10 %.",
@@ -142,12 +149,21 @@ fn table(boxes: &[BoxEvaluation]) -> String {
         boxes.len(),
         100.0 * worst
     );
-    out += "| k [h/Mpc] | P/P_true | spread | local relation |\n|---|---|---|---|\n";
+    let _ = writeln!(
+        out,
+        "P_draws is the mean power of {} draws of the truth's scatter of HI about halo mass; σ_draw is how much one of \
+         them varies.\n",
+        boxes[0].draws.count
+    );
+    out += "| k [h/Mpc] | P/P_true | spread | P/P_draws | σ_draw | local relation |\n|---|---|---|---|---|---|\n";
+    let (of_draws, _) = over_boxes(boxes.iter().map(|b| b.draws.power_ratio.as_slice()));
+    let (noise, _) = over_boxes(boxes.iter().map(|b| b.draws.spread.as_slice()));
     let (baseline, _) = over_boxes(boxes.iter().map(|b| b.local_relation.power_ratio.as_slice()));
     for i in 0..mean.len() {
         // One row a step of a fifth in k.
         if i == 0 || boxes[0].k[i].ln() / 0.2 >= (boxes[0].k[i - 1].ln() / 0.2).floor() + 1.0 {
-            let _ = writeln!(out, "| {:.2} | {:.3} | {:.3} | {:.3} |", boxes[0].k[i], mean[i], spread[i], baseline[i]);
+            let row = [mean[i], spread[i], of_draws[i], noise[i], baseline[i]].map(|v| format!("{v:.3}")).join(" | ");
+            let _ = writeln!(out, "| {:.2} | {row} |", boxes[0].k[i]);
         }
     }
     out += "\n| halo mass bin | mass ratio | largest \\|P/P_true − 1\\|, k ≤ 5 | r at k = 1, 5 |\n|---|---|---|---|\n";

@@ -1,7 +1,7 @@
 //! `halodi train`: fit HALO or LODI to a data set.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::io;
 use crate::nn::{ComputeDevice, Halo, Lodi, ModelCard, Network, Trained};
 use crate::train::{
-    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, curve_csv, halo_config, lodi_config, saved_config,
+    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, halo_config, lodi_config, saved_config,
     train_halo, train_lodi,
 };
 
@@ -78,12 +78,13 @@ impl Train {
         }
         let device = ComputeDevice::cpu("Training was started there.").burn;
         let describe = describe(&data, train.len());
+        let stop = super::on_interrupt();
         match self.network {
             Which::Halo => {
                 let state = self.out.join("halo.state");
                 let start = self.from.as_ref().map(|path| Trained::<Halo>::load(path, &device)).transpose()?;
                 let (config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
-                let fitted = follow(&fit, |report| {
+                let fitted = follow(&fit, &stop, |report| {
                     train_halo(&train, &validation, &config, network, &fit, &device, &state, report)
                 })?;
                 self.write("halo", config, fitted, before, describe, fit.seed)
@@ -95,9 +96,26 @@ impl Train {
                     LodiBoxes::new(&train, &validation, &halo, &data.manifest.config.hydrogen, fit.paintings, &device)?;
                 let state = self.out.join("lodi.state");
                 let start = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device)).transpose()?;
-                let (config, network, before) = begin(start, saved_config(&state)?, || lodi_config(&boxes));
+                let (mut config, network, before) = begin(start, saved_config(&state)?, || lodi_config(&boxes));
                 let fitted =
-                    follow(&fit, |report| train_lodi(&boxes, &halo, &config, network, &fit, &device, &state, report))?;
+                    follow(&fit, &stop, |report| train_lodi(&boxes, &halo, &config, network, &fit, &device, &state, report))?;
+                if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
+                    let bar = ProgressBar::new(0).with_message("calibrating");
+                    config.painting = calibrate(
+                        &boxes,
+                        fit.calibration_boxes,
+                        fit.calibration_steps,
+                        &halo,
+                        (&fitted.network, &config),
+                        &device,
+                        |done, total| {
+                            bar.set_length(total as u64);
+                            bar.set_position(done as u64);
+                            !stop.load(Ordering::Relaxed)
+                        },
+                    )?;
+                    bar.finish_and_clear();
+                }
                 self.write("lodi", config, fitted, before, describe, fit.seed)
             }
         }
@@ -160,10 +178,13 @@ fn describe(data: &Dataset, boxes: usize) -> String {
 
 /// Train with a progress bar; Ctrl-C stops after the step under way, and what
 /// was learned until then is kept.
-fn follow<N>(fit: &Fit, train: impl FnOnce(&mut dyn FnMut(Report) -> bool) -> Result<N>) -> Result<N> {
+fn follow<N>(
+    fit: &Fit,
+    stop: &AtomicBool,
+    train: impl FnOnce(&mut dyn FnMut(Report) -> bool) -> Result<N>,
+) -> Result<N> {
     let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}").expect("a valid template");
     let bar = ProgressBar::new(fit.steps as u64).with_style(style);
-    let stop = super::on_interrupt();
     let mut smooth: Option<f64> = None;
     let trained = train(&mut |report: Report| {
         let loss = smooth.map_or(report.loss, |s| 0.98 * s + 0.02 * report.loss);

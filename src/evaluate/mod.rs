@@ -10,7 +10,7 @@ use crate::field::Grid;
 use crate::io::read_map;
 use crate::nn::LodiConfig;
 use crate::pipeline::{HALO_MASS_BINS, JobConfig, Layer, Outcome, Stage};
-use crate::stats::{CrossSpectrum, cross_spectrum};
+use crate::stats::{CrossSpectrum, cross_spectrum, power_spectrum};
 
 /// Largest wavenumber that 21 cm maps are judged to, h/Mpc.
 pub const K_MAPS: f64 = 10.0;
@@ -53,6 +53,9 @@ pub struct BoxEvaluation {
     pub k: Vec<f64>,
     /// LODI's map.
     pub prediction: Agreement,
+    /// The truth is one draw of the scatter of HI about the mass of its halo:
+    /// how its power varies from draw to draw.
+    pub draws: Draws,
     /// The baseline: HI as a fixed fraction of HALO's mass in each bin.
     pub local_relation: Agreement,
     /// HALO's map of each mass bin, up to [`K_HALOES`].
@@ -61,6 +64,32 @@ pub struct BoxEvaluation {
     pub one_point: OnePoint,
     /// Seconds per stage.
     pub seconds: BTreeMap<String, f64>,
+}
+
+/// A prediction against the truth's other draws.
+#[derive(Debug, Clone, Serialize)]
+pub struct Draws {
+    /// How many, the truth itself among them.
+    pub count: usize,
+    /// `P` of the prediction over the mean of the draws' `P`, per shell.
+    pub power_ratio: Vec<f64>,
+    /// Standard deviation of the draws' `P` over its mean, per shell: no
+    /// prediction can be expected to be closer to a single draw.
+    pub spread: Vec<f64>,
+}
+
+impl Draws {
+    fn new(prediction: &Grid, truth: &Grid, draws: &[Grid], shells: usize) -> Self {
+        let power = |grid: &Grid| -> Vec<f64> {
+            let mut power = power_spectrum(grid, None).power;
+            power.truncate(shells);
+            power
+        };
+        let of_draws: Vec<Vec<f64>> = std::iter::once(truth).chain(draws).map(power).collect();
+        let (mean, spread) = over_boxes(of_draws.iter().map(Vec::as_slice));
+        let ratio = |values: &[f64]| values.iter().zip(&mean).map(|(v, m)| v / m).collect();
+        Self { count: of_draws.len(), power_ratio: ratio(&power(prediction)), spread: ratio(&spread) }
+    }
 }
 
 /// One-point distributions of the brightness temperature.
@@ -102,11 +131,18 @@ pub fn job(snapshot: &Path, fields: &Path, like: &JobConfig) -> JobConfig {
     }
 }
 
-/// Compare a finished job with the truth in the map file `fields`.
+/// Compare a finished job with the truth in the map file `fields`, and with
+/// further `draws` of it ([`repaint`](crate::sim::repaint)).
 ///
 /// # Errors
 /// [`Error::Input`] where the file has no truth to compare with.
-pub fn evaluate(name: &str, outcome: &Outcome, fields: &Path, lodi: &LodiConfig) -> Result<BoxEvaluation> {
+pub fn evaluate(
+    name: &str,
+    outcome: &Outcome,
+    fields: &Path,
+    draws: &[Grid],
+    lodi: &LodiConfig,
+) -> Result<BoxEvaluation> {
     let truth = read_map(fields)?;
     let lacks = |layer: Layer| {
         Error::input(fields, format!("it has no {}", layer.name()), "the fields of a data set's box", "Make it anew")
@@ -121,13 +157,14 @@ pub fn evaluate(name: &str, outcome: &Outcome, fields: &Path, lodi: &LodiConfig)
     let slices: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps[bin].as_slice());
     let mut local = Grid::zeros(reference.n(), reference.box_size);
     let scale = outcome.cosmology.brightness_temperature_scale(outcome.redshift);
-    local.as_slice_mut().copy_from_slice(&lodi.local_relation(&slices, scale));
+    local.as_slice_mut().copy_from_slice(&lodi.relation.temperature(&slices, scale));
     let halo_mass = (0..HALO_MASS_BINS)
         .map(|bin| Ok(Agreement::new([maps[bin], true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;
     let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
     Ok(BoxEvaluation {
         name: name.to_owned(),
+        draws: Draws::new(prediction, reference, draws, k.len()),
         prediction: agreement,
         local_relation: Agreement::new([&local, reference], K_MAPS)?.0,
         halo_mass,
@@ -137,7 +174,7 @@ pub fn evaluate(name: &str, outcome: &Outcome, fields: &Path, lodi: &LodiConfig)
     })
 }
 
-/// Mean and standard deviation over boxes of the ratio of powers, per shell.
+/// Mean and standard deviation, shell by shell, over boxes or draws.
 pub fn over_boxes<'a>(ratios: impl Iterator<Item = &'a [f64]> + Clone) -> (Vec<f64>, Vec<f64>) {
     let count = ratios.clone().count().max(1) as f64;
     let shells = ratios.clone().map(<[f64]>::len).min().unwrap_or(0);

@@ -6,9 +6,9 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::relation::LocalRelation;
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
-use crate::field::{LogTransform, RHO_CRITICAL};
 use crate::pipeline::HALO_MASS_BINS;
 
 /// Feature maps of the condition: HALO's four and the dark matter.
@@ -27,16 +27,13 @@ pub struct LodiConfig {
     pub redshift: f64,
     /// The noise schedule.
     pub schedule: NoiseSchedule,
-    /// Mass of HI per mass of halo in each bin, of the local relation
-    /// ([`LodiConfig::local_relation`]).
-    pub hydrogen_fraction: [f64; HALO_MASS_BINS],
-    /// From brightness temperature in mK to decades. The diffusion's data is the
-    /// difference between this of the temperature and this of the local
-    /// relation: LODI paints how the map departs from it.
-    pub brightness_temperature: LogTransform,
-    /// Range of the training set in data space. Estimates
-    /// are kept within it: a logarithm forgives overshooting, and a spectrum,
-    /// which the brightest voxels rule, does not.
+    /// What the diffusion's data is: how the map departs from the local relation.
+    pub relation: LocalRelation,
+    /// The relation that turns painted data into temperatures: the one above, or
+    /// what calibration made of it ([`LocalRelation::calibrated`]).
+    pub painting: LocalRelation,
+    /// Range of the training set in data space. Estimates are kept within it: a
+    /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
 }
 
@@ -44,24 +41,6 @@ impl LodiConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Lodi {
         Lodi { net: self.net.init(device) }
-    }
-
-    /// The local relation: the brightness temperature (mK) of HI that is the same
-    /// fraction of every halo in a mass bin, from halo maps in
-    /// (M☉/h)/(Mpc/h)³. `scale` is
-    /// [`Cosmology::brightness_temperature_scale`](crate::field::Cosmology::brightness_temperature_scale).
-    pub fn local_relation(&self, halo_mass: &[&[f32]; HALO_MASS_BINS], scale: f64) -> Vec<f32> {
-        let weights = self.hydrogen_fraction.map(|fraction| fraction * scale / RHO_CRITICAL);
-        (0..halo_mass[0].len())
-            .map(|i| (0..HALO_MASS_BINS).map(|bin| weights[bin] * f64::from(halo_mass[bin][i])).sum::<f64>() as f32)
-            .collect()
-    }
-
-    /// The local relation as the diffusion sees it, to be added to its data for
-    /// the transformed temperature.
-    pub fn base(&self, halo_mass: &[&[f32]; HALO_MASS_BINS], scale: f64) -> Vec<f32> {
-        let relation = self.local_relation(halo_mass, scale);
-        relation.into_iter().map(|t| self.brightness_temperature.forward(t)).collect()
     }
 }
 

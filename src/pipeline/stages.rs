@@ -14,6 +14,9 @@ use crate::stitch::{ChannelField, LatentOverlap, Lattice, TileOrder, gather, sca
 /// How dark matter is shown where no network says: decades of `1 + δ` above a
 /// hundredth of the mean.
 const DARK_MATTER_DISPLAY: f64 = 1e-2;
+/// How a brightness temperature is shown: decades above a tenth of the mean of a
+/// box, in mK.
+const TEMPERATURE_DISPLAY: f64 = 0.02;
 
 /// Run a job up to the last stage it asks for.
 pub(super) fn run(run: &mut Run) -> Result<()> {
@@ -189,10 +192,16 @@ fn paint(
     let (n, box_size, condition) = (plan.n, loaded.dark_matter.box_size, &maps.condition);
     // The diffusion paints how the map departs from the local relation.
     let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps.halo_mass[bin].as_slice());
-    let scale = loaded.cosmology.brightness_temperature_scale(loaded.redshift);
-    let base = lodi.config.base(&halo_mass, scale);
-    let whole = |data: &[f32]| -> Vec<f32> { data.iter().zip(&base).map(|(d, b)| d + b).collect() };
-    let transform = lodi.config.brightness_temperature;
+    let relation = &lodi.config.painting;
+    let local = relation.temperature(&halo_mass, loaded.cosmology.brightness_temperature_scale(loaded.redshift));
+    let [mean, deviation] = [0, 1].map(|i| local.iter().map(|&t| relation.spread(t)[i]).collect::<Vec<f32>>());
+    let physical = |data: &[f32]| {
+        let mut grid = Grid::zeros(n, box_size);
+        let values = data.iter().zip(&local).map(|(&x, &local)| relation.inverse(x, local));
+        grid.as_slice_mut().iter_mut().zip(values).for_each(|(to, value)| *to = value);
+        grid
+    };
+    let transform = LogTransform::above(TEMPERATURE_DISPLAY);
     let layer = Layer::BrightnessTemperature;
     run.show(layer, n, transform);
     let total = plan.windows();
@@ -226,11 +235,15 @@ fn paint(
             let estimate = Tensor::cat(estimates, 0);
             for (i, &origin) in batch.origins.iter().enumerate() {
                 let tile_box = TileBox { origin, size: [side; 3] };
-                let mut under = Vec::with_capacity(side.pow(3));
-                gather(&base, n, origin, side, &mut under);
-                let under = Tensor::<3>::from_data(TensorData::new(under, [side, side, side]), &device);
-                let block = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
-                run.canvas.paint_tile(layer, tile_box, block + under);
+                let window = |field: &[f32]| {
+                    let mut values = Vec::with_capacity(side.pow(3));
+                    gather(field, n, origin, side, &mut values);
+                    Tensor::<3>::from_data(TensorData::new(values, [side, side, side]), &device)
+                };
+                let x = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
+                let temperature = (window(&mean) + x * window(&deviation)).clamp_min(0.0).square();
+                let decades = (temperature + TEMPERATURE_DISPLAY).log() * std::f64::consts::LOG10_E;
+                run.canvas.paint_tile(layer, tile_box, decades);
                 run.send(Event::TileFinished(layer, tile_box));
             }
             let estimate = nn::host(estimate)?;
@@ -239,12 +252,11 @@ fn paint(
             Ok(estimate)
         },
         |_, clean| {
-            let field = from_network(&whole(clean), n, box_size, &transform);
-            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&field, None));
+            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean), None));
         },
     )?;
     let run = run.into_inner();
-    let field = from_network(&whole(&clean), n, box_size, &transform);
+    let field = physical(&clean);
     run.canvas.paint_field(layer, &field);
     run.keep(layer, field);
     Ok(())

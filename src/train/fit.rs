@@ -49,6 +49,10 @@ pub struct Fit {
     pub validation_crops: usize,
     /// Draws of the HI of every training box that LODI learns from.
     pub paintings: usize,
+    /// Training boxes that LODI paints at the end, to be calibrated by.
+    pub calibration_boxes: usize,
+    /// Denoising steps of that.
+    pub calibration_steps: usize,
     /// Seed of weights, crops and noise.
     pub seed: u64,
 }
@@ -67,6 +71,8 @@ impl Default for Fit {
             validate_every: 100,
             validation_crops: 16,
             paintings: 8,
+            calibration_boxes: 2,
+            calibration_steps: 25,
             seed: 1,
         }
     }
@@ -80,7 +86,7 @@ impl Fit {
     pub fn check(&self) -> Result<()> {
         let bad =
             |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
-        if self.steps == 0 || self.batch == 0 || self.validate_every == 0 || self.paintings == 0 {
+        if self.steps == 0 || self.batch == 0 || self.validate_every == 0 || self.paintings == 0 || self.calibration_steps == 0 {
             return bad("a fit without steps, crops, paintings or validation".to_owned(), "at least one of each");
         }
         if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {

@@ -8,50 +8,44 @@ use super::data::{Draws, Fields, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use crate::error::Result;
 use crate::field::{Grid, LogTransform};
-use crate::nn::{CONDITION_CHANNELS, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig};
+use crate::nn::{
+    CONDITION_CHANNELS, Halo, LocalRelation, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
+};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HydrogenModel;
 use crate::stitch::fill_normal;
 
-/// Below this temperature, in mK, maps are alike: a tenth of the mean of a box,
-/// a thousandth of what rules the power.
-const FLOOR: f64 = 0.02;
+/// Below this temperature of the local relation, in mK, all voxels count alike.
+const FAINT: f32 = 0.1;
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
 const OUTSIDE: f64 = 1e-6;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
 
-/// A box as LODI learns from it: with the halo maps that are and those that HALO
-/// sees, transformed, `n³` values a field.
+/// A box as LODI learns from it, transformed, `n³` values a field.
 struct Prepared {
     n: usize,
-    /// True and HALO's.
-    views: [View; 2],
-    /// The dark matter as HALO sees it.
-    dark_matter: Vec<f32>,
-}
-
-/// The condition, the data of every painting that belongs to it, and how much
-/// each voxel counts.
-struct View {
-    halo_mass: [Vec<f32>; HALO_MASS_BINS],
+    /// HALO's maps and the dark matter as HALO sees it.
+    condition: Vec<Vec<f32>>,
+    /// The data of every painting.
     data: Vec<Vec<f32>>,
+    /// How much each voxel counts.
     weight: Vec<f32>,
 }
 
 /// A box with HALO's maps of it.
-struct LodiBox {
-    fields: Fields,
+pub(super) struct LodiBox {
+    pub fields: Fields,
     /// (M☉/h)/(Mpc/h)³.
     seen: [Grid; HALO_MASS_BINS],
     /// Draws of the 21 cm map, mK.
-    paintings: Vec<Grid>,
+    pub paintings: Vec<Grid>,
 }
 
 /// Boxes with HALO's maps of them.
 pub struct LodiBoxes {
-    train: Vec<LodiBox>,
+    pub(super) train: Vec<LodiBox>,
     validation: Vec<LodiBox>,
 }
 
@@ -91,39 +85,47 @@ impl LodiBoxes {
     }
 }
 
+impl LodiBox {
+    /// The local relation's temperature, mK.
+    pub fn local(&self, relation: &LocalRelation) -> Vec<f32> {
+        let scale = self.fields.cosmology.brightness_temperature_scale(self.fields.redshift);
+        relation.temperature(&self.seen.each_ref().map(Grid::as_slice), scale)
+    }
+
+    /// LODI's condition: HALO's maps and the dark matter, as the networks see
+    /// them.
+    pub fn condition(&self, halo: &Trained<Halo>) -> Vec<Vec<f32>> {
+        let transformed = |grid: &Grid, transform: &LogTransform| {
+            grid.as_slice().iter().map(|&v| transform.forward(v)).collect::<Vec<f32>>()
+        };
+        let maps = self.seen.iter().zip(&halo.config.halo_mass).map(|(map, transform)| transformed(map, transform));
+        let dark_matter = transformed(&self.fields.dark_matter, &halo.config.dark_matter);
+        maps.chain([dark_matter]).collect()
+    }
+}
+
 impl Prepared {
-    fn new(LodiBox { fields, seen, paintings }: &LodiBox, halo: &Trained<Halo>, config: &LodiConfig) -> Self {
-        let view = |maps: &[Grid; HALO_MASS_BINS]| View {
-            halo_mass: std::array::from_fn(|bin| {
-                maps[bin].as_slice().iter().map(|&v| halo.config.halo_mass[bin].forward(v)).collect()
-            }),
-            data: paintings.iter().map(|painting| data(fields, painting, maps, config)).collect(),
-            weight: weights(fields, maps, config),
+    fn new(from: &LodiBox, halo: &Trained<Halo>, config: &LodiConfig) -> Self {
+        let local = from.local(&config.relation);
+        let data = |painting: &Grid| {
+            painting.as_slice().iter().zip(&local).map(|(&t, &local)| config.relation.forward(t, local)).collect()
         };
         Self {
-            n: fields.dark_matter.n(),
-            views: [view(&fields.halo_mass), view(seen)],
-            dark_matter: fields.dark_matter.as_slice().iter().map(|&v| halo.config.dark_matter.forward(v)).collect(),
+            n: from.fields.dark_matter.n(),
+            condition: from.condition(halo),
+            data: from.paintings.iter().map(data).collect(),
+            weight: weights(&local),
         }
     }
 }
 
-/// The data of the diffusion: how a painting departs from the local relation.
-fn data(fields: &Fields, painting: &Grid, maps: &[Grid; HALO_MASS_BINS], config: &LodiConfig) -> Vec<f32> {
-    let scale = fields.cosmology.brightness_temperature_scale(fields.redshift);
-    let base = config.base(&maps.each_ref().map(Grid::as_slice), scale);
-    painting.as_slice().iter().zip(&base).map(|(&t, b)| config.brightness_temperature.forward(t) - b).collect()
-}
-
 /// How much each voxel counts in the objective: three quarters of a power of the
 /// local relation's temperature, one on average. Nine voxels in ten are empty,
-/// and a few thousand of two million hold nearly all the power. The weight
-/// depends on nothing but the condition, so it moves the network's attention and
-/// not its optimum.
-fn weights(fields: &Fields, maps: &[Grid; HALO_MASS_BINS], config: &LodiConfig) -> Vec<f32> {
-    let scale = fields.cosmology.brightness_temperature_scale(fields.redshift);
-    let relation = config.local_relation(&maps.each_ref().map(Grid::as_slice), scale);
-    let raw: Vec<f32> = relation.iter().map(|&t| (1.0 + t / FLOOR as f32).powf(0.75)).collect();
+/// and a few thousand of two million hold nearly all the power; with this weight
+/// every decade of temperature counts about the same. It depends on nothing but
+/// the condition, so it moves the network's attention and not its optimum.
+fn weights(local: &[f32]) -> Vec<f32> {
+    let raw: Vec<f32> = local.iter().map(|&t| (1.0 + t / FAINT).powf(0.75)).collect();
     let mean = raw.iter().map(|&w| f64::from(w)).sum::<f64>() / raw.len() as f64;
     raw.iter().map(|w| w / mean as f32).collect()
 }
@@ -137,22 +139,23 @@ pub fn lodi_config(boxes: &LodiBoxes) -> LodiConfig {
         voxel: first.dark_matter.voxel(),
         redshift: first.redshift,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
-        hydrogen_fraction: hydrogen_fractions(&boxes.train),
-        brightness_temperature: LogTransform::above(FLOOR),
+        relation: LocalRelation::new(hydrogen_fractions(&boxes.train)),
+        painting: LocalRelation::new([0.0; HALO_MASS_BINS]),
         data_range: [0.0, 0.0],
     };
-    let mut all: Vec<f32> = boxes
-        .train
-        .iter()
-        .flat_map(|b| b.paintings.iter().flat_map(|painting| data(&b.fields, painting, &b.seen, &config)))
-        .collect();
-    let square = all.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / all.len() as f64;
-    let scale = square.sqrt().max(1e-3);
-    config.brightness_temperature.scale = scale;
-    let all_len = all.len();
-    let cut = (all_len as f64 * OUTSIDE) as usize;
-    let mut quantile = |index: usize| (f64::from(*all.select_nth_unstable_by(index, f32::total_cmp).1) / scale) as f32;
-    config.data_range = [quantile(cut), quantile(all_len - 1 - cut)];
+    let locals: Vec<Vec<f32>> = boxes.train.iter().map(|b| b.local(&config.relation)).collect();
+    let voxels = || {
+        boxes.train.iter().zip(&locals).flat_map(|(b, local)| {
+            b.paintings.iter().flat_map(|painting| painting.as_slice().iter().copied().zip(local.iter().copied()))
+        })
+    };
+    config.relation.fit(voxels());
+    config.painting = config.relation.clone();
+    let mut all: Vec<f32> = voxels().map(|(t, local)| config.relation.forward(t, local)).collect();
+    let last = all.len() - 1;
+    let cut = (all.len() as f64 * OUTSIDE) as usize;
+    let mut quantile = |index: usize| *all.select_nth_unstable_by(index, f32::total_cmp).1;
+    config.data_range = [quantile(cut), quantile(last - cut)];
     config
 }
 
@@ -240,21 +243,19 @@ impl Task<Lodi> for UndoNoise<'_> {
         let mut cut = |index: usize| {
             let crop = draws.crop(boxes.len(), boxes[0].n);
             let from = &boxes[crop.index];
-            let view = &from.views[usize::from(validating || draws.words()[0] & 3 != 0)];
-            let painting = (u64::from(draws.words()[0]) * view.data.len() as u64) >> 32;
+            let painting = (u64::from(draws.words()[0]) * from.data.len() as u64) >> 32;
             let cut = |fields: &[&[f32]]| {
                 let mut values = Vec::new();
                 crop.cut(fields, from.n, side, &mut values);
                 values
             };
-            let maps = view.halo_mass.iter().map(Vec::as_slice);
-            let condition: Vec<&[f32]> = maps.chain([from.dark_matter.as_slice()]).collect();
+            let condition: Vec<&[f32]> = from.condition.iter().map(Vec::as_slice).collect();
             let mut noise = vec![0f32; side.pow(3)];
             fill_normal(&mut noise, self.fit.seed, draws.stream());
             LodiCrop {
-                data: cut(&[&view.data[painting as usize]]),
+                data: cut(&[&from.data[painting as usize]]),
                 condition: cut(&condition),
-                weight: cut(&[&view.weight]),
+                weight: cut(&[&from.weight]),
                 noise,
                 time: (first + index as f64 / count as f64).fract(),
             }
@@ -277,10 +278,8 @@ impl Task<Lodi> for UndoNoise<'_> {
     }
 }
 
-/// Fit LODI. Its condition is HALO's own maps in three crops of four, which is
-/// what it will paint from, and the true ones in the fourth, so that it also
-/// knows what a halo map means. `start` is where to begin; `None` is a network
-/// with fresh weights.
+/// Fit LODI. Its condition is HALO's own maps, which is what it will paint from.
+/// `start` is where to begin; `None` is a network with fresh weights.
 ///
 /// # Errors
 /// Those of the state in `folder`.

@@ -1,12 +1,14 @@
 //! Learning: crops of the boxes of a data set, the two objectives, and the
 //! descent they share.
 
+mod calibrate;
 mod data;
 mod fit;
 mod halo;
 mod lodi;
 mod state;
 
+pub use calibrate::calibrate;
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
 pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};

@@ -9,7 +9,7 @@ use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
 use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, HALO_CLASSES, Halo, HaloConfig, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained,
+    CONDITION_CHANNELS, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained,
     UNetConfig,
 };
 use halodi::pipeline::Layer;
@@ -25,8 +25,8 @@ fn tiny_lodi() -> LodiConfig {
         voxel: 0.2,
         redshift: 1.0,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
-        hydrogen_fraction: [0.005; 4],
-        brightness_temperature: LogTransform::above(1e-2),
+        relation: LocalRelation::new([0.005; 4]),
+        painting: LocalRelation::new([0.005; 4]),
         data_range: [-10.0, 10.0],
     }
 }

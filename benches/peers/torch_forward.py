@@ -1,0 +1,190 @@
+"""Both networks in PyTorch, from the safetensors files alone, against Halodi.
+
+    pip install numpy h5py safetensors torch
+    halodi predict --demo --steps 1 --seed 7 --out DIR [--weights WEIGHTS]
+    python benches/peers/torch_forward.py WEIGHTS DIR/map.hdf5 7
+
+WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
+With one denoising step the map is LODI's estimate from pure noise, so the file
+tells what both networks answered. Everything is computed anew here: transforms,
+tiles, noise (Philox), U-Net, local relation.
+"""
+
+import json
+import sys
+
+import h5py
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+
+
+class UNet:
+    """The network of a file, by the names of its tensors."""
+
+    def __init__(self, path):
+        with safe_open(path, "pt") as file:
+            self.config = json.loads(file.metadata()["halodi.config"])
+            self.w = {name.removeprefix("net."): file.get_tensor(name) for name in file.keys()}
+        self.net = self.config["net"]
+
+    def conv(self, name, x, stride=1):
+        weight = self.w[name + ".weight"]
+        padding = 1 if weight.shape[-1] == 3 else 0
+        return F.conv3d(x, weight, self.w[name + ".bias"], stride=stride, padding=padding)
+
+    def norm(self, name, x):
+        channels = x.shape[1]
+        groups = channels // 8 if channels % 8 == 0 else 1
+        return F.group_norm(x, groups, self.w[name + ".gamma"], self.w[name + ".beta"], 1e-5)
+
+    def linear(self, name, x):
+        # Stored [in, out].
+        return x @ self.w[name + ".weight"] + self.w[name + ".bias"]
+
+    def block(self, name, x, embedding):
+        h = self.norm(name + ".norm2", self.conv(name + ".conv1", F.silu(self.norm(name + ".norm1", x))))
+        if embedding is not None:
+            scale, shift = self.linear(name + ".film", embedding).chunk(2, dim=1)
+            h = h * (scale[..., None, None, None] + 1) + shift[..., None, None, None]
+        h = self.conv(name + ".conv2", F.silu(h))
+        return h + (self.conv(name + ".skip", x) if name + ".skip.weight" in self.w else x)
+
+    def blocks(self, name, x, embedding):
+        for i in range(self.net["blocks"]):
+            x = self.block(f"{name}.{i}", x, embedding)
+        return x
+
+    def attention(self, x):
+        b, c, *grid = x.shape
+        heads = self.net["heads"]
+        q, k, v = self.conv("attention.query_key_value", self.norm("attention.norm", x)).chunk(3, dim=1)
+        q, k, v = (t.reshape(b, heads, c // heads, -1).transpose(2, 3) for t in (q, k, v))
+        weights = torch.softmax(q @ k.transpose(2, 3) / (c // heads) ** 0.5, dim=-1)
+        return x + self.conv("attention.output", (weights @ v).transpose(2, 3).reshape(b, c, *grid))
+
+    def gate(self, name, skip, x):
+        agreement = F.relu(self.conv(name + ".skip", skip) + self.conv(name + ".gate", x))
+        return skip * torch.sigmoid(self.conv(name + ".weight", agreement))
+
+    def __call__(self, x, position=None):
+        f, levels = self.net["patch"], len(self.net["channels"])
+        b, c, nx, ny, nz = x.shape
+        x = x.reshape(b, c, nx // f, f, ny // f, f, nz // f, f).permute(0, 1, 3, 5, 7, 2, 4, 6)
+        x = self.conv("stem", x.reshape(b, c * f**3, nx // f, ny // f, nz // f))
+        embedding = None
+        if position is not None:
+            phase = position[:, None] * np.pi * 2.0 ** torch.arange(self.net["frequencies"])[None]
+            features = torch.cat([phase.sin(), phase.cos()], dim=1)
+            embedding = F.silu(self.linear("embedding.second", F.silu(self.linear("embedding.first", features))))
+        skips = []
+        for level in range(levels - 1):
+            x = self.blocks(f"encoder.{level}.blocks", x, embedding)
+            skips.append(x)
+            x = self.conv(f"encoder.{level}.shrink", x, stride=2)
+        x = self.attention(self.blocks("before", x, embedding))
+        x = self.blocks("after", x, embedding)
+        for level in range(levels - 1):
+            x = F.interpolate(self.conv(f"decoder.{level}.grow", x), scale_factor=2, mode="nearest")
+            skip = skips.pop()
+            if self.net["gated"]:
+                skip = self.gate(f"decoder.{level}.gate", skip, x)
+            x = self.blocks(f"decoder.{level}.blocks", torch.cat([x, skip], dim=1), embedding)
+        x = self.conv("head", F.silu(self.norm("norm", x)))
+        b, c, nx, ny, nz = x.shape
+        x = x.reshape(b, c // f**3, f, f, f, nx, ny, nz).permute(0, 1, 5, 2, 6, 3, 7, 4)
+        return x.reshape(b, c // f**3, nx * f, ny * f, nz * f)
+
+
+def philox_normals(count, seed):
+    """Halodi's starting noise: Philox4x32-10 at the counter of each four voxels."""
+    blocks = np.arange((count + 3) // 4, dtype=np.uint64)
+    low, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
+    c = [blocks & mask, blocks >> low, np.zeros_like(blocks), np.zeros_like(blocks)]
+    key = [np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)]
+    for turn in range(10):
+        if turn > 0:
+            key = [(key[0] + np.uint64(0x9E3779B9)) & mask, (key[1] + np.uint64(0xBB67AE85)) & mask]
+        p0, p1 = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(p1 >> low) ^ c[1] ^ key[0], p1 & mask, (p0 >> low) ^ c[3] ^ key[1], p0 & mask]
+    out = np.empty((len(blocks), 4))
+    for i in (0, 2):
+        radius = np.sqrt(-2 * np.log((c[i] + 1.0) / 2**32))
+        angle = 2 * np.pi * c[i + 1] / 2**32
+        out[:, i], out[:, i + 1] = radius * np.cos(angle), radius * np.sin(angle)
+    return out.ravel()[:count].astype(np.float32)
+
+
+def forward(transform, x):
+    logarithm = np.log10(np.maximum(x, 0).astype(np.float64) + transform["floor"])
+    return ((logarithm - transform["offset"]) / transform["scale"]).astype(np.float32)
+
+
+def origins(n, tile):
+    return [(x, y, z) for x in range(0, n, tile) for y in range(0, n, tile) for z in range(0, n, tile)]
+
+
+def cut(field, origin, side, context=0):
+    index = [np.arange(o - context, o + side + context) % len(field) for o in origin]
+    return field[np.ix_(*index)]
+
+
+def difference(name, ours, theirs):
+    relative = np.sqrt(((ours - theirs) ** 2).sum() / (theirs**2).sum())
+    print(f"{name}: relative difference {relative:.2e} (rms), largest {np.abs(ours - theirs).max() / theirs.max():.2e}")
+    return relative
+
+
+def main():
+    folder, path, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    torch.set_grad_enabled(False)
+    halo, lodi = UNet(f"{folder}/halo.safetensors"), UNet(f"{folder}/lodi.safetensors")
+    with h5py.File(path) as file:
+        header = dict(file.attrs)
+        matter = file["dark_matter"][...]
+        maps = [file[f"halo_mass_{i}"][...] for i in range(1, 5)]
+        painted = file["brightness_temperature"][...].astype(np.float64)
+    n = len(matter)
+    omega_m, omega_lambda, h, z = (float(header[k]) for k in ("Omega0", "OmegaLambda", "HubbleParam", "Redshift"))
+    worst = []
+
+    tile, multiple = halo.config["tile"], halo.net["patch"] << (len(halo.net["channels"]) - 1)
+    context = -(-halo.config["context"] // multiple) * multiple
+    mean = omega_m * 2.77536627e11
+    ours = np.zeros((4, n, n, n))
+    for o in origins(n, tile):
+        window = cut(matter, o, tile, context)
+        logits = halo(torch.from_numpy(forward(halo.config["dark_matter"], window))[None, None])
+        fractions = torch.softmax(logits, dim=1)[0, :4].numpy()
+        inside = (slice(context, -context),) * 3
+        x, y, w = o
+        ours[:, x : x + tile, y : y + tile, w : w + tile] = (fractions * window * mean)[(slice(None), *inside)]
+    for i in range(4):
+        worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64)))
+
+    channels = [forward(t, m) for t, m in zip(halo.config["halo_mass"], maps)]
+    channels.append(forward(halo.config["dark_matter"], matter))
+    noise = philox_normals(n**3, seed).reshape(n, n, n)
+    gamma = lodi.config["schedule"]["gamma_max"]
+    alpha, sigma = (1 / (1 + np.exp(gamma))) ** 0.5, (1 / (1 + np.exp(-gamma))) ** 0.5
+    clean = np.zeros((n, n, n))
+    tile = lodi.config["tile"]
+    for o in origins(n, tile):
+        window = np.stack([cut(f, o, tile) for f in [noise, *channels]]).astype(np.float32)
+        velocity = lodi(torch.from_numpy(window)[None], torch.ones(1))[0, 0].numpy()
+        x, y, w = o
+        clean[x : x + tile, y : y + tile, w : w + tile] = alpha * window[0] - sigma * velocity
+    clean = clean.clip(*lodi.config["data_range"])
+    # Mishra, Trotta & Viel 2025: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
+    scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)
+    relation = lodi.config["painting"]
+    local = sum(f * m.astype(np.float64) for f, m in zip(relation["hydrogen_fraction"], maps)) * scale / 2.77536627e11
+    raised = local + 0.1
+    knots = -1 + 0.25 * np.arange(len(relation["mean"]))
+    mean, deviation = (np.sqrt(raised) * np.interp(np.log10(raised), knots, relation[k]) for k in ("mean", "deviation"))
+    worst.append(difference("LODI, brightness temperature", np.maximum(mean + deviation * clean, 0) ** 2, painted))
+    sys.exit(max(worst) > 1e-4)
+
+
+main()

@@ -1,0 +1,9 @@
+//! Tests of the library and the program as a whole. They are one binary, because
+//! linking burn and wgpu once takes as long as running them.
+
+mod files;
+mod networks;
+mod predict;
+mod shared_device;
+mod simulate;
+mod window;
