@@ -8,10 +8,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{ComputeDevice, Halo, Lodi, ModelCard, Network, Trained};
+use crate::nn::{Halo, Lodi, ModelCard, Network, Trained};
+use crate::pipeline::DeviceChoice;
+use crate::report::write_training_figure;
 use crate::train::{
-    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, halo_config, lodi_config, saved_config,
-    train_halo, train_lodi,
+    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, halo_config, lodi_config,
+    power_csv, saved_config, train_halo, train_lodi,
 };
 
 /// Which network to train
@@ -47,6 +49,9 @@ pub struct Train {
     /// Optimiser steps, over the file's
     #[arg(long)]
     steps: Option<usize>,
+    /// Where to train
+    #[arg(long, value_enum, default_value_t)]
+    device: DeviceChoice,
     /// What the weights are not good for, for the model card
     #[arg(long, default_value = "")]
     caveat: String,
@@ -76,7 +81,9 @@ impl Train {
                 "Run 'halodi dataset' to its end",
             ));
         }
-        let device = ComputeDevice::cpu("Training was started there.").burn;
+        let compute = crate::render::compute_device(self.device)?;
+        eprintln!("Training on {}. {}", compute.name, compute.reason);
+        let device = compute.burn;
         let describe = describe(&data, train.len());
         let stop = super::on_interrupt();
         match self.network {
@@ -87,7 +94,7 @@ impl Train {
                 let fitted = follow(&fit, &stop, |report| {
                     train_halo(&train, &validation, &config, network, &fit, &device, &state, report)
                 })?;
-                self.write("halo", config, fitted, before, describe, fit.seed)
+                self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
             }
             Which::Lodi => {
                 let path = self.halo.as_ref().expect("required by the arguments");
@@ -98,14 +105,13 @@ impl Train {
                 let start = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device)).transpose()?;
                 let (mut config, network, before) = begin(start, saved_config(&state)?, || lodi_config(&boxes));
                 let fitted =
-                    follow(&fit, &stop, |report| train_lodi(&boxes, &halo, &config, network, &fit, &device, &state, report))?;
+                    follow(&fit, &stop, |report| train_lodi(&boxes, &config, network, &fit, &device, &state, report))?;
                 if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
                     let bar = ProgressBar::new(0).with_message("calibrating");
                     config.painting = calibrate(
                         &boxes,
                         fit.calibration_boxes,
                         fit.calibration_steps,
-                        &halo,
                         (&fitted.network, &config),
                         &device,
                         |done, total| {
@@ -116,7 +122,7 @@ impl Train {
                     )?;
                     bar.finish_and_clear();
                 }
-                self.write("lodi", config, fitted, before, describe, fit.seed)
+                self.write("lodi", config, fitted, (before, describe, compute.name), fit.seed)
             }
         }
     }
@@ -126,20 +132,22 @@ impl Train {
         name: &str,
         config: N::Config,
         fitted: Fitted<N>,
-        before: Before,
-        data: String,
+        (before, data, machine): (Before, String, String),
         seed: u64,
     ) -> Result<()> {
-        let weights = self.out.join(format!("{name}.safetensors"));
-        io::atomic::write(self.out.join(format!("{name}_curve.csv")), curve_csv(&fitted.curve).as_bytes())?;
+        let file = |end: &str| self.out.join(format!("{name}{end}"));
+        io::atomic::write(file("_curve.csv"), curve_csv(&fitted.curve).as_bytes())?;
+        io::atomic::write(file("_power.csv"), power_csv(&fitted.power).as_bytes())?;
         let card = ModelCard {
             data,
             steps: before.steps + fitted.steps,
             hours: before.hours + fitted.seconds / 3600.0,
-            machine: format!("{} CPU threads", rayon::current_num_threads()),
+            machine,
             seed,
             caveat: self.caveat.clone(),
         };
+        write_training_figure(&file("_training.png"), &fitted.curve, &fitted.power, &card.sentence(name))?;
+        let weights = file(".safetensors");
         Trained { network: fitted.network, config, card }.save(&weights)?;
         super::print(&format!("{}\n", weights.display()))
     }
@@ -187,6 +195,10 @@ fn follow<N>(
     let bar = ProgressBar::new(fit.steps as u64).with_style(style);
     let mut smooth: Option<f64> = None;
     let trained = train(&mut |report: Report| {
+        if let Some([done, all]) = report.looking {
+            bar.set_message(format!("painting a validation box, {done} of {all}"));
+            return !stop.load(Ordering::Relaxed);
+        }
         let loss = smooth.map_or(report.loss, |s| 0.98 * s + 0.02 * report.loss);
         smooth = Some(loss);
         let left = report.seconds_per_step * (report.steps - report.step) as f64;

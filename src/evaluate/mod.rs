@@ -1,48 +1,30 @@
 //! Judging the networks: predictions of boxes whose truth is known, in numbers.
 
+mod agreement;
+mod baseline;
+mod likelihood;
+
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
+use burn::tensor::Device;
 use serde::Serialize;
+
+pub use agreement::{Agreement, Bispectra, Draws, Ensemble, OnePoint};
+pub use baseline::Rescaling;
+pub use likelihood::Bits;
 
 use crate::error::{Error, Result};
 use crate::field::Grid;
 use crate::io::read_map;
-use crate::nn::LodiConfig;
-use crate::pipeline::{HALO_MASS_BINS, JobConfig, Layer, Outcome, Stage};
-use crate::stats::{CrossSpectrum, cross_spectrum, power_spectrum};
+use crate::nn::{Lodi, Trained};
+use crate::pipeline::{HALO_MASS_BINS, JobConfig, Layer, Outcome, Source, Stage};
 
 /// Largest wavenumber that 21 cm maps are judged to, h/Mpc.
 pub const K_MAPS: f64 = 10.0;
 /// Largest wavenumber that halo maps are judged to, h/Mpc.
 pub const K_HALOES: f64 = 5.0;
-
-/// How a field compares with its truth, shell by shell.
-#[derive(Debug, Clone, Serialize)]
-pub struct Agreement {
-    /// `P/P_true`.
-    pub power_ratio: Vec<f64>,
-    /// Cross-correlation coefficient `r(k)`.
-    pub correlation: Vec<f64>,
-    /// Mean over the box over that of the truth.
-    pub mean_ratio: f64,
-    /// The largest `|P/P_true − 1|` over the shells that are judged.
-    pub worst: f64,
-}
-
-impl Agreement {
-    fn new(fields: [&Grid; 2], k_max: f64) -> Result<(Self, Vec<f64>)> {
-        let pair: CrossSpectrum = cross_spectrum(fields, [None, None])?;
-        let judged = pair.first.k.partition_point(|&k| k <= k_max).min(pair.first.complete_shells());
-        let mut power_ratio: Vec<f64> = pair.transfer().iter().map(|t| t * t).collect();
-        let mut correlation = pair.correlation();
-        power_ratio.truncate(judged);
-        correlation.truncate(judged);
-        let worst = power_ratio.iter().map(|r| (r - 1.0).abs()).fold(0.0, f64::max);
-        let mean_ratio = fields[0].mean() / fields[1].mean();
-        Ok((Self { power_ratio, correlation, mean_ratio, worst }, pair.first.k[..judged].to_vec()))
-    }
-}
 
 /// One box, predicted and compared.
 #[derive(Debug, Clone, Serialize)]
@@ -56,119 +38,115 @@ pub struct BoxEvaluation {
     /// The truth is one draw of the scatter of HI about the mass of its halo:
     /// how its power varies from draw to draw.
     pub draws: Draws,
-    /// The baseline: HI as a fixed fraction of HALO's mass in each bin.
+    /// Several of LODI's maps, where several were asked for.
+    pub ensemble: Option<Ensemble>,
+    /// A baseline: HI as a fixed fraction of HALO's mass in each bin.
     pub local_relation: Agreement,
+    /// A baseline: the dark matter, rescaled to the training boxes' power.
+    pub rescaled_dark_matter: Option<Agreement>,
     /// HALO's map of each mass bin, up to [`K_HALOES`].
     pub halo_mass: [Agreement; HALO_MASS_BINS],
-    /// Fractions of voxels per decade-tenth of `T_b`, prediction and truth.
+    /// Distributions of `T_b`.
     pub one_point: OnePoint,
+    /// Bispectra.
+    pub bispectra: Bispectra,
+    /// HI density in units of the critical density, prediction and truth.
+    pub omega_hi: [f64; 2],
+    /// LODI's variational bound on the truth.
+    pub bits: Bits,
     /// Seconds per stage.
     pub seconds: BTreeMap<String, f64>,
-}
-
-/// A prediction against the truth's other draws.
-#[derive(Debug, Clone, Serialize)]
-pub struct Draws {
-    /// How many, the truth itself among them.
-    pub count: usize,
-    /// `P` of the prediction over the mean of the draws' `P`, per shell.
-    pub power_ratio: Vec<f64>,
-    /// Standard deviation of the draws' `P` over its mean, per shell: no
-    /// prediction can be expected to be closer to a single draw.
-    pub spread: Vec<f64>,
-}
-
-impl Draws {
-    fn new(prediction: &Grid, truth: &Grid, draws: &[Grid], shells: usize) -> Self {
-        let power = |grid: &Grid| -> Vec<f64> {
-            let mut power = power_spectrum(grid, None).power;
-            power.truncate(shells);
-            power
-        };
-        let of_draws: Vec<Vec<f64>> = std::iter::once(truth).chain(draws).map(power).collect();
-        let (mean, spread) = over_boxes(of_draws.iter().map(Vec::as_slice));
-        let ratio = |values: &[f64]| values.iter().zip(&mean).map(|(v, m)| v / m).collect();
-        Self { count: of_draws.len(), power_ratio: ratio(&power(prediction)), spread: ratio(&spread) }
-    }
-}
-
-/// One-point distributions of the brightness temperature.
-#[derive(Debug, Clone, Serialize)]
-pub struct OnePoint {
-    /// Lower edges of the bins in `log10(T_b / mK)`; the lowest bin also holds
-    /// all that is below.
-    pub log_temperature: Vec<f64>,
-    /// Fraction of the voxels of the prediction per bin.
-    pub prediction: Vec<f64>,
-    /// Fraction of the voxels of the truth per bin.
-    pub truth: Vec<f64>,
-}
-
-impl OnePoint {
-    fn new(prediction: &Grid, truth: &Grid) -> Self {
-        let log_temperature: Vec<f64> = (-20..30).map(|i| f64::from(i) / 10.0).collect();
-        let histogram = |grid: &Grid| {
-            let mut counts = vec![0.0; log_temperature.len()];
-            let last = counts.len() as f64 - 1.0;
-            for &t in grid.as_slice() {
-                let bin = ((f64::from(t).max(1e-30).log10() + 2.0) * 10.0).floor();
-                counts[bin.clamp(0.0, last) as usize] += 1.0;
-            }
-            counts.iter().map(|c| c / grid.as_slice().len() as f64).collect()
-        };
-        Self { prediction: histogram(prediction), truth: histogram(truth), log_temperature }
-    }
 }
 
 /// The job that predicts a box of a data set for its evaluation: `snapshot`
 /// against the truth in `fields`.
 pub fn job(snapshot: &Path, fields: &Path, like: &JobConfig) -> JobConfig {
     JobConfig {
-        source: crate::pipeline::Source::File(snapshot.to_path_buf()),
+        source: Source::File(snapshot.to_path_buf()),
         reference: Some(fields.to_path_buf()),
         until: Stage::Statistics,
         ..like.clone()
     }
 }
 
-/// Compare a finished job with the truth in the map file `fields`, and with
-/// further `draws` of it ([`repaint`](crate::sim::repaint)).
+/// Dark matter `1 + δ` and 21 cm map in mK of a box of a data set.
 ///
 /// # Errors
-/// [`Error::Input`] where the file has no truth to compare with.
+/// [`Error::Input`] where the file lacks one.
+pub fn matter_and_hydrogen(fields: &Path) -> Result<(Grid, Grid)> {
+    let mut layers = read_map(fields)?.layers;
+    let mut take = |layer: Layer| layers.remove(&layer).ok_or_else(|| lacks(fields, layer));
+    Ok((take(Layer::DarkMatter)?, take(Layer::Reference)?))
+}
+
+fn lacks(fields: &Path, layer: Layer) -> Error {
+    Error::input(fields, format!("it has no {}", layer.name()), "the fields of a data set's box", "Make it anew")
+}
+
+/// What a prediction is compared with.
+#[derive(Debug, Clone, Copy)]
+pub struct Truth<'a> {
+    /// The map file with dark matter, halo maps and 21 cm map.
+    pub fields: &'a Path,
+    /// Further draws of the 21 cm map ([`repaint`](crate::sim::repaint)).
+    pub draws: &'a [Grid],
+    /// The baseline fitted to training boxes.
+    pub rescaling: Option<&'a Rescaling>,
+}
+
+/// Compare finished jobs of one box, which differ in their seed alone, with the
+/// truth; the first is the one that is judged.
+///
+/// # Errors
+/// [`Error::Input`] where the file has no truth to compare with, and those of the
+/// device.
 pub fn evaluate(
     name: &str,
-    outcome: &Outcome,
-    fields: &Path,
-    draws: &[Grid],
-    lodi: &LodiConfig,
+    outcomes: &[Arc<Outcome>],
+    against: Truth,
+    lodi: &Trained<Lodi>,
+    device: &Device,
 ) -> Result<BoxEvaluation> {
-    let truth = read_map(fields)?;
-    let lacks = |layer: Layer| {
-        Error::input(fields, format!("it has no {}", layer.name()), "the fields of a data set's box", "Make it anew")
+    let outcome = &outcomes[0];
+    let truth = read_map(against.fields)?;
+    let true_layer = |layer: Layer| truth.layers.get(&layer).ok_or_else(|| lacks(against.fields, layer));
+    let made = |outcome: &Outcome, layer: Layer| {
+        outcome.fields.get(&layer).cloned().ok_or_else(|| lacks(against.fields, layer))
     };
-    let true_layer = |layer: Layer| truth.layers.get(&layer).ok_or_else(|| lacks(layer));
-    let made = |layer: Layer| outcome.fields.get(&layer).ok_or_else(|| lacks(layer));
     let reference = true_layer(Layer::Reference)?;
-    let prediction = made(Layer::BrightnessTemperature)?;
+    let predictions =
+        outcomes.iter().map(|outcome| made(outcome, Layer::BrightnessTemperature)).collect::<Result<Vec<_>>>()?;
+    let prediction = predictions[0].as_ref();
     let (agreement, k) = Agreement::new([prediction, reference], K_MAPS)?;
 
-    let maps = (0..HALO_MASS_BINS).map(|bin| made(Layer::HaloMass(bin))).collect::<Result<Vec<_>>>()?;
+    let maps = (0..HALO_MASS_BINS).map(|bin| made(outcome, Layer::HaloMass(bin))).collect::<Result<Vec<_>>>()?;
     let slices: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps[bin].as_slice());
-    let mut local = Grid::zeros(reference.n(), reference.box_size);
     let scale = outcome.cosmology.brightness_temperature_scale(outcome.redshift);
-    local.as_slice_mut().copy_from_slice(&lodi.relation.temperature(&slices, scale));
+    let relation = &lodi.config.relation;
+    let mut local = Grid::zeros(reference.n(), reference.box_size);
+    local.as_slice_mut().copy_from_slice(&relation.temperature(&slices, scale));
     let halo_mass = (0..HALO_MASS_BINS)
-        .map(|bin| Ok(Agreement::new([maps[bin], true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
+        .map(|bin| Ok(Agreement::new([maps[bin].as_ref(), true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;
     let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
+
+    let matter = made(outcome, Layer::DarkMatter)?;
+    let condition = lodi.config.condition(reference.n(), &slices, matter.as_slice(), local.as_slice());
+    let pairs = reference.as_slice().iter().zip(local.as_slice());
+    let data: Vec<f32> = pairs.map(|(&t, &local)| relation.forward(t, local)).collect();
+    let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
     Ok(BoxEvaluation {
         name: name.to_owned(),
-        draws: Draws::new(prediction, reference, draws, k.len()),
+        draws: Draws::new(prediction, reference, against.draws, k.len()),
+        ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, &local, k.len())),
         prediction: agreement,
         local_relation: Agreement::new([&local, reference], K_MAPS)?.0,
+        rescaled_dark_matter: rescaled.map(|map| Ok(Agreement::new([&map, reference], K_MAPS)?.0)).transpose()?,
         halo_mass,
         one_point: OnePoint::new(prediction, reference),
+        bispectra: Bispectra::new(prediction, reference),
+        omega_hi: [prediction, reference].map(|map| map.mean() / scale),
+        bits: Bits::new(&data, &condition, lodi, device)?,
         seconds: outcome.seconds.iter().map(|(stage, seconds)| (stage.name().to_owned(), *seconds)).collect(),
         k,
     })
@@ -187,35 +165,39 @@ pub fn over_boxes<'a>(ratios: impl Iterator<Item = &'a [f64]> + Clone) -> (Vec<f
         .unzip()
 }
 
+/// The standard error of a mean over `boxes` values per shell, by bootstrap over
+/// the boxes.
+pub fn bootstrap_error(boxes: &[&[f64]]) -> Vec<f64> {
+    const RESAMPLES: u32 = 500;
+    let shells = boxes.iter().map(|values| values.len()).min().unwrap_or(0);
+    let count = boxes.len().max(1);
+    let (mut sum, mut squares) = (vec![0.0; shells], vec![0.0; shells]);
+    for resample in 0..RESAMPLES {
+        let mut mean = vec![0.0; shells];
+        for i in 0..count {
+            let word = crate::stitch::philox([resample, i as u32, 5, 0], [0, 0])[0];
+            let chosen = boxes[((u64::from(word) * count as u64) >> 32) as usize];
+            mean.iter_mut().zip(chosen).for_each(|(m, v)| *m += v / count as f64);
+        }
+        for (shell, m) in mean.into_iter().enumerate() {
+            sum[shell] += m / f64::from(RESAMPLES);
+            squares[shell] += m * m / f64::from(RESAMPLES);
+        }
+    }
+    sum.iter().zip(&squares).map(|(m, s)| (s - m * m).max(0.0).sqrt()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stitch::{Stream, fill_normal};
-
-    fn field(seed: u64) -> Grid {
-        let mut grid = Grid::zeros(16, 25.0);
-        fill_normal(grid.as_slice_mut(), seed, Stream::Latent);
-        grid.map(f32::exp)
-    }
 
     #[test]
-    fn a_field_agrees_with_itself_and_a_doubled_one_has_four_times_the_power() {
-        let truth = field(1);
-        let (same, k) = Agreement::new([&truth, &truth], K_MAPS).unwrap();
-        assert!(same.worst < 1e-9 && same.mean_ratio == 1.0 && same.correlation.iter().all(|r| *r > 0.999_999));
-        assert!(k.iter().all(|&k| k <= 2.1) && k.len() == same.power_ratio.len());
-        let (double, _) = Agreement::new([&truth.map(|v| 2.0 * v), &truth], K_MAPS).unwrap();
-        assert!((double.worst - 3.0).abs() < 1e-5 && (double.mean_ratio - 2.0).abs() < 1e-6);
+    fn means_spreads_and_errors_over_boxes_are_the_known_ones() {
         let (mean, spread) = over_boxes([[1.0, 2.0], [3.0, 2.0]].iter().map(|r| r.as_slice()));
         assert_eq!((mean, spread), (vec![2.0, 2.0], vec![2f64.sqrt(), 0.0]));
-    }
-
-    #[test]
-    fn one_point_distributions_sum_to_one() {
-        let one_point = OnePoint::new(&field(1), &field(2).map(|_| 0.0));
-        for values in [&one_point.prediction, &one_point.truth] {
-            assert!((values.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-        }
-        assert_eq!(one_point.truth[0], 1.0);
+        // Of 64 alternating ±1 the mean has an error of 1/8.
+        let boxes: Vec<[f64; 2]> = (0..64).map(|i| [if i % 2 == 0 { 1.0 } else { -1.0 }, 3.0]).collect();
+        let error = bootstrap_error(&boxes.iter().map(|b| b.as_slice()).collect::<Vec<_>>());
+        assert!((error[0] - 0.125).abs() < 0.02 && error[1] < 1e-6, "{error:?}");
     }
 }

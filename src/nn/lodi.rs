@@ -3,16 +3,20 @@
 //! 2021).
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::device::side_by_side;
 use super::relation::LocalRelation;
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
+use crate::field::LogTransform;
 use crate::pipeline::HALO_MASS_BINS;
+use crate::stitch::{ChannelField, WindowBatch};
 
-/// Feature maps of the condition: HALO's four and the dark matter.
-pub const CONDITION_CHANNELS: usize = HALO_MASS_BINS + 1;
+/// Feature maps of the condition: HALO's four, the dark matter and the local
+/// relation.
+pub const CONDITION_CHANNELS: usize = HALO_MASS_BINS + 2;
 
 /// What defines a LODI network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +31,10 @@ pub struct LodiConfig {
     pub redshift: f64,
     /// The noise schedule.
     pub schedule: NoiseSchedule,
+    /// How the network sees its condition, channel by channel: halo mass density
+    /// per bin in (M☉/h)/(Mpc/h)³, `1 + δ`, and the local relation's temperature
+    /// in mK.
+    pub condition: [LogTransform; CONDITION_CHANNELS],
     /// What the diffusion's data is: how the map departs from the local relation.
     pub relation: LocalRelation,
     /// The relation that turns painted data into temperatures: the one above, or
@@ -41,6 +49,26 @@ impl LodiConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Lodi {
         Lodi { net: self.net.init(device) }
+    }
+
+    /// What the network paints from, channel by channel: halo maps in
+    /// (M☉/h)/(Mpc/h)³, `1 + δ`, and the temperature of the local relation in mK
+    /// ([`LocalRelation::temperature`]), `n³` values each.
+    pub fn condition(
+        &self,
+        n: usize,
+        halo_mass: &[&[f32]; HALO_MASS_BINS],
+        dark_matter: &[f32],
+        local: &[f32],
+    ) -> ChannelField {
+        let [a, b, c, d] = *halo_mass;
+        let channels = [a, b, c, d, dark_matter, local];
+        let mut values = Vec::with_capacity(CONDITION_CHANNELS * n.pow(3));
+        for (channel, transform) in channels.into_iter().zip(&self.condition) {
+            assert_eq!(channel.len(), n.pow(3), "channels share one grid");
+            values.extend(channel.iter().map(|&v| transform.forward(v)));
+        }
+        ChannelField { n, values }
     }
 }
 
@@ -79,6 +107,33 @@ impl Lodi {
         let velocity = self.velocity(z.clone(), condition, position);
         let [lowest, highest] = config.data_range;
         (z * alpha(gamma) - velocity * sigma(gamma)).clamp(lowest, highest)
+    }
+
+    /// The estimate of the clean field in each window of a box with `condition`:
+    /// `[windows, 1, side, side, side]`.
+    pub fn denoise_windows(
+        &self,
+        batch: &WindowBatch,
+        condition: &ChannelField,
+        config: &LodiConfig,
+        device: &Device,
+    ) -> Tensor<5> {
+        let side = batch.side;
+        let windows: Vec<(&[usize; 3], &[f32])> = batch.origins.iter().zip(batch.latents.chunks(side.pow(3))).collect();
+        let estimates = side_by_side(&windows, device, |windows| {
+            let mut latents = Vec::with_capacity(windows.len() * side.pow(3));
+            let mut conditions = Vec::with_capacity(windows.len() * CONDITION_CHANNELS * side.pow(3));
+            for &(&origin, latent) in windows {
+                latents.extend_from_slice(latent);
+                condition.gather(origin, side, &mut conditions);
+            }
+            let tensor = |values: Vec<f32>, channels: usize| {
+                let shape = [windows.len(), channels, side, side, side];
+                Tensor::<5>::from_data(TensorData::new(values, shape), device)
+            };
+            self.denoise(tensor(latents, 1), tensor(conditions, CONDITION_CHANNELS), config, batch.gamma)
+        });
+        Tensor::cat(estimates, 0)
     }
 
     /// The loss for clean fields `x` `[b, 1, …]`, their condition, noise `eps`

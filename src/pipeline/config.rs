@@ -20,6 +20,9 @@ pub enum DeviceChoice {
     Gpu,
     /// The CPU.
     Cpu,
+    /// The first NVIDIA card, through CUDA (in builds with the feature `cuda`).
+    #[cfg(feature = "cuda")]
+    Cuda,
 }
 
 /// What to predict from.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::field::{Grid, LogTransform};
 use crate::nn::{self, HaloConfig, LodiConfig};
 use crate::stats::power_spectrum;
-use crate::stitch::{ChannelField, LatentOverlap, Lattice, TileOrder, gather, scatter};
+use crate::stitch::{LatentOverlap, Lattice, TileOrder, gather, scatter};
 
 /// How dark matter is shown where no network says: decades of `1 + δ` above a
 /// hundredth of the mean.
@@ -120,16 +120,8 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
     Ok(plan)
 }
 
-/// What LODI paints from.
-struct HaloMaps {
-    /// HALO's four maps and the dark matter, as the networks see them.
-    condition: ChannelField,
-    /// HALO's maps, (M☉/h)/(Mpc/h)³.
-    halo_mass: Vec<Grid>,
-}
-
-/// Run HALO.
-fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<HaloMaps> {
+/// Run HALO: halo mass per bin, (M☉/h)/(Mpc/h)³.
+fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<Vec<Grid>> {
     let n = loaded.dark_matter.n();
     let config = &halo.config;
     let mean_density = loaded.cosmology.mean_matter_density();
@@ -176,24 +168,23 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
         run.keep(Layer::HaloMass(bin), physical.clone());
         halo_mass.push(physical);
     }
-    let input = loaded.dark_matter.map(|v| config.dark_matter.forward(v));
-    let channels = maps.iter().map(Vec::as_slice).chain([input.as_slice()]);
-    Ok(HaloMaps { condition: ChannelField::stack(n, channels), halo_mass })
+    Ok(halo_mass)
 }
 
 /// Run LODI: one global latent, denoised window by window.
 fn paint(
     run: &mut Run,
     plan: &LatentOverlap,
-    maps: &HaloMaps,
+    halo_mass: &[Grid],
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
 ) -> Result<()> {
-    let (n, box_size, condition) = (plan.n, loaded.dark_matter.box_size, &maps.condition);
+    let (n, box_size) = (plan.n, loaded.dark_matter.box_size);
     // The diffusion paints how the map departs from the local relation.
-    let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps.halo_mass[bin].as_slice());
+    let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| halo_mass[bin].as_slice());
     let relation = &lodi.config.painting;
     let local = relation.temperature(&halo_mass, loaded.cosmology.brightness_temperature_scale(loaded.redshift));
+    let condition = lodi.config.condition(n, &halo_mass, loaded.dark_matter.as_slice(), &local);
     let [mean, deviation] = [0, 1].map(|i| local.iter().map(|&t| relation.spread(t)[i]).collect::<Vec<f32>>());
     let physical = |data: &[f32]| {
         let mut grid = Grid::zeros(n, box_size);
@@ -216,23 +207,7 @@ fn paint(
             for &origin in batch.origins {
                 run.send(Event::TileStarted(TileBox { origin, size: [side; 3] }));
             }
-            let windows: Vec<(&[usize; 3], &[f32])> =
-                batch.origins.iter().zip(batch.latents.chunks(side.pow(3))).collect();
-            let estimates = nn::side_by_side(&windows, &device, |windows| {
-                let channels = condition.channels();
-                let mut latents = Vec::with_capacity(windows.len() * side.pow(3));
-                let mut conditions = Vec::with_capacity(windows.len() * channels * side.pow(3));
-                for &(&origin, latent) in windows {
-                    latents.extend_from_slice(latent);
-                    condition.gather(origin, side, &mut conditions);
-                }
-                let tensor = |values: Vec<f32>, channels: usize| {
-                    let shape = [windows.len(), channels, side, side, side];
-                    Tensor::<5>::from_data(TensorData::new(values, shape), &device)
-                };
-                lodi.network.denoise(tensor(latents, 1), tensor(conditions, channels), &lodi.config, batch.gamma)
-            });
-            let estimate = Tensor::cat(estimates, 0);
+            let estimate = lodi.network.denoise_windows(&batch, &condition, &lodi.config, &device);
             for (i, &origin) in batch.origins.iter().enumerate() {
                 let tile_box = TileBox { origin, size: [side; 3] };
                 let window = |field: &[f32]| {

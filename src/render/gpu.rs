@@ -108,6 +108,13 @@ pub fn compute_device(choice: DeviceChoice) -> Result<ComputeDevice> {
     };
     match choice {
         DeviceChoice::Cpu => Ok(ComputeDevice::cpu("The CPU was asked for.")),
+        #[cfg(feature = "cuda")]
+        DeviceChoice::Cuda => Ok(ComputeDevice {
+            burn: Device::cuda(0),
+            name: "CUDA device 0".to_owned(),
+            reason: "CUDA was asked for.".to_owned(),
+            batch: 8,
+        }),
         DeviceChoice::Gpu => Ok(on_gpu(&GpuContext::shared()?, "The GPU was asked for.")),
         DeviceChoice::Auto => Ok(match GpuContext::shared() {
             Err(_) => ComputeDevice::cpu("There is no GPU device."),

@@ -1,89 +1,211 @@
-//! The figure of an evaluation: the ratio of powers of every box.
+//! The figures of an evaluation.
 
 use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::figure::{self, FAINT, INK, log_label, style};
+use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style};
 use crate::error::Result;
 use crate::evaluate::{BoxEvaluation, over_boxes};
 
 const SIZE: (u32, u32) = (1200, 800);
 const CAPTION: u32 = 70;
-/// Colours of Okabe & Ito.
-const VERMILION: RGBColor = RGBColor(213, 94, 0);
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
+const MESH: RGBColor = RGBColor(228, 228, 232);
 
-/// Draw the ratio of predicted to true power to `path`: every box faintly, their
-/// mean with its spread, and the local relation beside them.
+/// Draw an evaluation into `folder`: `power_ratio.png`, `one_point.png` and,
+/// where boxes were predicted several times, `calibration.png`.
 ///
 /// # Errors
-/// [`Error::Output`](crate::Error::Output) where the file cannot be written.
-pub fn write_evaluation_figure(path: &Path, boxes: &[BoxEvaluation], caption: &str) -> Result<()> {
-    let Some(first) = boxes.first() else { return Ok(()) };
-    let k = &first.k;
-    let (mean, spread) = over_boxes(boxes.iter().map(|b| b.prediction.power_ratio.as_slice()));
-    let (baseline, _) = over_boxes(boxes.iter().map(|b| b.local_relation.power_ratio.as_slice()));
-    let values = boxes.iter().flat_map(|b| &b.prediction.power_ratio).chain(&baseline);
-    let reach = values.filter(|v| v.is_finite()).map(|v| (v - 1.0).abs()).fold(0.25, f64::max).min(3.0) * 1.1;
+/// [`Error::Output`](crate::Error::Output) where a file cannot be written.
+pub fn write_evaluation_figures(folder: &Path, boxes: &[BoxEvaluation], caption: &str) -> Result<()> {
+    let draw = |name: &str, draw: &dyn Fn(&Area, &[BoxEvaluation]) -> DrawResult| {
+        figure::write(&folder.join(name), (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
+            let (plot, foot) = area.split_vertically(SIZE.1);
+            foot.draw_text(caption, &style(22, &FAINT), (40, 20))?;
+            draw(&plot, boxes)
+        })
+    };
+    if boxes.is_empty() {
+        return Ok(());
+    }
+    draw("power_ratio.png", &power_ratio)?;
+    draw("one_point.png", &one_point)?;
+    if boxes.iter().any(|b| b.ensemble.is_some()) {
+        draw("calibration.png", &calibration)?;
+    }
+    Ok(())
+}
+
+/// The ratio of powers: every box faintly, their mean with its spread, the
+/// baselines, and how far apart two draws of the truth are.
+fn power_ratio(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
+    let k = &boxes[0].k;
+    let mean_of = |of: fn(&BoxEvaluation) -> &[f64]| over_boxes(boxes.iter().map(of));
+    let (mean, spread) = mean_of(|b| &b.prediction.power_ratio);
+    let (of_draws, _) = mean_of(|b| &b.draws.power_ratio);
+    let (scatter, _) = mean_of(|b| &b.draws.spread);
+    let (local, _) = mean_of(|b| &b.local_relation.power_ratio);
+    let rescaled = boxes.iter().filter_map(|b| Some(b.rescaled_dark_matter.as_ref()?.power_ratio.as_slice()));
+    let (rescaled, _) = over_boxes(rescaled);
+    let values = boxes.iter().flat_map(|b| &b.prediction.power_ratio).chain(&local);
+    let reach = values.filter(|v| v.is_finite()).map(|v| (v - 1.0).abs()).fold(0.4, f64::max).min(2.0) * 1.1;
     let (low, high) = ((1.0 - reach).max(0.0), 1.0 + reach);
     let (k_low, k_high) = (0.8 * k[0], 1.2 * k[k.len() - 1]);
 
-    figure::write(path, (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
-        let (plot, foot) = area.split_vertically(SIZE.1);
-        foot.draw_text(caption, &style(22, &FAINT), (40, 20))?;
-        let mut chart = ChartBuilder::on(&plot)
-            .caption(format!("21 cm power over its truth, {} boxes", boxes.len()), style(34, &INK))
-            .margin(24)
-            .x_label_area_size(90)
-            .y_label_area_size(130)
-            .build_cartesian_2d((k_low..k_high).log_scale(), low..high)?;
-        let band = Rectangle::new([(k_low, 0.9), (k_high, 1.1)], GREEN.mix(0.18).filled());
-        chart.draw_series(std::iter::once(band))?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RGBColor(228, 228, 232))
-            .axis_style(ShapeStyle::from(&INK).stroke_width(2))
-            .label_style(style(28, &INK))
-            .axis_desc_style(style(32, &INK))
-            .x_desc("k  [h/Mpc]")
-            .y_desc("P / P true")
-            .x_label_formatter(&|k| log_label(*k, (k_high / k_low).log10()))
-            .y_label_formatter(&|r| format!("{r:.2}"))
-            .draw()?;
-        let line = |values: &[f64]| -> Vec<(f64, f64)> {
-            k.iter().zip(values).filter(|(_, v)| v.is_finite()).map(|(&k, &v)| (k, v.clamp(low, high))).collect()
-        };
-        let one = ShapeStyle::from(&INK).stroke_width(1);
-        chart.draw_series(std::iter::once(PathElement::new(vec![(k_low, 1.0), (k_high, 1.0)], one)))?;
-        for b in boxes {
-            chart.draw_series(LineSeries::new(
-                line(&b.prediction.power_ratio),
-                ShapeStyle::from(&VERMILION.mix(0.35)).stroke_width(1),
-            ))?;
+    let mut chart = ChartBuilder::on(area)
+        .caption(format!("21 cm power over its truth, {} boxes", boxes.len()), style(34, &INK))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(130)
+        .build_cartesian_2d((k_low..k_high).log_scale(), low..high)?;
+    let band = Rectangle::new([(k_low, 0.9), (k_high, 1.1)], GREEN.mix(0.18).filled());
+    chart.draw_series(std::iter::once(band))?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(MESH)
+        .axis_style(ShapeStyle::from(&INK).stroke_width(2))
+        .label_style(style(28, &INK))
+        .axis_desc_style(style(32, &INK))
+        .x_desc("k  [h/Mpc]")
+        .y_desc("P / P true")
+        .x_label_formatter(&|k| log_label(*k, (k_high / k_low).log10()))
+        .y_label_formatter(&|r| format!("{r:.2}"))
+        .draw()?;
+    let line = |values: &[f64]| -> Vec<(f64, f64)> {
+        k.iter().zip(values).filter(|(_, v)| v.is_finite()).map(|(&k, &v)| (k, v.clamp(low, high))).collect()
+    };
+    let one = ShapeStyle::from(&INK).stroke_width(1);
+    chart.draw_series(std::iter::once(PathElement::new(vec![(k_low, 1.0), (k_high, 1.0)], one)))?;
+    for b in boxes {
+        let faint = ShapeStyle::from(&VERMILION.mix(0.3)).stroke_width(1);
+        chart.draw_series(LineSeries::new(line(&b.prediction.power_ratio), faint))?;
+    }
+    for sign in [-1.0, 1.0] {
+        let edge: Vec<f64> = scatter.iter().map(|s| 1.0 + sign * s).collect();
+        let series = chart.draw_series(DashedLineSeries::new(line(&edge), 8, 8, FAINT.stroke_width(2)))?;
+        if sign > 0.0 {
+            series
+                .label("one σ of the truth's own scatter")
+                .legend(|(x, y)| PathElement::new([(x, y), (x + 30, y)], FAINT.stroke_width(2)));
+        }
+    }
+    let bars = k.iter().zip(mean.iter().zip(&spread)).map(|(&k, (&m, &s))| {
+        let ends = [m - s, m + s].map(|v| (k, v.clamp(low, high)));
+        PathElement::new(ends.to_vec(), VERMILION.mix(0.4).stroke_width(1))
+    });
+    chart.draw_series(bars)?;
+    for (name, values, color, width) in [
+        ("dark matter, rescaled", &rescaled, SERIES[2], 2),
+        ("local relation", &local, BLUE, 2),
+        ("LODI over the mean of the truth's draws", &of_draws, INK, 2),
+        ("LODI, mean and spread over boxes", &mean, VERMILION, 3),
+    ] {
+        if values.is_empty() {
+            continue;
         }
         chart
-            .draw_series(LineSeries::new(line(&baseline), ShapeStyle::from(&BLUE).stroke_width(2)))?
-            .label("local relation, mean")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 30, y)], BLUE.stroke_width(3)));
-        let bars = k.iter().zip(mean.iter().zip(&spread)).map(|(&k, (&m, &s))| {
-            let ends = [m - s, m + s].map(|v| (k, v.clamp(low, high)));
-            PathElement::new(ends.to_vec(), VERMILION.mix(0.5).stroke_width(1))
-        });
-        chart.draw_series(bars)?;
+            .draw_series(LineSeries::new(line(values), color.stroke_width(width)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
+    }
+    chart
+        .configure_series_labels()
+        .label_font(style(24, &INK))
+        .background_style(WHITE.mix(0.85))
+        .border_style(TRANSPARENT)
+        .position(SeriesLabelPosition::UpperLeft)
+        .draw()?;
+    Ok(())
+}
+
+/// Distributions of the temperature, boxes together.
+fn one_point(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
+    let edges = &boxes[0].one_point.log_temperature;
+    let (prediction, _) = over_boxes(boxes.iter().map(|b| b.one_point.prediction.as_slice()));
+    let (truth, _) = over_boxes(boxes.iter().map(|b| b.one_point.truth.as_slice()));
+    let least = prediction.iter().chain(&truth).copied().filter(|&p| p > 0.0).fold(1.0, f64::min);
+    let range = (edges[0], edges[edges.len() - 1] + 0.1);
+    let mut chart = ChartBuilder::on(area)
+        .caption("Distribution of the brightness temperature", style(34, &INK))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(130)
+        .build_cartesian_2d(range.0..range.1, (0.5 * least..1.0).log_scale())?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(MESH)
+        .label_style(style(28, &INK))
+        .axis_desc_style(style(32, &INK))
+        .x_desc("log10 of the temperature in mK")
+        .y_desc("fraction of voxels")
+        .x_label_formatter(&|t| format!("{t:.0}"))
+        .y_label_formatter(&|p| log_label(*p, 6.0))
+        .draw()?;
+    for (name, values, color) in [("truth", &truth, BLUE), ("LODI", &prediction, VERMILION)] {
+        let line = edges.iter().zip(values).filter(|(_, p)| **p > 0.0).map(|(&t, &p)| (t + 0.05, p));
         chart
-            .draw_series(LineSeries::new(line(&mean), ShapeStyle::from(&VERMILION).stroke_width(3)))?
-            .label("LODI, mean and spread over boxes")
-            .legend(|(x, y)| PathElement::new([(x, y), (x + 30, y)], VERMILION.stroke_width(3)));
+            .draw_series(LineSeries::new(line, color.stroke_width(3)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
+    }
+    chart
+        .configure_series_labels()
+        .label_font(style(28, &INK))
+        .background_style(WHITE.mix(0.85))
+        .border_style(TRANSPARENT)
+        .position(SeriesLabelPosition::UpperRight)
+        .draw()?;
+    Ok(())
+}
+
+/// Ranks of the truth among predictions, over what chance gives.
+fn calibration(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
+    let ensembles = || boxes.iter().filter_map(|b| b.ensemble.as_ref());
+    let ranks = ensembles().map(|e| e.count + 1).min().unwrap_or(1);
+    let frequency = |of: fn(&crate::evaluate::Ensemble) -> &[u64]| -> Vec<f64> {
+        let counts: Vec<u64> = (0..ranks).map(|rank| ensembles().map(|e| of(e)[rank]).sum()).collect();
+        let total = counts.iter().sum::<u64>().max(1) as f64;
+        counts.iter().map(|&count| count as f64 * ranks as f64 / total).collect()
+    };
+    let voxels = frequency(|e| &e.voxel_ranks);
+    let powers = frequency(|e| &e.power_ranks);
+    let high = voxels.iter().chain(&powers).copied().fold(2.0, f64::max) * 1.1;
+    let mut chart = ChartBuilder::on(area)
+        .caption(format!("Rank of the truth among {} predictions", ranks - 1), style(34, &INK))
+        .margin(24)
+        .x_label_area_size(90)
+        .y_label_area_size(130)
+        .build_cartesian_2d(-0.5..ranks as f64 - 0.5, 0.0..high)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(MESH)
+        .label_style(style(28, &INK))
+        .axis_desc_style(style(32, &INK))
+        .x_desc("predictions below the truth")
+        .y_desc("frequency over chance")
+        .x_label_formatter(&|rank| format!("{rank:.0}"))
+        .y_label_formatter(&|f| format!("{f:.1}"))
+        .draw()?;
+    let flat = PathElement::new(vec![(-0.5, 1.0), (ranks as f64 - 0.5, 1.0)], INK.stroke_width(1));
+    chart.draw_series(std::iter::once(flat))?;
+    for (name, values, color) in
+        [("temperature of voxels brighter than 1 mK", &voxels, VERMILION), ("power per shell", &powers, BLUE)]
+    {
+        let steps = values.iter().enumerate().flat_map(|(i, &v)| [(i as f64 - 0.5, v), (i as f64 + 0.5, v)]);
         chart
-            .configure_series_labels()
-            .label_font(style(28, &INK))
-            .background_style(WHITE.mix(0.85))
-            .border_style(TRANSPARENT)
-            .position(SeriesLabelPosition::UpperLeft)
-            .draw()?;
-        Ok(())
-    })
+            .draw_series(LineSeries::new(steps, color.stroke_width(3)))?
+            .label(name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
+    }
+    chart
+        .configure_series_labels()
+        .label_font(style(28, &INK))
+        .background_style(WHITE.mix(0.85))
+        .border_style(TRANSPARENT)
+        .position(SeriesLabelPosition::UpperMiddle)
+        .draw()?;
+    Ok(())
 }

@@ -19,6 +19,16 @@ pub(super) const INK: RGBColor = RGBColor(30, 30, 34);
 /// Ink for captions and minor things.
 pub(super) const FAINT: RGBColor = RGBColor(110, 110, 118);
 
+/// Colours of Okabe & Ito, which the colour-blind tell apart: what is predicted.
+pub(super) const VERMILION: RGBColor = RGBColor(213, 94, 0);
+/// What it is compared with.
+pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
+/// What is asked for.
+pub(super) const GREEN: RGBColor = RGBColor(0, 158, 115);
+/// Several of a kind, such as HALO's mass bins.
+pub(super) const SERIES: [RGBColor; 4] =
+    [RGBColor(86, 180, 233), GREEN, RGBColor(230, 159, 0), RGBColor(204, 121, 167)];
+
 /// What plotters draws on.
 pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 

@@ -2,18 +2,22 @@
 //! figures and a report, all with their provenance.
 
 mod evaluation;
+mod evaluation_table;
 mod figure;
 mod slices;
 mod spectra;
+mod training;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use evaluation::write_evaluation_figure;
+pub use evaluation::write_evaluation_figures;
+pub use evaluation_table::evaluation_table;
 pub use slices::write_slices_figure;
 pub use spectra::write_spectrum_figure;
+pub use training::write_training_figure;
 
 use crate::error::Result;
 use crate::field::Cosmology;

@@ -6,16 +6,10 @@ use std::path::Path;
 use plotters::coord::combinators::{IntoLogRange, LogCoord};
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, INK, log_label, style};
+use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style};
 use crate::error::Result;
 use crate::pipeline::Series;
 use crate::stats::PowerSpectrum;
-
-/// Colours of Okabe & Ito, told apart with every kind of colour vision.
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const VERMILION: RGBColor = RGBColor(213, 94, 0);
-const HALO: [RGBColor; 4] =
-    [RGBColor(86, 180, 233), RGBColor(0, 158, 115), RGBColor(230, 159, 0), RGBColor(204, 121, 167)];
 
 /// Side of a panel in pixels, and the height of the caption.
 const PANEL: (u32, u32) = (1000, 760);
@@ -67,7 +61,7 @@ pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectr
 fn color(series: Series) -> RGBColor {
     match series {
         Series::DarkMatter => INK,
-        Series::HaloMass(bin) => HALO[bin % HALO.len()],
+        Series::HaloMass(bin) => SERIES[bin % SERIES.len()],
         Series::Prediction => VERMILION,
         Series::Reference => BLUE,
     }
@@ -181,7 +175,7 @@ fn ratio_panel(area: &Area, prediction: &PowerSpectrum, reference: &PowerSpectru
         .x_label_area_size(90)
         .y_label_area_size(130)
         .build_cartesian_2d((k_low..k_high).log_scale(), low..high)?;
-    let band = Rectangle::new([(k_low, 0.9), (k_high, 1.1)], RGBColor(0, 158, 115).mix(0.18).filled());
+    let band = Rectangle::new([(k_low, 0.9), (k_high, 1.1)], GREEN.mix(0.18).filled());
     chart.draw_series(std::iter::once(band))?;
     chart
         .configure_mesh()

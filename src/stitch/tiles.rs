@@ -11,16 +11,6 @@ pub struct ChannelField {
 }
 
 impl ChannelField {
-    /// Stack single-channel fields of `n³` values each.
-    pub fn stack<'a>(n: usize, channels: impl IntoIterator<Item = &'a [f32]>) -> Self {
-        let mut values = Vec::new();
-        for channel in channels {
-            assert_eq!(channel.len(), n * n * n, "channels share one grid");
-            values.extend_from_slice(channel);
-        }
-        Self { n, values }
-    }
-
     /// Number of channels.
     pub fn channels(&self) -> usize {
         self.values.len() / self.n.pow(3)

@@ -105,14 +105,16 @@ impl TrainingBox {
     /// # Errors
     /// Those of reading the snapshot.
     pub fn repaint(&self, hydrogen: &HydrogenModel, seeds: impl IntoIterator<Item = u64>) -> Result<Vec<Grid>> {
-        let n = self.fields.dark_matter.n();
-        repaint(&self.snapshot, n, MassAssignment::Cic, hydrogen, seeds)
+        repaint(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen, seeds)
     }
 }
 
 /// A box that networks are selected by.
 #[derive(Debug, Clone)]
-pub struct ValidationBox(pub(super) Fields);
+pub struct ValidationBox {
+    fields: Fields,
+    snapshot: PathBuf,
+}
 
 impl ValidationBox {
     /// Read the box.
@@ -120,12 +122,21 @@ impl ValidationBox {
     /// # Errors
     /// [`Error::Input`].
     pub fn read(entry: &Entry<Validation>) -> Result<Self> {
-        Fields::read(&entry.fields()).map(Self)
+        Ok(Self { fields: Fields::read(&entry.fields())?, snapshot: entry.snapshot() })
     }
 
     /// Its fields.
     pub fn fields(&self) -> &Fields {
-        &self.0
+        &self.fields
+    }
+
+    /// Further draws of its 21 cm map, mK, as [`TrainingBox::repaint`]: what is
+    /// painted is compared with all of them.
+    ///
+    /// # Errors
+    /// Those of reading the snapshot.
+    pub fn repaint(&self, hydrogen: &HydrogenModel, seeds: impl IntoIterator<Item = u64>) -> Result<Vec<Grid>> {
+        repaint(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen, seeds)
     }
 }
 
@@ -216,6 +227,15 @@ pub(super) struct Crop {
 }
 
 impl Crop {
+    /// Move the crop of `side³` voxels so that it holds `voxel`, anywhere in it
+    /// alike; `place` are random words.
+    pub fn hold(&mut self, voxel: [usize; 3], n: usize, side: usize, place: [u32; 4]) {
+        for axis in 0..3 {
+            let offset = ((u64::from(place[axis]) * side as u64) >> 32) as usize;
+            self.origin[axis] = (voxel[axis] + n * side.div_ceil(n) - offset) % n;
+        }
+    }
+
     /// The crop of several fields of `n³`, `side³` voxels each, appended to `out`.
     pub fn cut(&self, fields: &[&[f32]], n: usize, side: usize, out: &mut Vec<f32>) {
         let mut window = Vec::with_capacity(side.pow(3));
@@ -247,6 +267,24 @@ mod tests {
             let neighbours: BTreeSet<u32> = [4, 10, 12, 14, 16, 22].iter().map(|&i: &usize| image[i] as u32).collect();
             assert_eq!(neighbours, [4, 10, 12, 14, 16, 22].into());
         }
+    }
+
+    #[test]
+    fn a_crop_holds_the_voxel_it_is_to_hold_anywhere_in_it() {
+        let (n, side) = (12, 4);
+        let field: Vec<f32> = (0..n * n * n).map(|v| v as f32).collect();
+        let mut draws = Draws::new(5, 0);
+        let mut places = BTreeSet::new();
+        for i in 0..2000 {
+            let voxel = [i % n, (i / 3) % n, (i / 7) % n];
+            let mut crop = draws.crop(1, n);
+            crop.hold(voxel, n, side, draws.words());
+            let mut values = Vec::new();
+            crop.cut(&[&field], n, side, &mut values);
+            let wanted = ((voxel[0] * n + voxel[1]) * n + voxel[2]) as f32;
+            places.insert(values.iter().position(|&v| v == wanted).expect("the voxel is in the crop"));
+        }
+        assert_eq!(places.len(), side.pow(3));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::data::Draws;
+use super::power::{PowerPoint, PowerRatio};
 use super::state::{CurvePoint, Progress, State};
 use crate::error::{Error, Result};
 use crate::nn::is_cpu;
@@ -47,7 +48,12 @@ pub struct Fit {
     pub validate_every: usize,
     /// Crops of a look at the validation boxes; the same each time.
     pub validation_crops: usize,
-    /// Draws of the HI of every training box that LODI learns from.
+    /// Steps between two looks at the power of a validation box; 0 for one at the
+    /// end.
+    pub power_every: usize,
+    /// Denoising steps with which LODI paints the box for that.
+    pub power_steps: usize,
+    /// Draws of the HI of every box that LODI learns from.
     pub paintings: usize,
     /// Training boxes that LODI paints at the end, to be calibrated by.
     pub calibration_boxes: usize,
@@ -70,6 +76,8 @@ impl Default for Fit {
             ema_decay: 0.995,
             validate_every: 100,
             validation_crops: 16,
+            power_every: 1000,
+            power_steps: 10,
             paintings: 8,
             calibration_boxes: 2,
             calibration_steps: 25,
@@ -86,7 +94,9 @@ impl Fit {
     pub fn check(&self) -> Result<()> {
         let bad =
             |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
-        if self.steps == 0 || self.batch == 0 || self.validate_every == 0 || self.paintings == 0 || self.calibration_steps == 0 {
+        let counts =
+            [self.steps, self.batch, self.validate_every, self.paintings, self.power_steps, self.calibration_steps];
+        if counts.contains(&0) {
             return bad("a fit without steps, crops, paintings or validation".to_owned(), "at least one of each");
         }
         if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {
@@ -128,6 +138,9 @@ pub struct Report {
     pub validation: Option<f64>,
     /// Seconds per step of this process.
     pub seconds_per_step: f64,
+    /// While the power of a validation box is looked at: how far that is, done
+    /// and in all.
+    pub looking: Option<[usize; 2]>,
 }
 
 /// A fitted network.
@@ -141,6 +154,8 @@ pub struct Fitted<M> {
     pub seconds: f64,
     /// Training and validation loss.
     pub curve: Vec<CurvePoint>,
+    /// Power of a validation box.
+    pub power: Vec<PowerPoint>,
 }
 
 /// What a network learns: the crops it is shown, and what it makes of them.
@@ -151,6 +166,16 @@ pub(super) trait Task<M>: Sync {
     /// A batch of crops of the training boxes, or of the validation boxes where
     /// `validating`.
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<Self::Crop>;
+
+    /// The power of what the network makes of a validation box over that of the
+    /// truth; nothing where there is no such box. `report` hears how far it is,
+    /// done and in all, and returns whether to go on.
+    fn power(
+        &self,
+        model: &M,
+        device: &Device,
+        report: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Vec<PowerRatio>>;
 
     /// The mean loss over the crops.
     fn loss(&self, model: &M, crops: &[Self::Crop], device: &Device) -> Tensor<1>;
@@ -173,8 +198,14 @@ pub(super) fn descend<M: Module, T: Task<M>>(
     let average = model.clone();
     let (model, mut average, mut optimizer, progress) = state.load(model, average, fit.optimizer(), fit)?;
     let mut model = model.train();
-    let mut progress =
-        progress.unwrap_or(Progress { fit: fit.clone(), step: 0, draws: 0, seconds: 0.0, curve: Vec::new() });
+    let mut progress = progress.unwrap_or(Progress {
+        fit: fit.clone(),
+        step: 0,
+        draws: 0,
+        seconds: 0.0,
+        curve: Vec::new(),
+        power: Vec::new(),
+    });
     progress.fit = fit.clone();
     let config = serde_json::to_string_pretty(config).expect("plain structs serialise");
     let before = progress.seconds;
@@ -215,7 +246,21 @@ pub(super) fn descend<M: Module, T: Task<M>>(
             (sum, count) = (0.0, 0);
         }
         let seconds_per_step = began.elapsed().as_secs_f64() / (progress.step - first) as f64;
-        let go_on = report(Report { step: progress.step, steps: fit.steps, loss, validation, seconds_per_step });
+        let mut now =
+            Report { step: progress.step, steps: fit.steps, loss, validation, seconds_per_step, looking: None };
+        let mut go_on = report(now);
+        if go_on && (last || fit.power_every > 0 && progress.step.is_multiple_of(fit.power_every)) {
+            let looked = task.power(&average, device, &mut |done, all| {
+                now.looking = Some([done, all]);
+                report(now)
+            });
+            match looked {
+                Ok(ratios) if ratios.is_empty() => {}
+                Ok(ratios) => progress.power.push(PowerPoint { step: progress.step, ratios }),
+                Err(Error::Cancelled) => go_on = false,
+                Err(error) => return Err(error),
+            }
+        }
         if last || !go_on || saved.elapsed().as_secs_f64() > SAVE_EVERY {
             state.save(&model.valid(), &average, &optimizer, &progress, &config)?;
             saved = Instant::now();
@@ -224,7 +269,13 @@ pub(super) fn descend<M: Module, T: Task<M>>(
             break;
         }
     }
-    Ok(Fitted { network: average, steps: progress.step, seconds: progress.seconds, curve: progress.curve })
+    Ok(Fitted {
+        network: average,
+        steps: progress.step,
+        seconds: progress.seconds,
+        curve: progress.curve,
+        power: progress.power,
+    })
 }
 
 /// The mean loss of `crops` and its gradients.

@@ -8,7 +8,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::lodi::standardised;
-use crate::error::Result;
+use super::power::PowerRatio;
+use crate::error::{Error, Result};
+use crate::evaluate::K_HALOES;
 use crate::nn::{HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
@@ -58,6 +60,9 @@ impl Prepared {
 struct DivideMatter<'a> {
     train: Vec<Prepared>,
     validation: Vec<Prepared>,
+    /// The box whose maps are looked at whole.
+    looked_at: Option<&'a Fields>,
+    config: &'a HaloConfig,
     /// Mean matter of a voxel of the training boxes.
     mean_matter: f64,
     fit: &'a Fit,
@@ -90,6 +95,29 @@ impl Task<Halo> for DivideMatter<'_> {
             }
         };
         (0..self.fit.batch).map(&mut cut).collect()
+    }
+
+    /// The power of every halo map over that of the truth's.
+    fn power(
+        &self,
+        halo: &Halo,
+        device: &Device,
+        report: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Vec<PowerRatio>> {
+        let Some(fields) = self.looked_at else { return Ok(Vec::new()) };
+        if !report(0, HALO_MASS_BINS) {
+            return Err(Error::Cancelled);
+        }
+        let maps = self.config.run(halo, &fields.dark_matter, &fields.cosmology, device)?;
+        Ok((0..HALO_MASS_BINS)
+            .map(|bin| {
+                let mut map = fields.halo_mass[bin].clone();
+                map.as_slice_mut().copy_from_slice(&maps[bin]);
+                let map = map.map(|v| self.config.halo_mass[bin].inverse(v));
+                let truth = std::slice::from_ref(&fields.halo_mass[bin]);
+                PowerRatio::new(format!("halo mass, bin {}", bin + 1), &map, truth, K_HALOES)
+            })
+            .collect())
     }
 
     fn loss(&self, halo: &Halo, crops: &[HaloCrop], device: &Device) -> Tensor<1> {
@@ -127,12 +155,13 @@ pub fn train_halo(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Fitted<Halo>> {
+    let looked_at = validation.first().map(ValidationBox::fields);
     let train: Vec<Prepared> = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect();
     let validation = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect();
     let mean_matter = boxes.iter().map(|b| b.fields().dark_matter.mean()).sum::<f64>() / boxes.len() as f64;
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
-    let task = DivideMatter { train, validation, mean_matter, fit };
+    let task = DivideMatter { train, validation, looked_at, config, mean_matter, fit };
     descend((network, config), &task, fit, device, folder, report)
 }
 

@@ -6,32 +6,36 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
+use super::paint::paint;
+use super::power::PowerRatio;
 use crate::error::Result;
+use crate::evaluate::K_MAPS;
 use crate::field::{Grid, LogTransform};
-use crate::nn::{
-    CONDITION_CHANNELS, Halo, LocalRelation, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
-};
+use crate::nn::{CONDITION_CHANNELS, Halo, LocalRelation, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HydrogenModel;
-use crate::stitch::fill_normal;
+use crate::stitch::{ChannelField, fill_normal};
 
 /// Below this temperature of the local relation, in mK, all voxels count alike.
 const FAINT: f32 = 0.1;
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
 const OUTSIDE: f64 = 1e-6;
+/// Seed of the noise from which a validation box is painted, the same each time.
+const LOOK_SEED: u64 = 1;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
 
 /// A box as LODI learns from it, transformed, `n³` values a field.
 struct Prepared {
     n: usize,
-    /// HALO's maps and the dark matter as HALO sees it.
-    condition: Vec<Vec<f32>>,
+    condition: ChannelField,
     /// The data of every painting.
     data: Vec<Vec<f32>>,
-    /// How much each voxel counts.
+    /// How much each voxel counts, one on average.
     weight: Vec<f32>,
+    /// Sum of the weights up to and with each voxel.
+    cumulative: Vec<f64>,
 }
 
 /// A box with HALO's maps of it.
@@ -46,12 +50,12 @@ pub(super) struct LodiBox {
 /// Boxes with HALO's maps of them.
 pub struct LodiBoxes {
     pub(super) train: Vec<LodiBox>,
-    validation: Vec<LodiBox>,
+    pub(super) validation: Vec<LodiBox>,
 }
 
 impl LodiBoxes {
-    /// Run HALO on every box, and paint HI on each training box's haloes
-    /// `paintings` times, the data set's own painting among them.
+    /// Run HALO on every box, and paint HI on its haloes `paintings` times, the
+    /// data set's own painting among them.
     ///
     /// # Errors
     /// Those of HALO and of reading snapshots.
@@ -73,48 +77,57 @@ impl LodiBoxes {
             let paintings = std::iter::once(fields.brightness_temperature.clone()).chain(more).collect();
             Ok(LodiBox { fields: fields.clone(), seen, paintings })
         };
-        let train = train.iter().enumerate().map(|(index, b)| {
-            // Haloes are numbered by mass: every box needs draws of its own.
-            let seeds = (1..paintings as u64).map(|painting| (painting << 32) + index as u64);
-            with_maps(b.fields(), b.repaint(hydrogen, seeds)?)
-        });
-        Ok(Self {
-            train: train.collect::<Result<_>>()?,
-            validation: validation.iter().map(|b| with_maps(b.fields(), Vec::new())).collect::<Result<_>>()?,
-        })
+        // Haloes are numbered by mass: every box needs draws of its own.
+        let seeds = |index: usize| (1..paintings as u64).map(move |painting| (painting << 32) + index as u64);
+        let train = train
+            .iter()
+            .enumerate()
+            .map(|(index, b)| with_maps(b.fields(), b.repaint(hydrogen, seeds(index))?))
+            .collect::<Result<Vec<_>>>()?;
+        let validation = validation
+            .iter()
+            .enumerate()
+            .map(|(index, b)| with_maps(b.fields(), b.repaint(hydrogen, seeds(train.len() + index))?))
+            .collect::<Result<_>>()?;
+        Ok(Self { train, validation })
     }
 }
 
 impl LodiBox {
+    fn halo_mass(&self) -> [&[f32]; HALO_MASS_BINS] {
+        self.seen.each_ref().map(Grid::as_slice)
+    }
+
     /// The local relation's temperature, mK.
     pub fn local(&self, relation: &LocalRelation) -> Vec<f32> {
         let scale = self.fields.cosmology.brightness_temperature_scale(self.fields.redshift);
-        relation.temperature(&self.seen.each_ref().map(Grid::as_slice), scale)
+        relation.temperature(&self.halo_mass(), scale)
     }
 
-    /// LODI's condition: HALO's maps and the dark matter, as the networks see
-    /// them.
-    pub fn condition(&self, halo: &Trained<Halo>) -> Vec<Vec<f32>> {
-        let transformed = |grid: &Grid, transform: &LogTransform| {
-            grid.as_slice().iter().map(|&v| transform.forward(v)).collect::<Vec<f32>>()
-        };
-        let maps = self.seen.iter().zip(&halo.config.halo_mass).map(|(map, transform)| transformed(map, transform));
-        let dark_matter = transformed(&self.fields.dark_matter, &halo.config.dark_matter);
-        maps.chain([dark_matter]).collect()
+    /// LODI's condition, as the network sees it.
+    pub fn condition(&self, config: &LodiConfig, local: &[f32]) -> ChannelField {
+        let dark_matter = &self.fields.dark_matter;
+        config.condition(dark_matter.n(), &self.halo_mass(), dark_matter.as_slice(), local)
     }
 }
 
 impl Prepared {
-    fn new(from: &LodiBox, halo: &Trained<Halo>, config: &LodiConfig) -> Self {
+    fn new(from: &LodiBox, config: &LodiConfig) -> Self {
         let local = from.local(&config.relation);
         let data = |painting: &Grid| {
             painting.as_slice().iter().zip(&local).map(|(&t, &local)| config.relation.forward(t, local)).collect()
         };
+        let weight = weights(&local);
+        let sums = weight.iter().scan(0.0, |sum, &w| {
+            *sum += f64::from(w);
+            Some(*sum)
+        });
         Self {
             n: from.fields.dark_matter.n(),
-            condition: from.condition(halo),
+            condition: from.condition(config, &local),
             data: from.paintings.iter().map(data).collect(),
-            weight: weights(&local),
+            cumulative: sums.collect(),
+            weight,
         }
     }
 }
@@ -139,6 +152,7 @@ pub fn lodi_config(boxes: &LodiBoxes) -> LodiConfig {
         voxel: first.dark_matter.voxel(),
         redshift: first.redshift,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
+        condition: condition_transforms(boxes),
         relation: LocalRelation::new(hydrogen_fractions(&boxes.train)),
         painting: LocalRelation::new([0.0; HALO_MASS_BINS]),
         data_range: [0.0, 0.0],
@@ -157,6 +171,17 @@ pub fn lodi_config(boxes: &LodiBoxes) -> LodiConfig {
     let mut quantile = |index: usize| *all.select_nth_unstable_by(index, f32::total_cmp).1;
     config.data_range = [quantile(cut), quantile(last - cut)];
     config
+}
+
+/// Decades above a floor, from nothing to a few: standardised by their deviation,
+/// maps that are empty nearly everywhere would reach dozens in a halo.
+fn condition_transforms(boxes: &LodiBoxes) -> [LogTransform; CONDITION_CHANNELS] {
+    let decades = |floor: f64| LogTransform { floor, offset: floor.log10(), scale: 1.0 };
+    // A hundredth of the mean matter density, far below any halo's edge.
+    let halo_mass = decades(1e9);
+    let dark_matter = standardised(boxes.train.iter().map(|b| &b.fields.dark_matter), 0.05);
+    let local = decades(f64::from(FAINT));
+    [halo_mass, halo_mass, halo_mass, halo_mass, dark_matter, local]
 }
 
 /// Fit the HI mass per halo mass of each bin to the maps: weighted least squares
@@ -218,6 +243,8 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 struct UndoNoise<'a> {
     train: Vec<Prepared>,
     validation: Vec<Prepared>,
+    /// The box that is painted whole for a look at its power.
+    looked_at: Option<&'a LodiBox>,
     config: &'a LodiConfig,
     fit: &'a Fit,
 }
@@ -232,35 +259,66 @@ struct LodiCrop {
     time: f64,
 }
 
+impl UndoNoise<'_> {
+    /// A crop of a box of `boxes` at `time`. Half of them are placed anywhere,
+    /// half so that they hold a voxel drawn by its weight; a crop is then drawn
+    /// `(1 + w̄)/2` times as often as by chance, `w̄` the mean of its weights, and
+    /// counts that much less. The objective stays what it is, and the few crops
+    /// that hold most of it are not left to luck.
+    fn crop(&self, boxes: &[Prepared], draws: &mut Draws, time: f64) -> LodiCrop {
+        let side = self.config.tile;
+        let mut crop = draws.crop(boxes.len(), boxes[0].n);
+        let from = &boxes[crop.index];
+        let [which, painting, high, low] = draws.words();
+        if which & 1 == 0 {
+            let total = from.cumulative.last().copied().unwrap_or_default();
+            let part = (f64::from(high) + f64::from(low) / 4_294_967_296.0) / 4_294_967_296.0;
+            let voxel = from.cumulative.partition_point(|&sum| sum <= part * total).min(from.cumulative.len() - 1);
+            let place = draws.words();
+            crop.hold([voxel / from.n / from.n, voxel / from.n % from.n, voxel % from.n], from.n, side, place);
+        }
+        let painting = (u64::from(painting) * from.data.len() as u64) >> 32;
+        let cut = |fields: &[&[f32]]| {
+            let mut values = Vec::with_capacity(fields.len() * side.pow(3));
+            crop.cut(fields, from.n, side, &mut values);
+            values
+        };
+        let condition: Vec<&[f32]> = from.condition.values.chunks(from.n.pow(3)).collect();
+        let mut weight = cut(&[&from.weight]);
+        let oftener = 0.5 + 0.5 * weight.iter().sum::<f32>() / weight.len() as f32;
+        weight.iter_mut().for_each(|w| *w /= oftener);
+        let mut noise = vec![0f32; side.pow(3)];
+        fill_normal(&mut noise, self.fit.seed, draws.stream());
+        LodiCrop { data: cut(&[&from.data[painting as usize]]), condition: cut(&condition), weight, noise, time }
+    }
+}
+
 impl Task<Lodi> for UndoNoise<'_> {
     type Crop = LodiCrop;
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<LodiCrop> {
         let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
-        let (side, count) = (self.config.tile, self.fit.batch);
+        let count = self.fit.batch;
         // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
         let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
-        let mut cut = |index: usize| {
-            let crop = draws.crop(boxes.len(), boxes[0].n);
-            let from = &boxes[crop.index];
-            let painting = (u64::from(draws.words()[0]) * from.data.len() as u64) >> 32;
-            let cut = |fields: &[&[f32]]| {
-                let mut values = Vec::new();
-                crop.cut(fields, from.n, side, &mut values);
-                values
-            };
-            let condition: Vec<&[f32]> = from.condition.iter().map(Vec::as_slice).collect();
-            let mut noise = vec![0f32; side.pow(3)];
-            fill_normal(&mut noise, self.fit.seed, draws.stream());
-            LodiCrop {
-                data: cut(&[&from.data[painting as usize]]),
-                condition: cut(&condition),
-                weight: cut(&[&from.weight]),
-                noise,
-                time: (first + index as f64 / count as f64).fract(),
-            }
-        };
-        (0..count).map(&mut cut).collect()
+        (0..count).map(|index| self.crop(boxes, draws, (first + index as f64 / count as f64).fract())).collect()
+    }
+
+    /// The power of the box as it is painted over the mean of its draws'.
+    fn power(
+        &self,
+        lodi: &Lodi,
+        device: &Device,
+        report: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> Result<Vec<PowerRatio>> {
+        let Some(from) = self.looked_at else { return Ok(Vec::new()) };
+        let painted = paint(from, (lodi, self.config), self.fit.power_steps, LOOK_SEED, device, report)?;
+        let local = from.local(&self.config.relation);
+        let mut map = from.fields.brightness_temperature.clone();
+        for ((to, x), local) in map.as_slice_mut().iter_mut().zip(painted).zip(local) {
+            *to = self.config.relation.inverse(x, local);
+        }
+        Ok(vec![PowerRatio::new("21 cm", &map, &from.paintings, K_MAPS)])
     }
 
     fn loss(&self, lodi: &Lodi, crops: &[LodiCrop], device: &Device) -> Tensor<1> {
@@ -285,7 +343,6 @@ impl Task<Lodi> for UndoNoise<'_> {
 /// Those of the state in `folder`.
 pub fn train_lodi(
     boxes: &LodiBoxes,
-    halo: &Trained<Halo>,
     config: &LodiConfig,
     start: Option<Lodi>,
     fit: &Fit,
@@ -293,11 +350,11 @@ pub fn train_lodi(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Fitted<Lodi>> {
-    let train = boxes.train.iter().map(|b| Prepared::new(b, halo, config)).collect();
-    let validation = boxes.validation.iter().map(|b| Prepared::new(b, halo, config)).collect();
+    let train = boxes.train.iter().map(|b| Prepared::new(b, config)).collect();
+    let validation = boxes.validation.iter().map(|b| Prepared::new(b, config)).collect();
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
-    let task = UndoNoise { train, validation, config, fit };
+    let task = UndoNoise { train, validation, looked_at: boxes.validation.first(), config, fit };
     descend((network, config), &task, fit, device, folder, report)
 }
 

@@ -1,16 +1,18 @@
 //! Learning: crops of the boxes of a data set, the two objectives, and the
 //! descent they share.
 
-mod calibrate;
 mod data;
 mod fit;
 mod halo;
 mod lodi;
+mod paint;
+mod power;
 mod state;
 
-pub use calibrate::calibrate;
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
 pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};
+pub use paint::calibrate;
+pub use power::{PowerPoint, PowerRatio, power_csv};
 pub use state::{CurvePoint, saved_config};

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Fit;
+use super::power::PowerPoint;
 use crate::error::{Error, Result};
 
 /// One row of a training's curves.
@@ -34,6 +35,7 @@ pub(super) struct Progress {
     pub draws: u32,
     pub seconds: f64,
     pub curve: Vec<CurvePoint>,
+    pub power: Vec<PowerPoint>,
 }
 
 /// Name of the network's configuration in the state.

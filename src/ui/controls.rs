@@ -1,5 +1,6 @@
 //! The panel on the left: what is open, the settings, the job.
 
+use clap::ValueEnum;
 use egui::{Button, ComboBox, DragValue, RichText, Ui};
 
 use super::app::{HalodiApp, Message};
@@ -111,7 +112,7 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
             let label = ui.label("Networks on");
             let mut choice = app.device_choice;
             let chosen = ComboBox::from_id_salt("device").selected_text(device_name(choice)).show_ui(ui, |ui| {
-                for device in [DeviceChoice::Auto, DeviceChoice::Gpu, DeviceChoice::Cpu] {
+                for &device in DeviceChoice::value_variants() {
                     ui.selectable_value(&mut choice, device, device_name(device));
                 }
             });
@@ -129,6 +130,8 @@ fn device_name(choice: DeviceChoice) -> &'static str {
         DeviceChoice::Auto => "automatic",
         DeviceChoice::Gpu => "GPU",
         DeviceChoice::Cpu => "CPU",
+        #[cfg(feature = "cuda")]
+        DeviceChoice::Cuda => "CUDA",
     }
 }
 

@@ -9,8 +9,8 @@ use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
 use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained,
-    UNetConfig,
+    CONDITION_CHANNELS, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule,
+    Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::sim::HydrogenModel;
@@ -25,6 +25,7 @@ fn tiny_lodi() -> LodiConfig {
         voxel: 0.2,
         redshift: 1.0,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
+        condition: [LogTransform::above(0.1); CONDITION_CHANNELS],
         relation: LocalRelation::new([0.005; 4]),
         painting: LocalRelation::new([0.005; 4]),
         data_range: [-10.0, 10.0],

@@ -1,0 +1,257 @@
+//! A map against its truth, and against the truth's other draws.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::over_boxes;
+use crate::error::Result;
+use crate::field::Grid;
+use crate::stats::{cross_spectrum, equilateral, power_spectrum, squeezed};
+
+/// How a field compares with its truth, shell by shell.
+#[derive(Debug, Clone, Serialize)]
+pub struct Agreement {
+    /// `P/P_true`.
+    pub power_ratio: Vec<f64>,
+    /// Transfer function `√(P/P_true)`.
+    pub transfer: Vec<f64>,
+    /// Cross-correlation coefficient `r(k)`.
+    pub correlation: Vec<f64>,
+    /// `Δ²(k)`, in the field's unit squared.
+    pub dimensionless: Vec<f64>,
+    /// Mean over the box over that of the truth.
+    pub mean_ratio: f64,
+    /// The mean of `|P/P_true − 1|` over the shells that are judged.
+    pub mean_deviation: f64,
+    /// The largest.
+    pub worst: f64,
+}
+
+impl Agreement {
+    /// Compare a field with its truth up to `k_max` h/Mpc; the second value is the
+    /// mean wavenumber of each shell.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) where the grids differ.
+    pub(super) fn new(fields: [&Grid; 2], k_max: f64) -> Result<(Self, Vec<f64>)> {
+        let pair = cross_spectrum(fields, [None, None])?;
+        let judged = pair.first.k.partition_point(|&k| k <= k_max).min(pair.first.complete_shells());
+        let cut = |mut values: Vec<f64>| {
+            values.truncate(judged);
+            values
+        };
+        let transfer = cut(pair.transfer());
+        let power_ratio: Vec<f64> = transfer.iter().map(|t| t * t).collect();
+        let deviations = || power_ratio.iter().map(|r| (r - 1.0).abs());
+        let agreement = Self {
+            mean_deviation: deviations().sum::<f64>() / judged.max(1) as f64,
+            worst: deviations().fold(0.0, f64::max),
+            correlation: cut(pair.correlation()),
+            dimensionless: cut(pair.first.dimensionless()),
+            mean_ratio: fields[0].mean() / fields[1].mean(),
+            power_ratio,
+            transfer,
+        };
+        Ok((agreement, pair.first.k[..judged].to_vec()))
+    }
+}
+
+/// The power of a grid, of the first `shells` shells.
+pub(super) fn power(grid: &Grid, shells: usize) -> Vec<f64> {
+    let mut power = power_spectrum(grid, None).power;
+    power.truncate(shells);
+    power
+}
+
+/// A prediction against the truth's other draws.
+#[derive(Debug, Clone, Serialize)]
+pub struct Draws {
+    /// How many, the truth itself among them.
+    pub count: usize,
+    /// `P` of the prediction over the mean of the draws' `P`, per shell.
+    pub power_ratio: Vec<f64>,
+    /// Standard deviation of the draws' `P` over its mean, per shell.
+    pub spread: Vec<f64>,
+    /// Mean of `|P/P_true − 1|` over the draws other than the truth, per shell:
+    /// what a perfect model, which paints such draws, is off by.
+    pub another_draw: Vec<f64>,
+}
+
+impl Draws {
+    pub(super) fn new(prediction: &Grid, truth: &Grid, draws: &[Grid], shells: usize) -> Self {
+        let of_draws: Vec<Vec<f64>> = std::iter::once(truth).chain(draws).map(|grid| power(grid, shells)).collect();
+        let (mean, spread) = over_boxes(of_draws.iter().map(Vec::as_slice));
+        let ratio = |values: &[f64]| values.iter().zip(&mean).map(|(v, m)| v / m).collect();
+        let off = |shell: usize| {
+            let others = of_draws[1..].iter().map(|draw| (draw[shell] / of_draws[0][shell] - 1.0).abs());
+            others.sum::<f64>() / draws.len().max(1) as f64
+        };
+        Self {
+            count: of_draws.len(),
+            power_ratio: ratio(&power(prediction, shells)),
+            spread: ratio(&spread),
+            another_draw: (0..mean.len()).map(off).collect(),
+        }
+    }
+}
+
+/// One-point distributions of the brightness temperature.
+#[derive(Debug, Clone, Serialize)]
+pub struct OnePoint {
+    /// Lower edges of the bins in `log10(T_b / mK)`; the lowest bin also holds
+    /// all that is below.
+    pub log_temperature: Vec<f64>,
+    /// Fraction of the voxels of the prediction per bin.
+    pub prediction: Vec<f64>,
+    /// Fraction of the voxels of the truth per bin.
+    pub truth: Vec<f64>,
+}
+
+impl OnePoint {
+    pub(super) fn new(prediction: &Grid, truth: &Grid) -> Self {
+        let log_temperature: Vec<f64> = (-20..30).map(|i| f64::from(i) / 10.0).collect();
+        let histogram = |grid: &Grid| {
+            let mut counts = vec![0.0; log_temperature.len()];
+            let last = counts.len() as f64 - 1.0;
+            for &t in grid.as_slice() {
+                let bin = ((f64::from(t).max(1e-30).log10() + 2.0) * 10.0).floor();
+                counts[bin.clamp(0.0, last) as usize] += 1.0;
+            }
+            counts.iter().map(|c| c / grid.as_slice().len() as f64).collect()
+        };
+        Self { prediction: histogram(prediction), truth: histogram(truth), log_temperature }
+    }
+}
+
+/// Bispectra of prediction and truth.
+#[derive(Debug, Clone, Serialize)]
+pub struct Bispectra {
+    /// Wavenumber of the equal sides, h/Mpc.
+    pub k: Vec<f64>,
+    /// `B/B_true` of equilateral triangles.
+    pub equilateral: Vec<f64>,
+    /// `B/B_true` of squeezed ones.
+    pub squeezed: Vec<f64>,
+    /// The short side of the squeezed ones, h/Mpc.
+    pub k_short: f64,
+}
+
+impl Bispectra {
+    pub(super) fn new(prediction: &Grid, truth: &Grid) -> Self {
+        // A shell is two fundamental modes wide, and the short side must not be
+        // the mean mode.
+        let k_short = 3.0 * truth.k_fundamental();
+        let limit = 2.0 / 3.0 * truth.k_nyquist() - truth.k_fundamental();
+        let k: Vec<f64> =
+            [1.0, 2.0, 3.0, 5.0, 7.0, 10.0].into_iter().filter(|k| (k_short..=limit).contains(k)).collect();
+        let ratio = |of: &dyn Fn(&Grid) -> Vec<f64>| of(prediction).iter().zip(of(truth)).map(|(p, t)| p / t).collect();
+        Self {
+            equilateral: ratio(&|grid| equilateral(grid, &k).bispectrum),
+            squeezed: ratio(&|grid| squeezed(grid, &k, k_short).bispectrum),
+            k,
+            k_short,
+        }
+    }
+}
+
+/// Several predictions of one box, which differ in the seed alone: whether the
+/// truth could be one of them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Ensemble {
+    /// How many.
+    pub count: usize,
+    /// The mean of their powers over that of the truth, per shell.
+    pub power_ratio: Vec<f64>,
+    /// Standard deviation of their powers over its mean, per shell.
+    pub spread: Vec<f64>,
+    /// Shells in which `rank` of the predictions have less power than the truth,
+    /// for ranks from 0 to `count`: flat where the spread of predictions is that
+    /// of the truth.
+    pub power_ranks: Vec<u64>,
+    /// The same for the temperatures of single voxels that are not faint.
+    pub voxel_ranks: Vec<u64>,
+}
+
+/// Temperature of the local relation in mK from which a voxel is not faint.
+const NOT_FAINT: f32 = 1.0;
+
+impl Ensemble {
+    /// Of `predictions`, against the truth; `local` is the local relation's map.
+    pub(super) fn new(predictions: &[Arc<Grid>], truth: &Grid, local: &Grid, shells: usize) -> Self {
+        let powers: Vec<Vec<f64>> = predictions.iter().map(|grid| power(grid, shells)).collect();
+        let true_power = power(truth, shells);
+        let (mean, spread) = over_boxes(powers.iter().map(Vec::as_slice));
+        let mut power_ranks = vec![0; predictions.len() + 1];
+        for (shell, truth) in true_power.iter().enumerate() {
+            power_ranks[powers.iter().filter(|power| power[shell] < *truth).count()] += 1;
+        }
+        let mut voxel_ranks = vec![0; predictions.len() + 1];
+        let maps: Vec<&[f32]> = predictions.iter().map(|grid| grid.as_slice()).collect();
+        for (i, &t) in truth.as_slice().iter().enumerate() {
+            if local.as_slice()[i] > NOT_FAINT {
+                voxel_ranks[maps.iter().filter(|map| map[i] < t).count()] += 1;
+            }
+        }
+        Self {
+            count: predictions.len(),
+            power_ratio: mean.iter().zip(&true_power).map(|(m, t)| m / t).collect(),
+            spread: spread.iter().zip(&mean).map(|(s, m)| s / m).collect(),
+            power_ranks,
+            voxel_ranks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::K_MAPS;
+    use crate::stitch::{Stream, fill_normal};
+
+    fn field(seed: u64) -> Grid {
+        let mut grid = Grid::zeros(16, 25.0);
+        fill_normal(grid.as_slice_mut(), seed, Stream::Latent);
+        grid.map(f32::exp)
+    }
+
+    #[test]
+    fn a_field_agrees_with_itself_and_a_doubled_one_has_four_times_the_power() {
+        let truth = field(1);
+        let (same, k) = Agreement::new([&truth, &truth], K_MAPS).unwrap();
+        assert!(same.worst < 1e-9 && same.mean_ratio == 1.0 && same.correlation.iter().all(|r| *r > 0.999_999));
+        assert!(k.iter().all(|&k| k <= 2.1) && k.len() == same.power_ratio.len());
+        let (double, _) = Agreement::new([&truth.map(|v| 2.0 * v), &truth], K_MAPS).unwrap();
+        assert!((double.worst - 3.0).abs() < 1e-5 && (double.mean_ratio - 2.0).abs() < 1e-6);
+        assert!((double.mean_deviation - 3.0).abs() < 1e-5 && (double.transfer[0] - 2.0).abs() < 1e-6);
+        let eight = Bispectra::new(&truth.map(|v| 2.0 * v), &truth);
+        assert!(!eight.k.is_empty() && eight.equilateral.iter().chain(&eight.squeezed).all(|b| (b - 8.0).abs() < 1e-3));
+    }
+
+    #[test]
+    fn one_point_distributions_sum_to_one() {
+        let one_point = OnePoint::new(&field(1), &field(2).map(|_| 0.0));
+        for values in [&one_point.prediction, &one_point.truth] {
+            assert!((values.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        assert_eq!(one_point.truth[0], 1.0);
+    }
+
+    #[test]
+    fn a_truth_of_the_same_kind_has_any_rank_and_a_brighter_one_the_last() {
+        let predictions: Vec<Arc<Grid>> = (2..18).map(|seed| Arc::new(field(seed))).collect();
+        let everywhere = field(1).map(|_| 2.0);
+        let ensemble = Ensemble::new(&predictions, &field(1), &everywhere, 8);
+        let voxels = 16u64.pow(3);
+        assert_eq!(ensemble.voxel_ranks.iter().sum::<u64>(), voxels);
+        // Each of 17 ranks holds a 17th, within five standard errors.
+        let expected = voxels as f64 / 17.0;
+        assert!(ensemble.voxel_ranks.iter().all(|&n| (n as f64 - expected).abs() < 5.0 * expected.sqrt()));
+        let bright = Ensemble::new(&predictions, &field(1).map(|v| v + 1e3), &everywhere, 8);
+        assert_eq!(bright.voxel_ranks[16], voxels);
+        // A draw of the same kind is off by √2 of what the mean is off by.
+        let draws: Vec<Grid> = predictions.iter().map(|grid| grid.as_ref().clone()).collect();
+        let draws = Draws::new(&field(1), &field(1), &draws, 8);
+        assert!(draws.count == 17 && draws.another_draw.iter().all(|&off| off > 0.0 && off < 1.0));
+    }
+}

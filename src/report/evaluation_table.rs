@@ -1,0 +1,182 @@
+//! An evaluation as Markdown: the tables of a model card.
+
+use std::fmt::Write;
+
+use crate::evaluate::{Agreement, BoxEvaluation, bootstrap_error, over_boxes};
+
+/// The tables: per box, per shell, per halo mass bin, and the rest of the
+/// statistics.
+pub fn evaluation_table(boxes: &[BoxEvaluation]) -> String {
+    if boxes.is_empty() {
+        return String::new();
+    }
+    [per_box(boxes), per_shell(boxes), halo_mass(boxes), statistics(boxes)].join("\n")
+}
+
+/// The value of the shell that holds `k`.
+fn at(b: &BoxEvaluation, values: &[f64], k: f64) -> f64 {
+    values.get(b.k.partition_point(|&v| v < k).min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.1} %", 100.0 * value)
+}
+
+/// `|P/P_true − 1|` as mean over the shells and largest.
+fn deviation(agreement: &Agreement) -> String {
+    format!("{}, {}", percent(agreement.mean_deviation), percent(agreement.worst))
+}
+
+fn per_box(boxes: &[BoxEvaluation]) -> String {
+    let mut out = String::from(
+        "`|P/P_true − 1|` for k ≤ 10 h/Mpc, mean over shells and largest:\n\n\
+         | box | LODI | another draw of the truth | LODI over the mean of draws | local relation | rescaled dark matter | mean T_b ratio | r at k = 1, 5, 10 | seconds |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
+    );
+    for b in boxes {
+        let r = [1.0, 5.0, 10.0].map(|k| format!("{:.3}", at(b, &b.prediction.correlation, k))).join(", ");
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
+        let of_draws: Vec<f64> = b.draws.power_ratio.iter().map(|r| (r - 1.0).abs()).collect();
+        let both = |values: &[f64]| format!("{}, {}", percent(mean(values)), percent(largest(values)));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {:.3} | {r} | {:.0} |",
+            b.name,
+            deviation(&b.prediction),
+            both(&b.draws.another_draw),
+            both(&of_draws),
+            deviation(&b.local_relation),
+            b.rescaled_dark_matter.as_ref().map_or("–".to_owned(), deviation),
+            b.prediction.mean_ratio,
+            b.seconds.values().sum::<f64>()
+        );
+    }
+    // The claim: in every shell, the mean over boxes of the deviation.
+    let over = |of: &dyn Fn(&BoxEvaluation) -> Vec<f64>| {
+        let deviations: Vec<Vec<f64>> = boxes.iter().map(of).collect();
+        let (mean, _) = over_boxes(deviations.iter().map(Vec::as_slice));
+        let average = mean.iter().sum::<f64>() / mean.len().max(1) as f64;
+        format!("{}, {}", percent(average), percent(mean.into_iter().fold(0.0, f64::max)))
+    };
+    let off = |ratios: &[f64]| ratios.iter().map(|r| (r - 1.0).abs()).collect::<Vec<_>>();
+    let rescaled = boxes.iter().all(|b| b.rescaled_dark_matter.is_some());
+    let _ = writeln!(
+        out,
+        "| mean over {} boxes, per shell | {} | {} | {} | {} | {} | | | |",
+        boxes.len(),
+        over(&|b| off(&b.prediction.power_ratio)),
+        over(&|b| b.draws.another_draw.clone()),
+        over(&|b| off(&b.draws.power_ratio)),
+        over(&|b| off(&b.local_relation.power_ratio)),
+        if rescaled {
+            over(&|b| off(&b.rescaled_dark_matter.as_ref().expect("checked").power_ratio))
+        } else {
+            "–".to_owned()
+        },
+    );
+    out
+}
+
+fn per_shell(boxes: &[BoxEvaluation]) -> String {
+    let mut out = format!(
+        "P_draws is the mean power of {} draws of the truth's scatter of HI about halo mass; σ_draw is how much one of \
+         them varies. Errors of the mean over {} boxes by bootstrap.\n\n\
+         | k [h/Mpc] | P/P_true | error | spread over boxes | P/P_draws | σ_draw | σ of LODI's realisations | local relation |\n\
+         |---|---|---|---|---|---|---|---|\n",
+        boxes[0].draws.count,
+        boxes.len()
+    );
+    let (mean, spread) = over_boxes(boxes.iter().map(|b| b.prediction.power_ratio.as_slice()));
+    let ratios: Vec<&[f64]> = boxes.iter().map(|b| b.prediction.power_ratio.as_slice()).collect();
+    let error = bootstrap_error(&ratios);
+    let (of_draws, _) = over_boxes(boxes.iter().map(|b| b.draws.power_ratio.as_slice()));
+    let (scatter, _) = over_boxes(boxes.iter().map(|b| b.draws.spread.as_slice()));
+    let (local, _) = over_boxes(boxes.iter().map(|b| b.local_relation.power_ratio.as_slice()));
+    let (ensemble, _) = over_boxes(boxes.iter().filter_map(|b| Some(b.ensemble.as_ref()?.spread.as_slice())));
+    let k = &boxes[0].k;
+    for i in 0..mean.len() {
+        // One row a step of a fifth in the logarithm of k.
+        if i == 0 || (k[i].ln() / 0.2).floor() > (k[i - 1].ln() / 0.2).floor() {
+            let row = [mean[i], error[i], spread[i], of_draws[i], scatter[i]].map(|v| format!("{v:.3}")).join(" | ");
+            let realisations = ensemble.get(i).map_or("–".to_owned(), |v| format!("{v:.3}"));
+            let _ = writeln!(out, "| {:.2} | {row} | {realisations} | {:.3} |", k[i], local[i]);
+        }
+    }
+    out
+}
+
+fn halo_mass(boxes: &[BoxEvaluation]) -> String {
+    let mut out = String::from(
+        "| halo mass bin | mass ratio | mass ratio per box | largest \\|P/P_true − 1\\|, k ≤ 5 | of the mean over boxes | r at k = 1, 5 |\n\
+         |---|---|---|---|---|---|\n",
+    );
+    let count = boxes.len() as f64;
+    for bin in 0..boxes[0].halo_mass.len() {
+        let mean = |f: &dyn Fn(&BoxEvaluation) -> f64| boxes.iter().map(f).sum::<f64>() / count;
+        let (power, _) = over_boxes(boxes.iter().map(|b| b.halo_mass[bin].power_ratio.as_slice()));
+        let each: Vec<String> = boxes.iter().map(|b| format!("{:.3}", b.halo_mass[bin].mean_ratio)).collect();
+        let _ = writeln!(
+            out,
+            "| {} | {:.3} | {} | {} | {} | {:.3}, {:.3} |",
+            bin + 1,
+            mean(&|b| b.halo_mass[bin].mean_ratio),
+            each.join(", "),
+            percent(mean(&|b| b.halo_mass[bin].worst)),
+            percent(power.iter().map(|r| (r - 1.0).abs()).fold(0.0, f64::max)),
+            mean(&|b| at(b, &b.halo_mass[bin].correlation, 1.0)),
+            mean(&|b| at(b, &b.halo_mass[bin].correlation, 5.0))
+        );
+    }
+    out
+}
+
+fn statistics(boxes: &[BoxEvaluation]) -> String {
+    let mut out = String::from(
+        "| box | Ω_HI, LODI and truth | bits per voxel (diffusion, prior, reconstruction) |\n|---|---|---|\n",
+    );
+    for b in boxes {
+        let [predicted, truth] = b.omega_hi;
+        let _ = writeln!(
+            out,
+            "| {} | {predicted:.3e}, {truth:.3e} | {:.3} ({:.3}, {:.4}, {:.3}) |",
+            b.name, b.bits.total, b.bits.diffusion, b.bits.prior, b.bits.reconstruction
+        );
+    }
+    let bispectra = &boxes[0].bispectra;
+    if !bispectra.k.is_empty() {
+        let _ = write!(
+            out,
+            "\nBispectrum over its truth, mean and spread over boxes (squeezed: third side {:.2} h/Mpc):\n\n\
+             | k [h/Mpc] | equilateral | squeezed |\n|---|---|---|\n",
+            bispectra.k_short
+        );
+        let (equilateral, equilateral_spread) = over_boxes(boxes.iter().map(|b| b.bispectra.equilateral.as_slice()));
+        let (squeezed, squeezed_spread) = over_boxes(boxes.iter().map(|b| b.bispectra.squeezed.as_slice()));
+        for (i, k) in bispectra.k.iter().enumerate() {
+            let _ = writeln!(
+                out,
+                "| {k:.1} | {:.2} ± {:.2} | {:.2} ± {:.2} |",
+                equilateral[i], equilateral_spread[i], squeezed[i], squeezed_spread[i]
+            );
+        }
+    }
+    let ensembles: Vec<_> = boxes.iter().filter_map(|b| b.ensemble.as_ref()).collect();
+    if let Some(first) = ensembles.first() {
+        let line = |ranks: &dyn Fn(usize) -> u64| {
+            let counts: Vec<u64> = (0..=first.count).map(ranks).collect();
+            let total = counts.iter().sum::<u64>().max(1) as f64;
+            let relative = counts.iter().map(|&n| format!("{:.2}", n as f64 * counts.len() as f64 / total));
+            relative.collect::<Vec<_>>().join(" ")
+        };
+        let _ = write!(
+            out,
+            "\nRank of the truth among {} realisations, frequency over chance (flat is calibrated):\n\n\
+             - voxels brighter than 1 mK: {}\n- power per shell: {}\n",
+            first.count,
+            line(&|rank| ensembles.iter().map(|e| e.voxel_ranks[rank]).sum()),
+            line(&|rank| ensembles.iter().map(|e| e.power_ranks[rank]).sum())
+        );
+    }
+    out
+}

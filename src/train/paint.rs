@@ -1,0 +1,81 @@
+//! Painting whole boxes during training.
+
+use burn::tensor::Device;
+
+use super::lodi::{LodiBox, LodiBoxes};
+use crate::error::{Error, Result};
+use crate::nn::{LocalRelation, Lodi, LodiConfig, Moments, Sampler, host};
+use crate::stitch::{LatentOverlap, Lattice, Overlap, TileOrder};
+
+/// Paint a box with the default sampler: the diffusion's data, `n³` values.
+///
+/// `report` hears of the windows done and in all, and returns whether to go on.
+///
+/// # Errors
+/// Those of the device, and [`Error::Cancelled`].
+pub(super) fn paint(
+    from: &LodiBox,
+    (lodi, config): (&Lodi, &LodiConfig),
+    steps: usize,
+    seed: u64,
+    device: &Device,
+    report: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Vec<f32>> {
+    let n = from.fields.dark_matter.n();
+    let condition = from.condition(config, &from.local(&config.relation));
+    let plan = LatentOverlap {
+        n,
+        lattice: Lattice::new(n, config.tile, config.net.multiple(), Overlap::default())?,
+        schedule: config.schedule,
+        sampler: Sampler::default(),
+        steps,
+        seed,
+        batch: rayon::current_num_threads(),
+        order: TileOrder::Raster,
+    };
+    let mut done = 0;
+    plan.run(
+        |batch| {
+            let estimate = lodi.denoise_windows(&batch, &condition, config, device);
+            done += batch.origins.len();
+            if !report(done, plan.windows()) {
+                return Err(Error::Cancelled);
+            }
+            host(estimate)
+        },
+        |_, _| (),
+    )
+}
+
+/// Paint `count` training boxes in `steps` steps and return the relation with
+/// which they have the mean and the mean square of the truth at every local
+/// temperature ([`LocalRelation::calibrated`]): a network that has not learned to
+/// the end, and a sampler of few steps, paint too little scatter, and the power
+/// of a map is missing just that.
+///
+/// `report` hears of the windows done and in all, and returns whether to go on.
+///
+/// # Errors
+/// Those of the device, and [`Error::Cancelled`].
+pub fn calibrate(
+    boxes: &LodiBoxes,
+    count: usize,
+    steps: usize,
+    network: (&Lodi, &LodiConfig),
+    device: &Device,
+    mut report: impl FnMut(usize, usize) -> bool,
+) -> Result<LocalRelation> {
+    let relation = &network.1.relation;
+    let mut moments = Moments::new();
+    let count = count.min(boxes.train.len());
+    for (index, from) in boxes.train.iter().take(count).enumerate() {
+        let mut report = |done: usize, total: usize| report(index * total + done, count * total);
+        let painted = paint(from, network, steps, index as u64, device, &mut report)?;
+        let local = from.local(relation);
+        for painting in &from.paintings {
+            moments.add_truth(painting.as_slice().iter().copied().zip(local.iter().copied()));
+        }
+        moments.add_painted(painted.into_iter().zip(local));
+    }
+    Ok(relation.calibrated(&moments))
+}
