@@ -12,7 +12,7 @@ use crate::nn::{Halo, Lodi, ModelCard, Network, Trained};
 use crate::pipeline::DeviceChoice;
 use crate::report::write_training_figure;
 use crate::train::{
-    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, halo_config, lodi_config,
+    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, decide, halo_config, lodi_config,
     power_csv, saved_config, train_halo, train_lodi,
 };
 
@@ -90,10 +90,15 @@ impl Train {
             Which::Halo => {
                 let state = self.out.join("halo.state");
                 let start = self.from.as_ref().map(|path| Trained::<Halo>::load(path, &device)).transpose()?;
-                let (config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
+                let (mut config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
                 let fitted = follow(&fit, &stop, |report| {
                     train_halo(&train, &validation, &config, network, &fit, &device, &state, report)
                 })?;
+                if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
+                    eprintln!("Setting how probabilities become fractions.");
+                    let boxes = &train[..fit.calibration_boxes.min(train.len())];
+                    config.decision = decide(boxes, (&fitted.network, &config), &device)?;
+                }
                 self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
             }
             Which::Lodi => {

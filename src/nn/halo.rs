@@ -1,7 +1,7 @@
 //! HALO: halo mass density maps from a dark-matter field.
 
 use burn::module::Module;
-use burn::tensor::activation::softmax;
+use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +32,32 @@ pub struct HaloConfig {
     /// Edges of the halo mass bins in M☉/h, ascending, one more than bins; the
     /// last bin has no upper edge (its upper value is kept for the record).
     pub mass_edges: [f64; HALO_MASS_BINS + 1],
-    /// From halo mass density in (M☉/h)/(Mpc/h)³ to what LODI and the screen see.
+    /// From halo mass density in (M☉/h)/(Mpc/h)³ to what the screen shows.
     pub halo_mass: [LogTransform; HALO_MASS_BINS],
+    /// How the network's probabilities become fractions.
+    pub decision: Decision,
+}
+
+/// How probabilities of the classes become fractions of the matter:
+/// `f_c ∝ p_c^sharpness · e^bias`.
+///
+/// A probability is the expected fraction, the estimate of least squared error,
+/// and an expectation is smoother than the truth: a map of it lacks `1 − r²` of
+/// the power. Sharper fractions have the power of the truth, and the biases keep
+/// every bin's mass.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Exponent per class.
+    pub sharpness: [f64; HALO_CLASSES],
+    /// Logarithm of the weight per class.
+    pub bias: [f64; HALO_CLASSES],
+}
+
+impl Default for Decision {
+    /// Fractions are the probabilities.
+    fn default() -> Self {
+        Self { sharpness: [1.0; HALO_CLASSES], bias: [0.0; HALO_CLASSES] }
+    }
 }
 
 impl HaloConfig {
@@ -65,6 +89,26 @@ impl HaloConfig {
         tile: Tile,
         device: &Device,
     ) -> Tensor<5> {
+        let side = tile.side;
+        let per_class = |values: &[f64]| {
+            let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
+            Tensor::<1>::from_floats(values.as_slice(), device).reshape([1, values.len(), 1, 1, 1])
+        };
+        let decided = self.log_probabilities(halo, dark_matter, tile, device) * per_class(&self.decision.sharpness)
+            + per_class(&self.decision.bias);
+        let fractions = softmax(decided, 1).narrow(1, 0, HALO_MASS_BINS);
+        let mut matter = Vec::with_capacity(side.pow(3));
+        gather(dark_matter.as_slice(), dark_matter.n(), tile.origin, side, &mut matter);
+        let matter = Tensor::<5>::from_data(TensorData::new(matter, [1, 1, side, side, side]), device);
+        let per_bin = |f: fn(&LogTransform) -> f64| per_class(&self.halo_mass.each_ref().map(f));
+        let decades =
+            (fractions * matter * mean_density + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
+        (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
+    }
+
+    /// The logarithms of the classes' probabilities on one tile, seen with its
+    /// context: `[1, HALO_CLASSES, side, side, side]`.
+    fn log_probabilities(&self, halo: &Halo, dark_matter: &Grid, tile: Tile, device: &Device) -> Tensor<5> {
         let n = dark_matter.n();
         let Tile { origin, side } = tile;
         // The context is rounded up to what the network's levels divide.
@@ -74,19 +118,11 @@ impl HaloConfig {
         let corner = origin.map(|o| (o + n * context.div_ceil(n) - context) % n);
         let mut window = Vec::with_capacity(wide.pow(3));
         gather(dark_matter.as_slice(), n, corner, wide, &mut window);
-        let input: Vec<f32> = window.iter().map(|&v| self.dark_matter.forward(v)).collect();
-        let tensor =
-            |values: Vec<f32>| Tensor::<5>::from_data(TensorData::new(values, [1, 1, wide, wide, wide]), device);
+        window.iter_mut().for_each(|v| *v = self.dark_matter.forward(*v));
+        let input = Tensor::<5>::from_data(TensorData::new(window, [1, 1, wide, wide, wide]), device);
         let inside = context..context + side;
-        let kept = |channels: std::ops::Range<usize>| [0..1, channels, inside.clone(), inside.clone(), inside.clone()];
-        let fractions = halo.fractions(tensor(input)).slice(kept(0..HALO_MASS_BINS));
-        let density = fractions * tensor(window).slice(kept(0..1)) * mean_density;
-        let per_bin = |f: fn(&LogTransform) -> f64| {
-            let values: [f32; HALO_MASS_BINS] = std::array::from_fn(|bin| f(&self.halo_mass[bin]) as f32);
-            Tensor::<1>::from_floats(values, device).reshape([1, HALO_MASS_BINS, 1, 1, 1])
-        };
-        let decades = (density + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
-        (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
+        let logits = halo.logits(input).slice([0..1, 0..HALO_CLASSES, inside.clone(), inside.clone(), inside]);
+        log_softmax(logits, 1)
     }
 
     /// Run HALO on a whole box: `1 + δ` in, transformed maps out, `n³` values
@@ -101,26 +137,48 @@ impl HaloConfig {
         cosmology: &Cosmology,
         device: &Device,
     ) -> Result<Vec<Vec<f32>>> {
-        let n = dark_matter.n();
+        let mean_density = cosmology.mean_matter_density();
+        self.tile_by_tile(HALO_MASS_BINS, dark_matter.n(), device, |tile| {
+            self.run_tile(halo, dark_matter, mean_density, tile, device)
+        })
+    }
+
+    /// The logarithms of the classes' probabilities in a whole box, `n³` values a
+    /// class: what [`Decision`] is fitted to.
+    ///
+    /// # Errors
+    /// As [`HaloConfig::run`].
+    pub fn run_log_probabilities(&self, halo: &Halo, dark_matter: &Grid, device: &Device) -> Result<Vec<Vec<f32>>> {
+        self.tile_by_tile(HALO_CLASSES, dark_matter.n(), device, |tile| {
+            self.log_probabilities(halo, dark_matter, tile, device)
+        })
+    }
+
+    /// Put together what `output` makes of every tile, `channels` values a voxel.
+    fn tile_by_tile(
+        &self,
+        channels: usize,
+        n: usize,
+        device: &Device,
+        output: impl Fn(Tile) -> Tensor<5> + Sync + Send,
+    ) -> Result<Vec<Vec<f32>>> {
         let lattice = self.lattice(n)?;
         let side = lattice.tile();
-        let mut maps = vec![vec![0f32; n.pow(3)]; HALO_MASS_BINS];
+        let mut fields = vec![vec![0f32; n.pow(3)]; channels];
         let tiles: Vec<Tile> = lattice.origins(0).iter().map(|&origin| Tile { origin, side }).collect();
         let outputs = side_by_side(&tiles, device, |tiles| -> Result<Vec<Vec<f32>>> {
-            let run =
-                |tile: &Tile| host(self.run_tile(halo, dark_matter, cosmology.mean_matter_density(), *tile, device));
-            tiles.iter().map(run).collect()
+            tiles.iter().map(|&tile| host(output(tile))).collect()
         });
         let mut values = Vec::with_capacity(tiles.len());
         for output in outputs {
             values.extend(output?);
         }
         for (tile, values) in tiles.iter().zip(values) {
-            for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
-                scatter(map, n, tile.origin, side, block);
+            for (field, block) in fields.iter_mut().zip(values.chunks(side.pow(3))) {
+                scatter(field, n, tile.origin, side, block);
             }
         }
-        Ok(maps)
+        Ok(fields)
     }
 }
 
@@ -147,10 +205,5 @@ impl Halo {
     /// first, no halo last.
     pub fn logits(&self, dark_matter: Tensor<5>) -> Tensor<5> {
         self.net.forward(dark_matter, None)
-    }
-
-    /// The same as fractions, which sum to one.
-    pub fn fractions(&self, dark_matter: Tensor<5>) -> Tensor<5> {
-        softmax(self.logits(dark_matter), 1)
     }
 }

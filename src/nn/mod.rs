@@ -11,7 +11,7 @@ mod unet;
 mod weights;
 
 pub use device::{ComputeDevice, is_cpu, side_by_side};
-pub use halo::{HALO_CLASSES, Halo, HaloConfig, Tile};
+pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, Tile};
 pub use lodi::{CONDITION_CHANNELS, Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
 pub use relation::{LocalRelation, Moments};
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};

@@ -55,9 +55,9 @@ pub struct Fit {
     pub power_steps: usize,
     /// Draws of the HI of every box that LODI learns from.
     pub paintings: usize,
-    /// Training boxes that LODI paints at the end, to be calibrated by.
+    /// Training boxes that the network runs on at the end, to be calibrated by.
     pub calibration_boxes: usize,
-    /// Denoising steps of that.
+    /// Denoising steps of LODI's calibration.
     pub calibration_steps: usize,
     /// Seed of weights, crops and noise.
     pub seed: u64,

@@ -11,7 +11,7 @@ use super::lodi::standardised;
 use super::power::PowerRatio;
 use crate::error::{Error, Result};
 use crate::evaluate::K_HALOES;
-use crate::nn::{HALO_CLASSES, Halo, HaloConfig, UNetConfig};
+use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
 
@@ -30,6 +30,7 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
         mass_edges: HALO_MASS_EDGES,
         // A hundredth of the mean matter density: far below any halo's edge.
         halo_mass: std::array::from_fn(|bin| standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
+        decision: Decision::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! descent they share.
 
 mod data;
+mod decide;
 mod fit;
 mod halo;
 mod lodi;
@@ -10,6 +11,7 @@ mod power;
 mod state;
 
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
+pub use decide::decide;
 pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};

@@ -47,7 +47,7 @@ pub fn power_csv(points: &[PowerPoint]) -> String {
     for PowerPoint { step, ratios } in points {
         for PowerRatio { series, k, ratio } in ratios {
             for (k, ratio) in k.iter().zip(ratio) {
-                text += &format!("{step},{series},{k:.4},{ratio:.4}\n");
+                text += &format!("{step},\"{series}\",{k:.4},{ratio:.4}\n");
             }
         }
     }

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use halodi::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL};
 use halodi::io::{
@@ -18,25 +17,11 @@ use hdf5::types::VarLenUnicode;
 use hdf5::{File, Group, H5Type};
 use proptest::prelude::*;
 
+use crate::program::{alone, halodi, start, text};
+
 const SIDE: usize = 8;
 const BOX: f64 = 20.0; // Mpc/h
 const REDSHIFT: f64 = 1.0;
-
-/// HDF5 locks the files it writes, and a program that is started meanwhile by
-/// another test inherits the lock: writing and starting take turns.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn halodi(arguments: &[&str]) -> Output {
-    let _turn = alone();
-    Command::new(env!("CARGO_BIN_EXE_halodi")).args(arguments).output().expect("the program starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("output is UTF-8")
-}
 
 /// Standard output of a run that must succeed.
 fn succeed(arguments: &[&str]) -> String {
@@ -355,13 +340,7 @@ fn inspect_and_spectrum_speak_of_a_made_up_snapshot() {
 fn a_closed_pipe_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = Recipe::default().write(folder.path());
-    let _turn = alone();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_halodi"))
-        .args(["spectrum", path.to_str().unwrap(), "--grid", "512", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = start(&["spectrum", path.to_str().unwrap(), "--grid", "512", "--json"]);
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));

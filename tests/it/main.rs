@@ -2,8 +2,10 @@
 //! linking burn and wgpu once takes as long as running them.
 
 mod files;
+mod learn;
 mod networks;
 mod predict;
+mod program;
 mod shared_device;
 mod simulate;
 mod window;

@@ -9,7 +9,7 @@ use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
 use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule,
+    CONDITION_CHANNELS, Decision, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule,
     Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
@@ -163,6 +163,7 @@ fn made_up_box(folder: &Path) -> TrainingBox {
         (Layer::Reference, &empty),
     ];
     let header = MapHeader { redshift: 1.0, cosmology, provenance: serde_json::Value::Null };
+    let _turn = crate::program::alone();
     write_map(folder.join("train/box_000/fields.hdf5"), &header, &layers).unwrap();
     let record = BoxRecord {
         split: Split::Train,
@@ -198,6 +199,7 @@ fn tiny_halo() -> HaloConfig {
         dark_matter: LogTransform::above(0.1),
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [LogTransform::above(1e9); 4],
+        decision: Decision::default(),
     }
 }
 
@@ -251,7 +253,7 @@ fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     assert_eq!(rest.steps, 6);
     let output = |network: &Halo| {
         let x = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
-        network.fractions(x).into_data().try_into_vec::<f32>().unwrap()
+        network.logits(x).into_data().try_into_vec::<f32>().unwrap()
     };
     assert_eq!(output(&whole.network), output(&rest.network));
     assert_ne!(output(&whole.network), output(&half.network));

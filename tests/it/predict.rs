@@ -1,19 +1,15 @@
 //! `halodi predict` from end to end, through the program.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use halodi::io::read_map;
 use halodi::pipeline::Layer;
 
+use crate::program::halodi;
+
 fn predict(arguments: &[&str], out: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_halodi"))
-        .arg("predict")
-        .args(arguments)
-        .arg("--out")
-        .arg(out)
-        .output()
-        .expect("the program starts")
+    halodi(&[&["predict"], arguments, &["--out", out.to_str().unwrap()]].concat())
 }
 
 /// The demo on a small grid with few steps.

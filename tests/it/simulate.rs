@@ -2,7 +2,6 @@
 //! an interruption, and through the program.
 
 use std::path::Path;
-use std::process::{Command, Output};
 use std::time::Duration;
 
 use halodi::Error;
@@ -14,15 +13,7 @@ use halodi::sim::nbody::{Checkpoints, Force, GravityConfig, Simulation, Simulati
 use halodi::sim::{HaloFinder, find_haloes};
 use halodi::stats::cross_spectrum;
 
-fn halodi(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_halodi")).args(arguments).output().expect("the program starts")
-}
-
-fn succeed(arguments: &[&str]) -> String {
-    let output = halodi(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("output is UTF-8")
-}
+use crate::program::{alone, halodi, succeed};
 
 /// The one sentence of a run that must fail with the given exit code.
 fn refuse(arguments: &[&str], code: i32) -> String {
@@ -196,6 +187,7 @@ fn hydrodynamic_snapshot(path: &Path, neutral: bool) {
     let (box_size, z) = (10_000.0f64, 2.0f64);
     let total = cosmology.mean_matter_density() * 10f64.powi(3) / 1e10 / count.pow(3) as f64;
     let (gas_mass, dark_mass) = (total * 0.16, total * 0.84);
+    let _turn = alone();
     let file = File::create(path).unwrap();
     let header = file.create_group("Header").unwrap();
     let particles = count.pow(3) as u32;

@@ -1,0 +1,104 @@
+//! Setting how HALO's probabilities become fractions of the matter.
+
+use burn::tensor::Device;
+use rayon::prelude::*;
+
+use super::data::{Fields, TrainingBox};
+use crate::error::Result;
+use crate::evaluate::K_HALOES;
+use crate::field::Grid;
+use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig};
+use crate::pipeline::HALO_MASS_BINS;
+use crate::stats::power_spectrum;
+
+/// Rounds of the fit; it has settled to a thousandth before.
+const ROUNDS: usize = 40;
+/// Power is matched from this wavenumber in h/Mpc to [`K_HALOES`]: on larger
+/// scales expected and true maps agree, and few modes there are.
+const MATCHED_FROM: f64 = 1.0;
+/// Sharpness stays within a factor of this.
+const SHARPEST: f64 = 4.0;
+
+/// A box with HALO's answer.
+struct Answered<'a> {
+    fields: &'a Fields,
+    /// Per class.
+    log_probabilities: Vec<Vec<f32>>,
+    /// Mass and power of every bin of the truth.
+    truth: [(f64, f64); HALO_MASS_BINS],
+}
+
+/// The decision with which the maps of `boxes` have the truth's mass and power in
+/// every bin.
+///
+/// # Errors
+/// Those of running HALO.
+pub fn decide(boxes: &[TrainingBox], (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<Decision> {
+    let answered = boxes
+        .iter()
+        .map(|b| {
+            let fields = b.fields();
+            Ok(Answered {
+                fields,
+                log_probabilities: config.run_log_probabilities(halo, &fields.dark_matter, device)?,
+                truth: fields.halo_mass.each_ref().map(mass_and_power),
+            })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let mut decision = Decision::default();
+    for _ in 0..ROUNDS {
+        // Logarithms of the mass and of the power, at equal mass, over the truth's.
+        let mut off = [[0.0; 2]; HALO_MASS_BINS];
+        for of_box in &answered {
+            let share = 1.0 / answered.len() as f64;
+            for ((off, map), (mass, power)) in off.iter_mut().zip(of_box.maps(&decision)).zip(of_box.truth) {
+                let (made_mass, made_power) = mass_and_power(&map);
+                if mass > 0.0 && power > 0.0 && made_mass > 0.0 && made_power > 0.0 {
+                    off[0] += share * (made_mass / mass).ln();
+                    off[1] += share * ((made_power / power).ln() - 2.0 * (made_mass / mass).ln());
+                }
+            }
+        }
+        for (bin, [mass, power]) in off.into_iter().enumerate() {
+            decision.bias[bin] -= 0.7 * mass;
+            let sharper = decision.sharpness[bin] * (-0.4 * power).exp();
+            decision.sharpness[bin] = sharper.clamp(1.0 / SHARPEST, SHARPEST);
+        }
+    }
+    Ok(decision)
+}
+
+impl Answered<'_> {
+    /// The halo maps of a decision, (M☉/h)/(Mpc/h)³.
+    fn maps(&self, decision: &Decision) -> [Grid; HALO_MASS_BINS] {
+        let matter = self.fields.dark_matter.as_slice();
+        let fractions: Vec<[f32; HALO_MASS_BINS]> = (0..matter.len())
+            .into_par_iter()
+            .map(|i| {
+                let decided: [f64; HALO_CLASSES] = std::array::from_fn(|class| {
+                    let log = f64::from(self.log_probabilities[class][i]);
+                    decision.sharpness[class] * log + decision.bias[class]
+                });
+                let highest = decided.iter().copied().fold(f64::MIN, f64::max);
+                let weights = decided.map(|d| (d - highest).exp());
+                let sum: f64 = weights.iter().sum();
+                std::array::from_fn(|bin| (weights[bin] / sum) as f32 * matter[i])
+            })
+            .collect();
+        std::array::from_fn(|bin| {
+            let mut map = self.fields.dark_matter.clone();
+            map.as_slice_mut().iter_mut().zip(&fractions).for_each(|(to, from)| *to = from[bin]);
+            let mean = self.fields.cosmology.mean_matter_density() as f32;
+            map.map(|v| v * mean)
+        })
+    }
+}
+
+/// The mean of a map, and the geometric mean of its power over the matched
+/// shells; 0 where it has none.
+fn mass_and_power(map: &Grid) -> (f64, f64) {
+    let spectrum = power_spectrum(map, None);
+    let matched = spectrum.k.iter().zip(&spectrum.power).filter(|(k, _)| (MATCHED_FROM..=K_HALOES).contains(*k));
+    let logs: Vec<f64> = matched.map(|(_, power)| power.ln()).collect();
+    (map.mean(), if logs.is_empty() { 0.0 } else { (logs.iter().sum::<f64>() / logs.len() as f64).exp() })
+}
