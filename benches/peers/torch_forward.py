@@ -152,19 +152,25 @@ def main():
     tile, multiple = halo.config["tile"], halo.net["patch"] << (len(halo.net["channels"]) - 1)
     context = -(-halo.config["context"] // multiple) * multiple
     mean = omega_m * 2.77536627e11
+    decision = halo.config["decision"]
+    sharpness, bias = (torch.tensor(decision[k])[None, :, None, None, None] for k in ("sharpness", "bias"))
     ours = np.zeros((4, n, n, n))
     for o in origins(n, tile):
         window = cut(matter, o, tile, context)
         logits = halo(torch.from_numpy(forward(halo.config["dark_matter"], window))[None, None])
-        fractions = torch.softmax(logits, dim=1)[0, :4].numpy()
+        decided = torch.log_softmax(logits, dim=1) * sharpness + bias
+        fractions = torch.softmax(decided, dim=1)[0, :4].numpy()
         inside = (slice(context, -context),) * 3
         x, y, w = o
         ours[:, x : x + tile, y : y + tile, w : w + tile] = (fractions * window * mean)[(slice(None), *inside)]
     for i in range(4):
         worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64)))
 
-    channels = [forward(t, m) for t, m in zip(halo.config["halo_mass"], maps)]
-    channels.append(forward(halo.config["dark_matter"], matter))
+    # Villaescusa-Navarro et al. 2018: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
+    scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)
+    relation = lodi.config["painting"]
+    local = sum(f * m.astype(np.float64) for f, m in zip(relation["hydrogen_fraction"], maps)) * scale / 2.77536627e11
+    channels = [forward(t, m) for t, m in zip(lodi.config["condition"], [*maps, matter, local])]
     noise = philox_normals(n**3, seed).reshape(n, n, n)
     gamma = lodi.config["schedule"]["gamma_max"]
     alpha, sigma = (1 / (1 + np.exp(gamma))) ** 0.5, (1 / (1 + np.exp(-gamma))) ** 0.5
@@ -176,10 +182,6 @@ def main():
         x, y, w = o
         clean[x : x + tile, y : y + tile, w : w + tile] = alpha * window[0] - sigma * velocity
     clean = clean.clip(*lodi.config["data_range"])
-    # Mishra, Trotta & Viel 2025: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
-    scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)
-    relation = lodi.config["painting"]
-    local = sum(f * m.astype(np.float64) for f, m in zip(relation["hydrogen_fraction"], maps)) * scale / 2.77536627e11
     raised = local + 0.1
     knots = -1 + 0.25 * np.arange(len(relation["mean"]))
     mean, deviation = (np.sqrt(raised) * np.interp(np.log10(raised), knots, relation[k]) for k in ("mean", "deviation"))

@@ -101,8 +101,7 @@ impl HaloConfig {
         gather(dark_matter.as_slice(), dark_matter.n(), tile.origin, side, &mut matter);
         let matter = Tensor::<5>::from_data(TensorData::new(matter, [1, 1, side, side, side]), device);
         let per_bin = |f: fn(&LogTransform) -> f64| per_class(&self.halo_mass.each_ref().map(f));
-        let decades =
-            (fractions * matter * mean_density + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
+        let decades = (fractions * matter * mean_density + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
         (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
     }
 

@@ -45,11 +45,15 @@ pub fn decide(boxes: &[TrainingBox], (halo, config): (&Halo, &HaloConfig), devic
             })
         })
         .collect::<Result<Vec<_>>>()?;
+    Ok(fit(&answered))
+}
+
+fn fit(answered: &[Answered]) -> Decision {
     let mut decision = Decision::default();
     for _ in 0..ROUNDS {
         // Logarithms of the mass and of the power, at equal mass, over the truth's.
         let mut off = [[0.0; 2]; HALO_MASS_BINS];
-        for of_box in &answered {
+        for of_box in answered {
             let share = 1.0 / answered.len() as f64;
             for ((off, map), (mass, power)) in off.iter_mut().zip(of_box.maps(&decision)).zip(of_box.truth) {
                 let (made_mass, made_power) = mass_and_power(&map);
@@ -65,7 +69,7 @@ pub fn decide(boxes: &[TrainingBox], (halo, config): (&Halo, &HaloConfig), devic
             decision.sharpness[bin] = sharper.clamp(1.0 / SHARPEST, SHARPEST);
         }
     }
-    Ok(decision)
+    decision
 }
 
 impl Answered<'_> {
@@ -101,4 +105,70 @@ fn mass_and_power(map: &Grid) -> (f64, f64) {
     let matched = spectrum.k.iter().zip(&spectrum.power).filter(|(k, _)| (MATCHED_FROM..=K_HALOES).contains(*k));
     let logs: Vec<f64> = matched.map(|(_, power)| power.ln()).collect();
     (map.mean(), if logs.is_empty() { 0.0 } else { (logs.iter().sum::<f64>() / logs.len() as f64).exp() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::Cosmology;
+    use crate::stitch::{Stream, fill_normal};
+
+    /// Half of the dense matter is in haloes, and of which bin is as good as
+    /// unknown: expected fractions have the mass and lack power.
+    #[test]
+    fn maps_get_the_mass_and_the_power_of_the_truth() {
+        let n = 32;
+        let noise = |seed: u64| {
+            let mut grid = Grid::zeros(n, 12.5);
+            fill_normal(grid.as_slice_mut(), seed, Stream::Latent);
+            grid
+        };
+        let cosmology = Cosmology::default();
+        let mean = cosmology.mean_matter_density() as f32;
+        let (dark_matter, hidden, seen) = (noise(1).map(f32::exp), noise(2), noise(3));
+        let mut fields = Fields {
+            halo_mass: std::array::from_fn(|_| Grid::zeros(n, 12.5)),
+            brightness_temperature: Grid::zeros(n, 12.5),
+            dark_matter: dark_matter.clone(),
+            redshift: 1.0,
+            cosmology,
+        };
+        let mut log_probabilities = vec![vec![-20f32; n.pow(3)]; HALO_CLASSES];
+        for (i, &m) in dark_matter.as_slice().iter().enumerate() {
+            // The truth is a class that what is seen tells with some certainty.
+            let score = seen.as_slice()[i] + 0.7 * hidden.as_slice()[i];
+            let bin = if score > 1.2 {
+                1
+            } else if score > 0.4 {
+                0
+            } else {
+                HALO_CLASSES - 1
+            };
+            if bin < HALO_MASS_BINS {
+                fields.halo_mass[bin].as_slice_mut()[i] = m * mean;
+            }
+            // P(score > t | seen), a logistic for the normal.
+            let above = |t: f32| 1.0 / (1.0 + (-1.7 * (seen.as_slice()[i] - t) / 0.7).exp());
+            let probabilities = [above(0.4) - above(1.2), above(1.2), 1.0 - above(0.4)];
+            for (class, p) in [0, 1, HALO_CLASSES - 1].into_iter().zip(probabilities) {
+                log_probabilities[class][i] = p.max(1e-9).ln();
+            }
+        }
+        let truth = fields.halo_mass.each_ref().map(mass_and_power);
+        let answered = [Answered { fields: &fields, log_probabilities, truth }];
+        let off = |decision: &Decision, bin: usize| {
+            let (mass, power) = mass_and_power(&answered[0].maps(decision)[bin]);
+            [mass / truth[bin].0 - 1.0, power / truth[bin].1 - 1.0]
+        };
+        let decision = fit(&answered);
+        for bin in 0..2 {
+            assert!(
+                off(&Decision::default(), bin)[1] < -0.1,
+                "nothing to decide: {:?}",
+                off(&Decision::default(), bin)
+            );
+            let [mass, power] = off(&decision, bin);
+            assert!(mass.abs() < 0.01 && power.abs() < 0.02, "bin {bin}: mass off by {mass}, power by {power}");
+        }
+    }
 }

@@ -9,8 +9,8 @@ use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
 use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, Decision, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule,
-    Sampler, Trained, UNetConfig,
+    CONDITION_CHANNELS, Decision, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard,
+    NoiseSchedule, Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::sim::HydrogenModel;
