@@ -95,7 +95,8 @@ mod tests {
     /// mean cube of a point's weight, at every triangle.
     #[test]
     fn random_points_have_the_bispectrum_of_shot_noise() {
-        let (n, box_size, points) = (64, 25.0, 4000);
+        // The fewer points, the more shot noise stands out of its own scatter.
+        let (n, box_size, points) = (64, 25.0, 400);
         let mut grid = Grid::zeros(n, box_size);
         let mut place = vec![0f32; 3 * points];
         fill_normal(&mut place, 3, Stream::Latent);
@@ -105,9 +106,9 @@ mod tests {
             grid.values[[x, y, z]] += n.pow(3) as f32 / points as f32;
         }
         let expected = (box_size.powi(3) / points as f64).powi(2);
-        for measured in [equilateral(&grid, &[2.0, 3.0, 4.0]), squeezed(&grid, &[3.0, 4.0], 1.0)] {
+        for measured in [equilateral(&grid, &[1.5, 2.0, 2.5]), squeezed(&grid, &[2.0, 2.5], 1.0)] {
             for (b, k) in measured.bispectrum.iter().zip(&measured.k) {
-                assert!((b / expected - 1.0).abs() < 0.25, "{} of shot noise at k = {k}", b / expected);
+                assert!((b / expected - 1.0).abs() < 0.2, "{} of shot noise at k = {k}", b / expected);
             }
         }
         assert!(equilateral(&grid, &[7.0]).bispectrum[0].is_nan());

@@ -11,7 +11,7 @@ use crate::stats::power_spectrum;
 pub struct PowerRatio {
     /// Which map.
     pub series: String,
-    /// Mean wavenumber per shell, h/Mpc.
+    /// Mean wavenumber per shell, h/Mpc; shells in which the truth has power.
     pub k: Vec<f64>,
     /// `P/P_true`.
     pub ratio: Vec<f64>,
@@ -36,8 +36,10 @@ impl PowerRatio {
             let power = power_spectrum(draw, None).power;
             truth.iter_mut().zip(power).for_each(|(sum, p)| *sum += p / draws.len() as f64);
         }
-        let ratio = spectrum.power.iter().zip(truth).map(|(p, t)| p / t).collect();
-        Self { series: series.into(), k: spectrum.k[..shells].to_vec(), ratio }
+        // A truth without power, such as a bin without haloes, has no ratio.
+        let pairs = spectrum.k.iter().zip(spectrum.power.iter().zip(&truth)).filter(|(_, (_, truth))| **truth > 0.0);
+        let (k, ratio) = pairs.map(|(&k, (made, truth))| (k, made / truth)).unzip();
+        Self { series: series.into(), k, ratio }
     }
 }
 
