@@ -92,12 +92,16 @@ impl Train {
                 let start = self.from.as_ref().map(|path| Trained::<Halo>::load(path, &device)).transpose()?;
                 let (mut config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
                 let fitted = follow(&fit, &stop, |report| {
-                    train_halo(&train, &validation, &config, network, &fit, &device, &state, report)
+                    train_halo((&train, &validation), &config, network, &fit, &device, &state, report)
                 })?;
                 if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
                     eprintln!("Setting how probabilities become fractions.");
-                    let boxes = &train[..fit.calibration_boxes.min(train.len())];
-                    config.decision = decide(boxes, (&fitted.network, &config), &device)?;
+                    let unseen = validation.iter().map(ValidationBox::fields);
+                    let mut boxes: Vec<_> = unseen.take(fit.calibration_boxes).collect();
+                    if boxes.is_empty() {
+                        boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
+                    }
+                    config.decision = decide(&boxes, (&fitted.network, &config), &device)?;
                 }
                 self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
             }

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use rayon::prelude::*;
 
-use super::data::{Fields, TrainingBox};
+use super::data::Fields;
 use crate::error::Result;
 use crate::evaluate::K_HALOES;
 use crate::field::Grid;
@@ -29,15 +29,15 @@ struct Answered<'a> {
 }
 
 /// The decision with which the maps of `boxes` have the truth's mass and power in
-/// every bin.
+/// every bin. They should be boxes that HALO has not learned from: on those it is
+/// surer than it is elsewhere.
 ///
 /// # Errors
 /// Those of running HALO.
-pub fn decide(boxes: &[TrainingBox], (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<Decision> {
+pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<Decision> {
     let answered = boxes
         .iter()
-        .map(|b| {
-            let fields = b.fields();
+        .map(|&fields| {
             Ok(Answered {
                 fields,
                 log_probabilities: config.run_log_probabilities(halo, &fields.dark_matter, device)?,

@@ -55,7 +55,8 @@ pub struct Fit {
     pub power_steps: usize,
     /// Draws of the HI of every box that LODI learns from.
     pub paintings: usize,
-    /// Training boxes that the network runs on at the end, to be calibrated by.
+    /// Validation boxes (training boxes where there are none) that the network runs
+    /// on at the end, to be calibrated by.
     pub calibration_boxes: usize,
     /// Denoising steps of LODI's calibration.
     pub calibration_steps: usize,

@@ -147,8 +147,7 @@ impl Task<Halo> for DivideMatter<'_> {
 /// # Errors
 /// Those of the state in `folder`.
 pub fn train_halo(
-    boxes: &[TrainingBox],
-    validation: &[ValidationBox],
+    (boxes, validation): (&[TrainingBox], &[ValidationBox]),
     config: &HaloConfig,
     start: Option<Halo>,
     fit: &Fit,

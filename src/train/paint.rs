@@ -47,11 +47,13 @@ pub(super) fn paint(
     )
 }
 
-/// Paint `count` training boxes in `steps` steps and return the relation with
-/// which they have the mean and the mean square of the truth at every local
-/// temperature ([`LocalRelation::calibrated`]): a network that has not learned to
-/// the end, and a sampler of few steps, paint too little scatter, and the power
-/// of a map is missing just that.
+/// Paint `count` validation boxes (training boxes where there are none) in `steps`
+/// steps and return the relation with which they have the mean and the mean square
+/// of the truth at every local temperature ([`LocalRelation::calibrated`]): a
+/// network that has not learned to the end, and a sampler of few steps, paint too
+/// little scatter, and the power of a map is missing just that. It is measured on
+/// boxes that the network has not learned from, because on the others there is
+/// less missing.
 ///
 /// `report` hears of the windows done and in all, and returns whether to go on.
 ///
@@ -67,8 +69,9 @@ pub fn calibrate(
 ) -> Result<LocalRelation> {
     let relation = &network.1.relation;
     let mut moments = Moments::new();
-    let count = count.min(boxes.train.len());
-    for (index, from) in boxes.train.iter().take(count).enumerate() {
+    let unseen = if boxes.validation.is_empty() { &boxes.train } else { &boxes.validation };
+    let count = count.min(unseen.len());
+    for (index, from) in unseen.iter().take(count).enumerate() {
         let mut report = |done: usize, total: usize| report(index * total + done, count * total);
         let painted = paint(from, network, steps, index as u64, device, &mut report)?;
         let local = from.local(relation);

@@ -212,7 +212,7 @@ fn halo_learns_which_matter_is_in_haloes_and_keeps_its_mass() {
     let fit =
         Fit { steps: 300, batch: 2, crop: 24, learning_rate: 2e-3, warmup: 20, ema_decay: 0.95, ..Fit::default() };
     let mut losses = Vec::new();
-    let fitted = train_halo(&boxes, &[], &config, None, &fit, &device, &folder.path().join("state"), |report| {
+    let fitted = train_halo((&boxes, &[]), &config, None, &fit, &device, &folder.path().join("state"), |report| {
         losses.push(report.loss);
         true
     })
@@ -244,7 +244,7 @@ fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     let device = Device::flex();
     let fit = Fit { steps: 6, batch: 1, crop: 24, warmup: 2, validate_every: 2, ..Fit::default() };
     let train = |state: &str, stop_at: usize, fit: &Fit| {
-        train_halo(&boxes, &[], &config, None, fit, &device, &folder.path().join(state), |r| r.step != stop_at)
+        train_halo((&boxes, &[]), &config, None, fit, &device, &folder.path().join(state), |r| r.step != stop_at)
     };
     let whole = train("whole", 0, &fit).unwrap();
     let half = train("parts", 3, &fit).unwrap();
