@@ -51,28 +51,39 @@ pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &
 fn fit(answered: &[Answered]) -> Decision {
     let mut decision = Decision::default();
     for _ in 0..ROUNDS {
-        // Logarithms of the mass and of the power, at equal mass, over the truth's.
-        let mut off = [[0.0; 2]; HALO_MASS_BINS];
+        // Logarithms of the mass and of the power, at equal mass, over the truth's,
+        // and what is typical of the bin.
+        let mut off = [[0.0; 3]; HALO_MASS_BINS];
         for of_box in answered {
             let share = 1.0 / answered.len() as f64;
-            for ((off, map), (mass, power)) in off.iter_mut().zip(of_box.maps(&decision)).zip(of_box.truth) {
-                let (made_mass, made_power) = mass_and_power(&map);
+            let maps = of_box.maps(&decision);
+            for (bin, ((off, map), (mass, power))) in off.iter_mut().zip(&maps).zip(of_box.truth).enumerate() {
+                let (made_mass, made_power) = mass_and_power(map);
                 if mass > 0.0 && power > 0.0 && made_mass > 0.0 && made_power > 0.0 {
                     off[0] += share * (made_mass / mass).ln();
                     off[1] += share * ((made_power / power).ln() - 2.0 * (made_mass / mass).ln());
+                    off[2] += share * of_box.typical(bin, map);
                 }
             }
         }
-        for (bin, [mass, power]) in off.into_iter().enumerate() {
-            decision.bias[bin] -= 0.7 * mass;
-            let sharper = decision.sharpness[bin] * (-0.4 * power).exp();
-            decision.sharpness[bin] = sharper.clamp(1.0 / SHARPEST, SHARPEST);
+        for (bin, [mass, power, typical]) in off.into_iter().enumerate() {
+            let sharper = (decision.sharpness[bin] * (-0.4 * power).exp()).clamp(1.0 / SHARPEST, SHARPEST);
+            // What is typical of the bin is to weigh as much as before.
+            decision.bias[bin] -= mass + (sharper - decision.sharpness[bin]) * typical;
+            decision.sharpness[bin] = sharper;
         }
     }
     decision
 }
 
 impl Answered<'_> {
+    /// The mean logarithm of a bin's probability, weighted by the mass of its map.
+    fn typical(&self, bin: usize, map: &Grid) -> f64 {
+        let pairs = map.as_slice().iter().zip(&self.log_probabilities[bin]);
+        let sum: f64 = pairs.map(|(&mass, &log)| f64::from(mass) * f64::from(log)).sum();
+        sum / map.sum()
+    }
+
     /// The halo maps of a decision, (M☉/h)/(Mpc/h)³.
     fn maps(&self, decision: &Decision) -> [Grid; HALO_MASS_BINS] {
         let matter = self.fields.dark_matter.as_slice();
