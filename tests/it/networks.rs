@@ -13,6 +13,7 @@ use halodi::nn::{
     NoiseSchedule, Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
+use halodi::render::GpuContext;
 use halodi::sim::HydrogenModel;
 use halodi::sim::nbody::{Force, GravityConfig, StepConfig};
 use halodi::stitch::{ChannelField, LatentOverlap, Lattice, Overlap, Stream, TileOrder, WindowBatch, fill_normal};
@@ -103,7 +104,7 @@ fn a_map_is_bit_equal_for_every_batch_size_and_tile_order() {
 fn the_same_seed_gives_the_same_map_on_cpu_and_wgpu() {
     let config = tiny_lodi();
     let on_cpu = sample(&config, &Device::flex(), 2, TileOrder::Raster, Overlap::Shifted);
-    let on_gpu = sample(&config, &Device::wgpu(Default::default()), 2, TileOrder::Raster, Overlap::Shifted);
+    let on_gpu = sample(&config, &GpuContext::shared().unwrap().burn, 2, TileOrder::Raster, Overlap::Shifted);
     let norm = on_cpu.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
     let difference = on_cpu.iter().zip(&on_gpu).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
     assert!(difference <= 1e-4 * norm, "relative difference {:e}", difference / norm);
