@@ -147,6 +147,9 @@ fn weights_survive_the_disk_and_the_wrong_ones_are_refused() {
 /// that HALO can learn: none below 0.7 times the mean density, the lightest bin
 /// up to 1.4, the third above.
 fn made_up_box(folder: &Path) -> TrainingBox {
+    // Training opens burn's default device, which the window's tests want to be
+    // the one that is shared; so that one is opened first.
+    let _ = GpuContext::shared();
     let n = 16;
     let cosmology = Cosmology::default();
     let mut dark_matter = Grid::zeros(n, 4.0);
