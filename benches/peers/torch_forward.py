@@ -186,7 +186,7 @@ def main():
     knots = -1 + 0.25 * np.arange(len(relation["mean"]))
     mean, deviation = (np.sqrt(raised) * np.interp(np.log10(raised), knots, relation[k]) for k in ("mean", "deviation"))
     worst.append(difference("LODI, brightness temperature", np.maximum(mean + deviation * clean, 0) ** 2, painted))
-    sys.exit(max(worst) > 1e-4)
+    sys.exit(int(max(worst) > 1e-4))
 
 
 main()
