@@ -18,8 +18,9 @@ fn at(b: &BoxEvaluation, values: &[f64], k: f64) -> f64 {
     values.get(b.k.partition_point(|&v| v < k).min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
+/// A percentage; a dash where there is nothing to compare with.
 fn percent(value: f64) -> String {
-    format!("{:.1} %", 100.0 * value)
+    if value.is_finite() { format!("{:.1} %", 100.0 * value) } else { "–".to_owned() }
 }
 
 /// `|P/P_true − 1|` as mean over the shells and largest.
