@@ -109,14 +109,7 @@ fn power_ratio(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
     }
-    chart
-        .configure_series_labels()
-        .label_font(style(24, &INK))
-        .background_style(WHITE.mix(0.85))
-        .border_style(TRANSPARENT)
-        .position(SeriesLabelPosition::UpperLeft)
-        .draw()?;
-    Ok(())
+    figure::legend(&mut chart, 24, SeriesLabelPosition::UpperLeft)
 }
 
 /// Distributions of the temperature, boxes together.
@@ -150,14 +143,7 @@ fn one_point(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
     }
-    chart
-        .configure_series_labels()
-        .label_font(style(28, &INK))
-        .background_style(WHITE.mix(0.85))
-        .border_style(TRANSPARENT)
-        .position(SeriesLabelPosition::UpperRight)
-        .draw()?;
-    Ok(())
+    figure::legend(&mut chart, 28, SeriesLabelPosition::UpperRight)
 }
 
 /// Ranks of the truth among predictions, over what chance gives.
@@ -200,12 +186,5 @@ fn calibration(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
     }
-    chart
-        .configure_series_labels()
-        .label_font(style(28, &INK))
-        .background_style(WHITE.mix(0.85))
-        .border_style(TRANSPARENT)
-        .position(SeriesLabelPosition::UpperMiddle)
-        .draw()?;
-    Ok(())
+    figure::legend(&mut chart, 28, SeriesLabelPosition::UpperMiddle)
 }

@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
-use plotters::coord::Shift;
+use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 use plotters::style::register_font;
 
@@ -64,6 +64,22 @@ pub(super) fn write(
 /// `text` in the figures' font.
 pub(super) fn style(size: u32, color: &RGBColor) -> TextStyle<'static> {
     (FONT, size).into_font().color(color)
+}
+
+/// Draw the legend of a chart's labelled series, in letters of `size`.
+pub(super) fn legend<'a, 'b: 'a, C: CoordTranslate>(
+    chart: &mut ChartContext<'a, BitMapBackend<'b>, C>,
+    size: u32,
+    position: SeriesLabelPosition,
+) -> DrawResult {
+    chart
+        .configure_series_labels()
+        .label_font(style(size, &INK))
+        .background_style(WHITE.mix(0.85))
+        .border_style(TRANSPARENT)
+        .position(position)
+        .draw()?;
+    Ok(())
 }
 
 /// The label of a tick on a logarithmic axis: `1`, `10³` and the like, with 2

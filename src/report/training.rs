@@ -62,14 +62,7 @@ fn draw_losses(area: &Area, curve: &[CurvePoint]) -> DrawResult {
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
     }
-    chart
-        .configure_series_labels()
-        .label_font(style(24, &INK))
-        .background_style(WHITE.mix(0.85))
-        .border_style(TRANSPARENT)
-        .position(SeriesLabelPosition::UpperRight)
-        .draw()?;
-    Ok(())
+    figure::legend(&mut chart, 24, SeriesLabelPosition::UpperRight)
 }
 
 fn draw_power(area: &Area, look: Option<&PowerPoint>) -> DrawResult {
@@ -107,12 +100,5 @@ fn draw_power(area: &Area, look: Option<&PowerPoint>) -> DrawResult {
             .label(&series.series)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 30, y)], color.stroke_width(3)));
     }
-    chart
-        .configure_series_labels()
-        .label_font(style(24, &INK))
-        .background_style(WHITE.mix(0.85))
-        .border_style(TRANSPARENT)
-        .position(SeriesLabelPosition::UpperLeft)
-        .draw()?;
-    Ok(())
+    figure::legend(&mut chart, 24, SeriesLabelPosition::UpperLeft)
 }
