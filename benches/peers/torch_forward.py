@@ -1,4 +1,4 @@
-"""Both networks in PyTorch, from the safetensors files alone, against Halodi.
+"""HALO and LODI in PyTorch, from the safetensors files alone, against Halodi.
 
     pip install numpy h5py safetensors torch
     halodi predict --demo --steps 1 --seed 7 --out DIR [--weights WEIGHTS]
@@ -6,8 +6,8 @@
 
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
 With one denoising step the map is LODI's estimate from pure noise, so the file
-tells what both networks answered. Everything is computed anew here: transforms,
-tiles, noise (Philox), U-Net, local relation.
+tells what the networks answered. Everything is computed anew here: transforms,
+tiles, noise (Philox), U-Nets, local relation and departures from the expected map.
 """
 
 import json
@@ -21,12 +21,15 @@ from safetensors import safe_open
 
 
 class UNet:
-    """The network of a file, by the names of its tensors."""
+    """A network of a file, by the names of its tensors."""
 
-    def __init__(self, path):
+    def __init__(self, path, part=None):
+        prefix = f"{part}.net." if part else "net."
         with safe_open(path, "pt") as file:
-            self.config = json.loads(file.metadata()["halodi.config"])
-            self.w = {name.removeprefix("net."): file.get_tensor(name) for name in file.keys()}
+            config = json.loads(file.metadata()["halodi.config"])
+            names = [name for name in file.keys() if name.startswith(prefix)]
+            self.w = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+        self.config = config[part] if part else config
         self.net = self.config["net"]
 
     def conv(self, name, x, stride=1):
@@ -130,6 +133,17 @@ def cut(field, origin, side, context=0):
     return field[np.ix_(*index)]
 
 
+def put(field, origin, window):
+    x, y, z = origin
+    side = window.shape[-1]
+    field[..., x : x + side, y : y + side, z : z + side] = window
+
+
+def context_of(network):
+    multiple = network.net["patch"] << (len(network.net["channels"]) - 1)
+    return -(-network.config["context"] // multiple) * multiple
+
+
 def difference(name, ours, theirs):
     relative = np.sqrt(((ours - theirs) ** 2).sum() / (theirs**2).sum())
     print(f"{name}: relative difference {relative:.2e} (rms), largest {np.abs(ours - theirs).max() / theirs.max():.2e}")
@@ -140,6 +154,7 @@ def main():
     folder, path, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     torch.set_grad_enabled(False)
     halo, lodi = UNet(f"{folder}/halo.safetensors"), UNet(f"{folder}/lodi.safetensors")
+    expectation = UNet(f"{folder}/lodi.safetensors", "expectation")
     with h5py.File(path) as file:
         header = dict(file.attrs)
         matter = file["dark_matter"][...]
@@ -149,8 +164,7 @@ def main():
     omega_m, omega_lambda, h, z = (float(header[k]) for k in ("Omega0", "OmegaLambda", "HubbleParam", "Redshift"))
     worst = []
 
-    tile, multiple = halo.config["tile"], halo.net["patch"] << (len(halo.net["channels"]) - 1)
-    context = -(-halo.config["context"] // multiple) * multiple
+    tile, context = halo.config["tile"], context_of(halo)
     mean = omega_m * 2.77536627e11
     decision = halo.config["decision"]
     sharpness, bias = (torch.tensor(decision[k])[None, :, None, None, None] for k in ("sharpness", "bias"))
@@ -161,16 +175,24 @@ def main():
         decided = torch.log_softmax(logits, dim=1) * sharpness + bias
         fractions = torch.softmax(decided, dim=1)[0, :4].numpy()
         inside = (slice(context, -context),) * 3
-        x, y, w = o
-        ours[:, x : x + tile, y : y + tile, w : w + tile] = (fractions * window * mean)[(slice(None), *inside)]
+        put(ours, o, (fractions * window * mean)[(slice(None), *inside)])
     for i in range(4):
         worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64)))
 
     # Villaescusa-Navarro et al. 2018: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
     scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)
-    relation = lodi.config["painting"]
-    local = sum(f * m.astype(np.float64) for f, m in zip(relation["hydrogen_fraction"], maps)) * scale / 2.77536627e11
-    channels = [forward(t, m) for t, m in zip(lodi.config["condition"], [*maps, matter, local])]
+    fractions = expectation.config["relation"]["hydrogen_fraction"]
+    local = sum(f * m.astype(np.float64) for f, m in zip(fractions, maps)) * scale / 2.77536627e11
+    transforms = expectation.config["condition"]
+    channels = [forward(t, m) for t, m in zip(transforms, [*maps, matter, local])]
+    tile, context = expectation.config["tile"], context_of(expectation)
+    expected = np.zeros((n, n, n))
+    for o in origins(n, tile):
+        window = np.stack([cut(f, o, tile, context) for f in channels])
+        factor = expectation(torch.from_numpy(window)[None])[0, 0].numpy().clip(-10, 10)
+        inside = (slice(context, -context),) * 3
+        put(expected, o, ((cut(local, o, tile, context) + 0.01) * np.exp(factor))[inside])
+    channels[-1] = forward(transforms[-1], expected)
     noise = philox_normals(n**3, seed).reshape(n, n, n)
     gamma = lodi.config["schedule"]["gamma_max"]
     alpha, sigma = (1 / (1 + np.exp(gamma))) ** 0.5, (1 / (1 + np.exp(-gamma))) ** 0.5
@@ -179,12 +201,11 @@ def main():
     for o in origins(n, tile):
         window = np.stack([cut(f, o, tile) for f in [noise, *channels]]).astype(np.float32)
         velocity = lodi(torch.from_numpy(window)[None], torch.ones(1))[0, 0].numpy()
-        x, y, w = o
-        clean[x : x + tile, y : y + tile, w : w + tile] = alpha * window[0] - sigma * velocity
+        put(clean, o, alpha * window[0] - sigma * velocity)
     clean = clean.clip(*lodi.config["data_range"])
-    raised = local + 0.1
-    knots = -1 + 0.25 * np.arange(len(relation["mean"]))
-    mean, deviation = (np.sqrt(raised) * np.interp(np.log10(raised), knots, relation[k]) for k in ("mean", "deviation"))
+    raised, painting = expected + 0.1, lodi.config["painting"]
+    knots = -1 + 0.25 * np.arange(len(painting["mean"]))
+    mean, deviation = (np.sqrt(raised) * np.interp(np.log10(raised), knots, painting[k]) for k in ("mean", "deviation"))
     worst.append(difference("LODI, brightness temperature", np.maximum(mean + deviation * clean, 0) ** 2, painted))
     sys.exit(int(max(worst) > 1e-4))
 

@@ -1,19 +1,20 @@
-//! `halodi train`: fit HALO or LODI to a data set.
+//! `halodi train`: fit a network to a data set.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{Halo, Lodi, ModelCard, Network, Trained};
+use crate::nn::{Expectation, Halo, Lodi, LodiConfig, ModelCard, Network, Trained};
 use crate::pipeline::DeviceChoice;
 use crate::report::write_training_figure;
 use crate::train::{
-    Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, decide, halo_config, lodi_config,
-    power_csv, saved_config, train_halo, train_lodi,
+    ExpectationBoxes, Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, decide,
+    expectation_config, halo_config, lodi_config, power_csv, saved_config, train_expectation, train_halo, train_lodi,
 };
 
 /// Which network to train
@@ -21,7 +22,9 @@ use crate::train::{
 enum Which {
     /// Dark matter to halo mass maps
     Halo,
-    /// Halo mass maps to 21 cm
+    /// Halo mass maps to the 21 cm map to be expected, which LODI departs from
+    Expectation,
+    /// Halo mass maps and the expected map to 21 cm
     Lodi,
 }
 
@@ -34,12 +37,15 @@ pub struct Train {
     /// Folder of a data set ('halodi dataset'); its test boxes are not read
     #[arg(long)]
     data: PathBuf,
-    /// Folder for the weights (halo.safetensors or lodi.safetensors), the curves and the state
+    /// Folder for the weights (NETWORK.safetensors), the curves and the state
     #[arg(long)]
     out: PathBuf,
-    /// HALO's weights, which LODI is trained behind
-    #[arg(long, required_if_eq("network", "lodi"))]
+    /// HALO's weights, which the others are trained behind
+    #[arg(long, required_if_eq_any([("network", "expectation"), ("network", "lodi")]))]
     halo: Option<PathBuf>,
+    /// The expectation's weights, which LODI is trained behind and then holds [default: those that --from holds]
+    #[arg(long)]
+    expectation: Option<PathBuf>,
     /// Weights to begin with, such as those that come with Halodi, instead of random ones
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
@@ -105,16 +111,33 @@ impl Train {
                 }
                 self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
             }
+            Which::Expectation => {
+                let halo = self.halo(&device)?;
+                let boxes = ExpectationBoxes::new(&train, &validation, &halo, &data.manifest.config.hydrogen, &device)?;
+                let state = self.out.join("expectation.state");
+                let start = self.from.as_ref().map(|path| Trained::<Expectation>::load(path, &device)).transpose()?;
+                let (config, network, before) = begin(start, saved_config(&state)?, || expectation_config(&boxes));
+                let fitted = follow(&fit, &stop, |report| {
+                    train_expectation(&boxes, &config, network, &fit, &device, &state, report)
+                })?;
+                self.write("expectation", config, fitted, (before, describe, compute.name), fit.seed)
+            }
             Which::Lodi => {
-                let path = self.halo.as_ref().expect("required by the arguments");
-                let halo = Trained::<Halo>::load(path, &device)?;
-                let boxes =
-                    LodiBoxes::new(&train, &validation, &halo, &data.manifest.config.hydrogen, fit.paintings, &device)?;
-                let state = self.out.join("lodi.state");
+                let halo = self.halo(&device)?;
                 let start = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device)).transpose()?;
-                let (mut config, network, before) = begin(start, saved_config(&state)?, || lodi_config(&boxes));
-                let fitted =
-                    follow(&fit, &stop, |report| train_lodi(&boxes, &config, network, &fit, &device, &state, report))?;
+                let expectation = self.expectation(start.as_ref(), &device)?;
+                let hydrogen = &data.manifest.config.hydrogen;
+                let boxes =
+                    LodiBoxes::new((&train, &validation), &halo, &expectation, hydrogen, fit.paintings, &device)?;
+                let state = self.out.join("lodi.state");
+                let fresh = || lodi_config(&boxes, &expectation);
+                let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(fresh);
+                config.expectation = expectation.config.clone();
+                let (network, before) = self.denoiser(start, &config)?;
+                let fitted = follow(&fit, &stop, |report| {
+                    let start = (&expectation.network, network);
+                    train_lodi(&boxes, &config, start, &fit, &device, &state, report)
+                })?;
                 if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
                     let bar = ProgressBar::new(0).with_message("calibrating");
                     config.painting = calibrate(
@@ -134,6 +157,42 @@ impl Train {
                 self.write("lodi", config, fitted, (before, describe, compute.name), fit.seed)
             }
         }
+    }
+
+    fn halo(&self, device: &Device) -> Result<Trained<Halo>> {
+        Trained::load(self.halo.as_ref().expect("required by the arguments"), device)
+    }
+
+    /// The expectation that LODI is trained behind.
+    fn expectation(&self, from: Option<&Trained<Lodi>>, device: &Device) -> Result<Trained<Expectation>> {
+        match (&self.expectation, from) {
+            (Some(path), _) => Trained::load(path, device),
+            (None, Some(lodi)) => Ok(Trained {
+                network: lodi.network.expectation.clone(),
+                config: lodi.config.expectation.clone(),
+                card: lodi.card.clone(),
+            }),
+            (None, None) => Err(Error::setting(
+                "no expectation to train LODI behind",
+                "--expectation FILE, or --from weights of LODI, which hold one",
+                "Run 'halodi train expectation' first",
+            )),
+        }
+    }
+
+    /// The denoiser to begin with. Its tables are those of the boxes, so it only has
+    /// to be of the same shape.
+    fn denoiser(&self, start: Option<Trained<Lodi>>, config: &LodiConfig) -> Result<(Option<Lodi>, Before)> {
+        let Some(Trained { network, config: of_start, card }) = start else { return Ok((None, Before::default())) };
+        if of_start.net != config.net || of_start.expectation.net != config.expectation.net {
+            return Err(Error::input(
+                self.from.as_deref().unwrap_or(Path::new("")),
+                "networks of another shape",
+                "those that are trained now",
+                "Begin without --from",
+            ));
+        }
+        Ok((Some(network), Before { steps: card.steps, hours: card.hours }))
     }
 
     fn write<N: Network>(

@@ -173,12 +173,12 @@ pub struct Ensemble {
     pub voxel_ranks: Vec<u64>,
 }
 
-/// Temperature of the local relation in mK from which a voxel is not faint.
+/// Expected temperature in mK from which a voxel is not faint.
 const NOT_FAINT: f32 = 1.0;
 
 impl Ensemble {
-    /// Of `predictions`, against the truth; `local` is the local relation's map.
-    pub(super) fn new(predictions: &[Arc<Grid>], truth: &Grid, local: &Grid, shells: usize) -> Self {
+    /// Of `predictions`, against the truth; `expected` is the expected map.
+    pub(super) fn new(predictions: &[Arc<Grid>], truth: &Grid, expected: &Grid, shells: usize) -> Self {
         let powers: Vec<Vec<f64>> = predictions.iter().map(|grid| power(grid, shells)).collect();
         let true_power = power(truth, shells);
         let (mean, spread) = over_boxes(powers.iter().map(Vec::as_slice));
@@ -189,7 +189,7 @@ impl Ensemble {
         let mut voxel_ranks = vec![0; predictions.len() + 1];
         let maps: Vec<&[f32]> = predictions.iter().map(|grid| grid.as_slice()).collect();
         for (i, &t) in truth.as_slice().iter().enumerate() {
-            if local.as_slice()[i] > NOT_FAINT {
+            if expected.as_slice()[i] > NOT_FAINT {
                 voxel_ranks[maps.iter().filter(|map| map[i] < t).count()] += 1;
             }
         }

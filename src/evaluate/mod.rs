@@ -18,7 +18,7 @@ pub use likelihood::Bits;
 use crate::error::{Error, Result};
 use crate::field::Grid;
 use crate::io::read_map;
-use crate::nn::{Lodi, Trained};
+use crate::nn::{Lodi, LodiConfig, Trained};
 use crate::pipeline::{HALO_MASS_BINS, JobConfig, Layer, Outcome, Source, Stage};
 
 /// Largest wavenumber that 21 cm maps are judged to, h/Mpc.
@@ -40,6 +40,9 @@ pub struct BoxEvaluation {
     pub draws: Draws,
     /// Several of LODI's maps, where several were asked for.
     pub ensemble: Option<Ensemble>,
+    /// The map that LODI expects, before it paints any scatter. Its power is what
+    /// the condition tells, `r²` of the truth's.
+    pub expected: Agreement,
     /// A baseline: HI as a fixed fraction of HALO's mass in each bin.
     pub local_relation: Agreement,
     /// A baseline: the dark matter, rescaled to the training boxes' power.
@@ -122,24 +125,31 @@ pub fn evaluate(
     let maps = (0..HALO_MASS_BINS).map(|bin| made(outcome, Layer::HaloMass(bin))).collect::<Result<Vec<_>>>()?;
     let slices: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps[bin].as_slice());
     let scale = outcome.cosmology.brightness_temperature_scale(outcome.redshift);
-    let relation = &lodi.config.relation;
-    let mut local = Grid::zeros(reference.n(), reference.box_size);
-    local.as_slice_mut().copy_from_slice(&relation.temperature(&slices, scale));
+    let matter = made(outcome, Layer::DarkMatter)?;
+    let LodiConfig { expectation, departure, .. } = &lodi.config;
+    let input = expectation.input(reference.n(), &slices, matter.as_slice(), scale);
+    let grid = |values: &[f32]| {
+        let mut grid = Grid::zeros(reference.n(), reference.box_size);
+        grid.as_slice_mut().copy_from_slice(values);
+        grid
+    };
+    let local = grid(&input.local);
+    let expected = grid(&expectation.run(&lodi.network.expectation, &input, device)?);
     let halo_mass = (0..HALO_MASS_BINS)
         .map(|bin| Ok(Agreement::new([maps[bin].as_ref(), true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;
     let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
 
-    let matter = made(outcome, Layer::DarkMatter)?;
-    let condition = lodi.config.condition(reference.n(), &slices, matter.as_slice(), local.as_slice());
-    let pairs = reference.as_slice().iter().zip(local.as_slice());
-    let data: Vec<f32> = pairs.map(|(&t, &local)| relation.forward(t, local)).collect();
+    let condition = lodi.config.condition(reference.n(), &slices, matter.as_slice(), expected.as_slice());
+    let pairs = reference.as_slice().iter().zip(expected.as_slice());
+    let data: Vec<f32> = pairs.map(|(&t, &expected)| departure.forward(t, expected)).collect();
     let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
     Ok(BoxEvaluation {
         name: name.to_owned(),
         draws: Draws::new(prediction, reference, against.draws, k.len()),
-        ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, &local, k.len())),
+        ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, &expected, k.len())),
         prediction: agreement,
+        expected: Agreement::new([&expected, reference], K_MAPS)?.0,
         local_relation: Agreement::new([&local, reference], K_MAPS)?.0,
         rescaled_dark_matter: rescaled.map(|map| Ok(Agreement::new([&map, reference], K_MAPS)?.0)).transpose()?,
         halo_mass,

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Grid;
+
 /// `y = (log10(x + floor) − offset) / scale` for a field `x ≥ 0`.
 ///
 /// Densities and temperatures span decades; networks train on, and colour maps
@@ -23,6 +25,21 @@ impl LogTransform {
     /// The plain logarithm above a floor.
     pub fn above(floor: f64) -> Self {
         Self { floor, offset: 0.0, scale: 1.0 }
+    }
+
+    /// The logarithm above a floor with the mean and the deviation of `fields` taken
+    /// out.
+    pub fn standardised<'a>(fields: impl Iterator<Item = &'a Grid>, floor: f64) -> Self {
+        let plain = Self::above(floor);
+        let (mut count, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        for field in fields {
+            for &v in field.as_slice() {
+                let y = f64::from(plain.forward(v));
+                (count, sum, squares) = (count + 1.0, sum + y, squares + y * y);
+            }
+        }
+        let offset = sum / count;
+        Self { floor, offset, scale: (squares / count - offset * offset).sqrt().max(1e-3) }
     }
 
     /// From the physical value to the transformed one.

@@ -6,11 +6,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::unet::{UNet, UNetConfig};
+use super::whole_box::{Tile, inner, tile_by_tile};
 use crate::error::Result;
 use crate::field::{Cosmology, Grid, LogTransform};
-use crate::nn::{host, side_by_side};
 use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::{Lattice, Overlap, gather, scatter};
+use crate::stitch::{Lattice, Overlap, gather};
 
 /// Classes that HALO divides the matter of a voxel into: haloes of each mass
 /// bin, and what is in none.
@@ -109,18 +109,15 @@ impl HaloConfig {
     /// context: `[1, HALO_CLASSES, side, side, side]`.
     fn log_probabilities(&self, halo: &Halo, dark_matter: &Grid, tile: Tile, device: &Device) -> Tensor<5> {
         let n = dark_matter.n();
-        let Tile { origin, side } = tile;
         // The context is rounded up to what the network's levels divide.
         let multiple = self.net.multiple();
         let context = self.context.div_ceil(multiple) * multiple;
-        let wide = side + 2 * context;
-        let corner = origin.map(|o| (o + n * context.div_ceil(n) - context) % n);
-        let mut window = Vec::with_capacity(wide.pow(3));
-        gather(dark_matter.as_slice(), n, corner, wide, &mut window);
+        let Tile { origin, side } = tile.surrounded(context, n);
+        let mut window = Vec::with_capacity(side.pow(3));
+        gather(dark_matter.as_slice(), n, origin, side, &mut window);
         window.iter_mut().for_each(|v| *v = self.dark_matter.forward(*v));
-        let input = Tensor::<5>::from_data(TensorData::new(window, [1, 1, wide, wide, wide]), device);
-        let inside = context..context + side;
-        let logits = halo.logits(input).slice([0..1, 0..HALO_CLASSES, inside.clone(), inside.clone(), inside]);
+        let input = Tensor::<5>::from_data(TensorData::new(window, [1, 1, side, side, side]), device);
+        let logits = inner(halo.logits(input), context);
         log_softmax(logits, 1)
     }
 
@@ -137,7 +134,8 @@ impl HaloConfig {
         device: &Device,
     ) -> Result<Vec<Vec<f32>>> {
         let mean_density = cosmology.mean_matter_density();
-        self.tile_by_tile(HALO_MASS_BINS, dark_matter.n(), device, |tile| {
+        let n = dark_matter.n();
+        tile_by_tile(&self.lattice(n)?, HALO_MASS_BINS, n, device, |tile| {
             self.run_tile(halo, dark_matter, mean_density, tile, device)
         })
     }
@@ -148,46 +146,11 @@ impl HaloConfig {
     /// # Errors
     /// As [`HaloConfig::run`].
     pub fn run_log_probabilities(&self, halo: &Halo, dark_matter: &Grid, device: &Device) -> Result<Vec<Vec<f32>>> {
-        self.tile_by_tile(HALO_CLASSES, dark_matter.n(), device, |tile| {
+        let n = dark_matter.n();
+        tile_by_tile(&self.lattice(n)?, HALO_CLASSES, n, device, |tile| {
             self.log_probabilities(halo, dark_matter, tile, device)
         })
     }
-
-    /// Put together what `output` makes of every tile, `channels` values a voxel.
-    fn tile_by_tile(
-        &self,
-        channels: usize,
-        n: usize,
-        device: &Device,
-        output: impl Fn(Tile) -> Tensor<5> + Sync + Send,
-    ) -> Result<Vec<Vec<f32>>> {
-        let lattice = self.lattice(n)?;
-        let side = lattice.tile();
-        let mut fields = vec![vec![0f32; n.pow(3)]; channels];
-        let tiles: Vec<Tile> = lattice.origins(0).iter().map(|&origin| Tile { origin, side }).collect();
-        let outputs = side_by_side(&tiles, device, |tiles| -> Result<Vec<Vec<f32>>> {
-            tiles.iter().map(|&tile| host(output(tile))).collect()
-        });
-        let mut values = Vec::with_capacity(tiles.len());
-        for output in outputs {
-            values.extend(output?);
-        }
-        for (tile, values) in tiles.iter().zip(values) {
-            for (field, block) in fields.iter_mut().zip(values.chunks(side.pow(3))) {
-                scatter(field, n, tile.origin, side, block);
-            }
-        }
-        Ok(fields)
-    }
-}
-
-/// A cubic piece of a periodic box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tile {
-    /// Its first voxel.
-    pub origin: [usize; 3],
-    /// Voxels per axis.
-    pub side: usize,
 }
 
 /// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025). It

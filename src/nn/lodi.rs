@@ -6,17 +6,13 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::departure::Departure;
 use super::device::side_by_side;
-use super::relation::LocalRelation;
+use super::expectation::{CONDITION_CHANNELS, Expectation, ExpectationConfig};
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
-use crate::field::LogTransform;
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{ChannelField, WindowBatch};
-
-/// Feature maps of the condition: HALO's four, the dark matter and the local
-/// relation.
-pub const CONDITION_CHANNELS: usize = HALO_MASS_BINS + 2;
 
 /// What defines a LODI network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,15 +27,13 @@ pub struct LodiConfig {
     pub redshift: f64,
     /// The noise schedule.
     pub schedule: NoiseSchedule,
-    /// How the network sees its condition, channel by channel: halo mass density
-    /// per bin in (M☉/h)/(Mpc/h)³, `1 + δ`, and the local relation's temperature
-    /// in mK.
-    pub condition: [LogTransform; CONDITION_CHANNELS],
-    /// What the diffusion's data is: how the map departs from the local relation.
-    pub relation: LocalRelation,
-    /// The relation that turns painted data into temperatures: the one above, or
-    /// what calibration made of it ([`LocalRelation::calibrated`]).
-    pub painting: LocalRelation,
+    /// The expected map, and how both networks see their condition.
+    pub expectation: ExpectationConfig,
+    /// What the diffusion's data is: how the map departs from the expected one.
+    pub departure: Departure,
+    /// What turns painted data into temperatures: the one above, or what
+    /// calibration made of it ([`Departure::calibrated`]).
+    pub painting: Departure,
     /// Range of the training set in data space. Estimates are kept within it: a
     /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
@@ -48,35 +42,31 @@ pub struct LodiConfig {
 impl LodiConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Lodi {
-        Lodi { net: self.net.init(device) }
+        Lodi { expectation: self.expectation.init(device), net: self.net.init(device) }
     }
 
-    /// What the network paints from, channel by channel: halo maps in
-    /// (M☉/h)/(Mpc/h)³, `1 + δ`, and the temperature of the local relation in mK
-    /// ([`LocalRelation::temperature`]), `n³` values each.
+    /// What the denoiser sees of a box beside the latent: HALO's maps in
+    /// (M☉/h)/(Mpc/h)³, `1 + δ`, and the expected map in mK.
     pub fn condition(
         &self,
         n: usize,
         halo_mass: &[&[f32]; HALO_MASS_BINS],
         dark_matter: &[f32],
-        local: &[f32],
+        expected: &[f32],
     ) -> ChannelField {
-        let [a, b, c, d] = *halo_mass;
-        let channels = [a, b, c, d, dark_matter, local];
-        let mut values = Vec::with_capacity(CONDITION_CHANNELS * n.pow(3));
-        for (channel, transform) in channels.into_iter().zip(&self.condition) {
-            assert_eq!(channel.len(), n.pow(3), "channels share one grid");
-            values.extend(channel.iter().map(|&v| transform.forward(v)));
-        }
-        ChannelField { n, values }
+        self.expectation.condition(n, halo_mass, dark_matter, expected)
     }
 }
 
-/// LODI's denoiser. It predicts the velocity `v = α ε − σ x` (Salimans & Ho
-/// 2022), from which the clean field and the noise follow without dividing by a
-/// small number at either end of the schedule.
+/// LODI: the expected map, and the denoiser that paints how a map departs from it.
+///
+/// The denoiser predicts the velocity `v = α ε − σ x` (Salimans & Ho 2022), from
+/// which the clean field and the noise follow without dividing by a small number
+/// at either end of the schedule.
 #[derive(Module, Debug)]
 pub struct Lodi {
+    /// What the denoiser departs from.
+    pub expectation: Expectation,
     net: UNet,
 }
 

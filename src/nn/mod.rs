@@ -1,22 +1,28 @@
-//! The networks: HALO and LODI, the noise schedule and samplers of LODI, their
+//! The networks: HALO and LODI with the map it expects, the noise schedule and samplers of LODI, their
 //! weights, and the device they run on.
 
 mod blocks;
+mod departure;
 mod device;
+mod expectation;
 mod halo;
 mod lodi;
 mod relation;
 mod schedule;
 mod unet;
 mod weights;
+mod whole_box;
 
+pub use departure::{Departure, Moments};
 pub use device::{ComputeDevice, is_cpu, side_by_side};
-pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, Tile};
-pub use lodi::{CONDITION_CHANNELS, Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
-pub use relation::{LocalRelation, Moments};
+pub use expectation::{CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
+pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig};
+pub use lodi::{Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
+pub use relation::LocalRelation;
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};
 pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights};
+pub use whole_box::Tile;
 
 use burn::tensor::Tensor;
 

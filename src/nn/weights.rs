@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Halo, HaloConfig, Lodi, LodiConfig};
+use super::{Expectation, ExpectationConfig, Halo, HaloConfig, Lodi, LodiConfig};
 use crate::error::{Error, Result};
 
 const NETWORK: &str = "halodi.network";
@@ -59,6 +59,14 @@ impl Network for Halo {
     type Config = HaloConfig;
     const NAME: &'static str = "halo";
     fn init(config: &HaloConfig, device: &Device) -> Self {
+        config.init(device)
+    }
+}
+
+impl Network for Expectation {
+    type Config = ExpectationConfig;
+    const NAME: &'static str = "expectation";
+    fn init(config: &ExpectationConfig, device: &Device) -> Self {
         config.init(device)
     }
 }

@@ -66,6 +66,8 @@ pub enum Stage {
     Field,
     /// HALO: halo mass density maps from dark matter.
     Halo,
+    /// LODI's expectation: the 21 cm map that denoising departs from.
+    Expectation,
     /// LODI: denoising the 21 cm map, tile by tile.
     Lodi,
     /// Spectra and comparison with the reference.
@@ -78,6 +80,7 @@ impl Stage {
         match self {
             Self::Field => "Dark-matter field",
             Self::Halo => "HALO: halo mass maps",
+            Self::Expectation => "LODI: expecting 21 cm",
             Self::Lodi => "LODI: painting 21 cm",
             Self::Statistics => "Spectra",
         }

@@ -33,8 +33,11 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         let plan = plan(run, &loaded, &halo.config, &lodi.config)?;
         let halo_maps = halo_maps(run, &loaded, &halo)?;
         if run.outcome.config.until >= Stage::Lodi {
+            run.begin(Stage::Expectation)?;
+            let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| halo_maps[bin].as_slice());
+            let expected = expected_map(run, &halo_mass, &lodi, &loaded)?;
             run.begin(Stage::Lodi)?;
-            paint(run, &plan, &halo_maps, &lodi, &loaded)?;
+            paint(run, &plan, (&halo_mass, &expected), &lodi, &loaded)?;
         }
     }
     run.end_stage();
@@ -116,7 +119,9 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
         order: TileOrder::Raster,
     };
     let halo_tiles = halo.lattice(n)?.origins(0).len();
-    run.tile_counts = [(Stage::Halo, halo_tiles), (Stage::Lodi, plan.windows())].into();
+    let expectation_tiles = lodi.expectation.lattice(n)?.origins(0).len();
+    run.tile_counts =
+        [(Stage::Halo, halo_tiles), (Stage::Expectation, expectation_tiles), (Stage::Lodi, plan.windows())].into();
     Ok(plan)
 }
 
@@ -125,40 +130,13 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     let n = loaded.dark_matter.n();
     let config = &halo.config;
     let mean_density = loaded.cosmology.mean_matter_density();
-    let lattice = config.lattice(n)?;
-    let tile = lattice.tile();
     for (bin, transform) in config.halo_mass.iter().enumerate() {
         run.show(Layer::HaloMass(bin), n, *transform);
     }
-    let mut maps = vec![vec![0f32; n.pow(3)]; HALO_MASS_BINS];
-    let tiles: Vec<nn::Tile> = lattice.origins(0).iter().map(|&origin| nn::Tile { origin, side: tile }).collect();
+    let layers: [Layer; HALO_MASS_BINS] = std::array::from_fn(Layer::HaloMass);
     let device = run.device.burn.clone();
-    let mut done = 0;
-    for batch in tiles.chunks(run.outcome.config.batch.unwrap_or(1).max(1)) {
-        run.checkpoint()?;
-        for tile in batch {
-            run.send(Event::TileStarted(TileBox { origin: tile.origin, size: [tile.side; 3] }));
-        }
-        let outputs = nn::side_by_side(batch, &device, |tiles| -> Vec<Tensor<5>> {
-            let run_tile =
-                |tile: &nn::Tile| config.run_tile(&halo.network, &loaded.dark_matter, mean_density, *tile, &device);
-            tiles.iter().map(run_tile).collect()
-        });
-        for (&nn::Tile { origin, side }, output) in batch.iter().zip(outputs.into_iter().flatten()) {
-            let tile_box = TileBox { origin, size: [side; 3] };
-            for bin in 0..HALO_MASS_BINS {
-                let block = output.clone().slice([0..1, bin..bin + 1]).reshape([side, side, side]);
-                run.canvas.paint_tile(Layer::HaloMass(bin), tile_box, block);
-                run.send(Event::TileFinished(Layer::HaloMass(bin), tile_box));
-            }
-            let values = nn::host(output)?;
-            for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
-                scatter(map, n, origin, side, block);
-            }
-        }
-        done += batch.len();
-        run.progress(Stage::Halo, done, tiles.len(), None);
-    }
+    let run_tile = |tile| config.run_tile(&halo.network, &loaded.dark_matter, mean_density, tile, &device);
+    let maps = tile_by_tile(run, &config.lattice(n)?, (n, Stage::Halo), &layers, run_tile, |output| output)?;
 
     let box_size = loaded.dark_matter.box_size;
     let mut halo_mass = Vec::with_capacity(HALO_MASS_BINS);
@@ -171,30 +149,90 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     Ok(halo_mass)
 }
 
-/// Run LODI: one global latent, denoised window by window.
+/// Run LODI's expectation: the expected map, mK.
+fn expected_map(
+    run: &mut Run,
+    halo_mass: &[&[f32]; HALO_MASS_BINS],
+    lodi: &nn::Trained<nn::Lodi>,
+    loaded: &Loaded,
+) -> Result<Vec<f32>> {
+    let n = loaded.dark_matter.n();
+    let config = &lodi.config.expectation;
+    let scale = loaded.cosmology.brightness_temperature_scale(loaded.redshift);
+    let input = config.input(n, halo_mass, loaded.dark_matter.as_slice(), scale);
+    let layer = Layer::BrightnessTemperature;
+    run.show(layer, n, LogTransform::above(TEMPERATURE_DISPLAY));
+    let device = run.device.burn.clone();
+    let run_tile = |tile| config.run_tile(&lodi.network.expectation, &input, tile, &device);
+    let lattice = config.lattice(n)?;
+    Ok(tile_by_tile(run, &lattice, (n, Stage::Expectation), &[layer], run_tile, decades)?.remove(0))
+}
+
+/// Run a network on every tile of a box of `n³` voxels, show what `shown` makes of
+/// its answers, one map a layer, and return them, `n³` values each.
+fn tile_by_tile(
+    run: &mut Run,
+    lattice: &Lattice,
+    (n, stage): (usize, Stage),
+    layers: &[Layer],
+    network: impl Fn(nn::Tile) -> Tensor<5> + Sync + Send,
+    shown: impl Fn(Tensor<3>) -> Tensor<3>,
+) -> Result<Vec<Vec<f32>>> {
+    let mut maps = vec![vec![0f32; n.pow(3)]; layers.len()];
+    let tiles = nn::Tile::all(lattice);
+    let device = run.device.burn.clone();
+    let mut done = 0;
+    for batch in tiles.chunks(run.outcome.config.batch.unwrap_or(1).max(1)) {
+        run.checkpoint()?;
+        for tile in batch {
+            run.send(Event::TileStarted(TileBox { origin: tile.origin, size: [tile.side; 3] }));
+        }
+        let outputs = nn::side_by_side(batch, &device, |tiles| -> Vec<Tensor<5>> {
+            tiles.iter().map(|&tile| network(tile)).collect()
+        });
+        for (&nn::Tile { origin, side }, output) in batch.iter().zip(outputs.into_iter().flatten()) {
+            let tile_box = TileBox { origin, size: [side; 3] };
+            for (index, &layer) in layers.iter().enumerate() {
+                let block = output.clone().narrow(1, index, 1).reshape([side, side, side]);
+                run.canvas.paint_tile(layer, tile_box, shown(block));
+                run.send(Event::TileFinished(layer, tile_box));
+            }
+            let values = nn::host(output)?;
+            for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
+                scatter(map, n, origin, side, block);
+            }
+        }
+        done += batch.len();
+        run.progress(stage, done, tiles.len(), None);
+    }
+    Ok(maps)
+}
+
+/// A temperature in mK as it is shown.
+fn decades(temperature: Tensor<3>) -> Tensor<3> {
+    (temperature + TEMPERATURE_DISPLAY).log() * std::f64::consts::LOG10_E
+}
+
+/// Run LODI's denoiser: one global latent, denoised window by window.
 fn paint(
     run: &mut Run,
     plan: &LatentOverlap,
-    halo_mass: &[Grid],
+    (halo_mass, expected): (&[&[f32]; HALO_MASS_BINS], &[f32]),
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
 ) -> Result<()> {
     let (n, box_size) = (plan.n, loaded.dark_matter.box_size);
-    // The diffusion paints how the map departs from the local relation.
-    let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| halo_mass[bin].as_slice());
-    let relation = &lodi.config.painting;
-    let local = relation.temperature(&halo_mass, loaded.cosmology.brightness_temperature_scale(loaded.redshift));
-    let condition = lodi.config.condition(n, &halo_mass, loaded.dark_matter.as_slice(), &local);
-    let [mean, deviation] = [0, 1].map(|i| local.iter().map(|&t| relation.spread(t)[i]).collect::<Vec<f32>>());
+    // The diffusion paints how the map departs from the expected one.
+    let painting = &lodi.config.painting;
+    let condition = lodi.config.condition(n, halo_mass, loaded.dark_matter.as_slice(), expected);
+    let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| painting.spread(t)[i]).collect::<Vec<f32>>());
     let physical = |data: &[f32]| {
         let mut grid = Grid::zeros(n, box_size);
-        let values = data.iter().zip(&local).map(|(&x, &local)| relation.inverse(x, local));
+        let values = data.iter().zip(expected).map(|(&x, &expected)| painting.inverse(x, expected));
         grid.as_slice_mut().iter_mut().zip(values).for_each(|(to, value)| *to = value);
         grid
     };
-    let transform = LogTransform::above(TEMPERATURE_DISPLAY);
     let layer = Layer::BrightnessTemperature;
-    run.show(layer, n, transform);
     let total = plan.windows();
     let mut done = 0;
     let device = run.device.burn.clone();
@@ -217,8 +255,7 @@ fn paint(
                 };
                 let x = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
                 let temperature = (window(&mean) + x * window(&deviation)).clamp_min(0.0).square();
-                let decades = (temperature + TEMPERATURE_DISPLAY).log() * std::f64::consts::LOG10_E;
-                run.canvas.paint_tile(layer, tile_box, decades);
+                run.canvas.paint_tile(layer, tile_box, decades(temperature));
                 run.send(Event::TileFinished(layer, tile_box));
             }
             let estimate = nn::host(estimate)?;

@@ -31,18 +31,20 @@ fn deviation(agreement: &Agreement) -> String {
 fn per_box(boxes: &[BoxEvaluation]) -> String {
     let mut out = String::from(
         "`|P/P_true − 1|` for k ≤ 10 h/Mpc, mean over shells and largest:\n\n\
-         | box | LODI | another draw of the truth | LODI over the mean of draws | local relation | rescaled dark matter | mean T_b ratio | r at k = 1, 5, 10 | seconds |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
+         | box | LODI | another draw of the truth | LODI over the mean of draws | local relation | rescaled dark matter | mean T_b ratio | r at k = 1, 5, 10 | r of the expected map | seconds |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
     );
     for b in boxes {
-        let r = [1.0, 5.0, 10.0].map(|k| format!("{:.3}", at(b, &b.prediction.correlation, k))).join(", ");
+        let r = |agreement: &Agreement| {
+            [1.0, 5.0, 10.0].map(|k| format!("{:.3}", at(b, &agreement.correlation, k))).join(", ")
+        };
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
         let largest = |values: &[f64]| values.iter().copied().fold(0.0, f64::max);
         let of_draws: Vec<f64> = b.draws.power_ratio.iter().map(|r| (r - 1.0).abs()).collect();
         let both = |values: &[f64]| format!("{}, {}", percent(mean(values)), percent(largest(values)));
         let _ = writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} | {:.3} | {r} | {:.0} |",
+            "| {} | {} | {} | {} | {} | {} | {:.3} | {} | {} | {:.0} |",
             b.name,
             deviation(&b.prediction),
             both(&b.draws.another_draw),
@@ -50,6 +52,8 @@ fn per_box(boxes: &[BoxEvaluation]) -> String {
             deviation(&b.local_relation),
             b.rescaled_dark_matter.as_ref().map_or("–".to_owned(), deviation),
             b.prediction.mean_ratio,
+            r(&b.prediction),
+            r(&b.expected),
             b.seconds.values().sum::<f64>()
         );
     }
@@ -64,7 +68,7 @@ fn per_box(boxes: &[BoxEvaluation]) -> String {
     let rescaled = boxes.iter().all(|b| b.rescaled_dark_matter.is_some());
     let _ = writeln!(
         out,
-        "| mean over {} boxes, per shell | {} | {} | {} | {} | {} | | | |",
+        "| mean over {} boxes, per shell | {} | {} | {} | {} | {} | | | | |",
         boxes.len(),
         over(&|b| off(&b.prediction.power_ratio)),
         over(&|b| b.draws.another_draw.clone()),
@@ -83,8 +87,8 @@ fn per_shell(boxes: &[BoxEvaluation]) -> String {
     let mut out = format!(
         "P_draws is the mean power of {} draws of the truth's scatter of HI about halo mass; σ_draw is how much one of \
          them varies. Errors of the mean over {} boxes by bootstrap.\n\n\
-         | k [h/Mpc] | P/P_true | error | spread over boxes | P/P_draws | σ_draw | σ of LODI's realisations | local relation |\n\
-         |---|---|---|---|---|---|---|---|\n",
+         | k [h/Mpc] | P/P_true | error | spread over boxes | P/P_draws | σ_draw | σ of LODI's realisations | expected map | local relation |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
         boxes[0].draws.count,
         boxes.len()
     );
@@ -93,6 +97,7 @@ fn per_shell(boxes: &[BoxEvaluation]) -> String {
     let error = bootstrap_error(&ratios);
     let (of_draws, _) = over_boxes(boxes.iter().map(|b| b.draws.power_ratio.as_slice()));
     let (scatter, _) = over_boxes(boxes.iter().map(|b| b.draws.spread.as_slice()));
+    let (expected, _) = over_boxes(boxes.iter().map(|b| b.expected.power_ratio.as_slice()));
     let (local, _) = over_boxes(boxes.iter().map(|b| b.local_relation.power_ratio.as_slice()));
     let (ensemble, _) = over_boxes(boxes.iter().filter_map(|b| Some(b.ensemble.as_ref()?.spread.as_slice())));
     let k = &boxes[0].k;
@@ -101,7 +106,7 @@ fn per_shell(boxes: &[BoxEvaluation]) -> String {
         if i == 0 || (k[i].ln() / 0.2).floor() > (k[i - 1].ln() / 0.2).floor() {
             let row = [mean[i], error[i], spread[i], of_draws[i], scatter[i]].map(|v| format!("{v:.3}")).join(" | ");
             let realisations = ensemble.get(i).map_or("–".to_owned(), |v| format!("{v:.3}"));
-            let _ = writeln!(out, "| {:.2} | {row} | {realisations} | {:.3} |", k[i], local[i]);
+            let _ = writeln!(out, "| {:.2} | {row} | {realisations} | {:.3} | {:.3} |", k[i], expected[i], local[i]);
         }
     }
     out

@@ -7,16 +7,16 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
-use super::lodi::standardised;
 use super::power::PowerRatio;
 use crate::error::{Error, Result};
 use crate::evaluate::K_HALOES;
+use crate::field::LogTransform;
 use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
-const EDGE: usize = 4;
+pub(super) const EDGE: usize = 4;
 
 /// HALO as it is trained by default: two resolutions behind a 2³ stem.
 pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
@@ -26,10 +26,10 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
         tile: 32,
         context: 8,
         voxel: boxes[0].fields().dark_matter.voxel(),
-        dark_matter: standardised(fields().map(|b| &b.dark_matter), 0.05),
+        dark_matter: LogTransform::standardised(fields().map(|b| &b.dark_matter), 0.05),
         mass_edges: HALO_MASS_EDGES,
         // A hundredth of the mean matter density: far below any halo's edge.
-        halo_mass: std::array::from_fn(|bin| standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
+        halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
         decision: Decision::default(),
     }
 }

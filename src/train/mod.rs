@@ -1,10 +1,13 @@
-//! Learning: crops of the boxes of a data set, the two objectives, and the
+//! Learning: crops of the boxes of a data set, an objective per network, and the
 //! descent they share.
 
+mod boxes;
 mod data;
 mod decide;
+mod expectation;
 mod fit;
 mod halo;
+mod importance;
 mod lodi;
 mod paint;
 mod power;
@@ -12,6 +15,7 @@ mod state;
 
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
 pub use decide::decide;
+pub use expectation::{ExpectationBoxes, expectation_config, train_expectation};
 pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::lodi::{LodiBox, LodiBoxes};
 use crate::error::{Error, Result};
-use crate::nn::{LocalRelation, Lodi, LodiConfig, Moments, Sampler, host};
+use crate::nn::{Departure, Lodi, LodiConfig, Moments, Sampler, host};
 use crate::stitch::{LatentOverlap, Lattice, Overlap, TileOrder};
 
 /// Paint a box with the default sampler: the diffusion's data, `n³` values.
@@ -21,8 +21,8 @@ pub(super) fn paint(
     device: &Device,
     report: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Vec<f32>> {
-    let n = from.fields.dark_matter.n();
-    let condition = from.condition(config, &from.local(&config.relation));
+    let n = from.seen.n();
+    let condition = from.condition(config);
     let plan = LatentOverlap {
         n,
         lattice: Lattice::new(n, config.tile, config.net.multiple(), Overlap::default())?,
@@ -48,8 +48,8 @@ pub(super) fn paint(
 }
 
 /// Paint `count` validation boxes (training boxes where there are none) in `steps`
-/// steps and return the relation with which they have the mean and the mean square
-/// of the truth at every local temperature ([`LocalRelation::calibrated`]): a
+/// steps and return the tables with which they have the mean and the mean square of
+/// the truth at every expected temperature ([`Departure::calibrated`]): a
 /// network that has not learned to the end, and a sampler of few steps, paint too
 /// little scatter, and the power of a map is missing just that. It is measured on
 /// boxes that the network has not learned from, because on the others there is
@@ -66,19 +66,18 @@ pub fn calibrate(
     network: (&Lodi, &LodiConfig),
     device: &Device,
     mut report: impl FnMut(usize, usize) -> bool,
-) -> Result<LocalRelation> {
-    let relation = &network.1.relation;
+) -> Result<Departure> {
     let mut moments = Moments::new();
     let unseen = if boxes.validation.is_empty() { &boxes.train } else { &boxes.validation };
     let count = count.min(unseen.len());
     for (index, from) in unseen.iter().take(count).enumerate() {
         let mut report = |done: usize, total: usize| report(index * total + done, count * total);
         let painted = paint(from, network, steps, index as u64, device, &mut report)?;
-        let local = from.local(relation);
+        let expected = || from.expected.iter().copied();
         for painting in &from.paintings {
-            moments.add_truth(painting.as_slice().iter().copied().zip(local.iter().copied()));
+            moments.add_truth(painting.as_slice().iter().copied().zip(expected()));
         }
-        moments.add_painted(painted.into_iter().zip(local));
+        moments.add_painted(painted.into_iter().zip(expected()));
     }
-    Ok(relation.calibrated(&moments))
+    Ok(network.1.departure.calibrated(&moments))
 }

@@ -9,8 +9,8 @@ use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
 use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, Decision, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard,
-    NoiseSchedule, Sampler, Trained, UNetConfig,
+    CONDITION_CHANNELS, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi,
+    LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
@@ -26,9 +26,15 @@ fn tiny_lodi() -> LodiConfig {
         voxel: 0.2,
         redshift: 1.0,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
-        condition: [LogTransform::above(0.1); CONDITION_CHANNELS],
-        relation: LocalRelation::new([0.005; 4]),
-        painting: LocalRelation::new([0.005; 4]),
+        expectation: ExpectationConfig {
+            net: UNetConfig::new(CONDITION_CHANNELS, 1, vec![8, 16]).with_heads(2),
+            tile: 8,
+            context: 4,
+            condition: [LogTransform::above(0.1); CONDITION_CHANNELS],
+            relation: LocalRelation { hydrogen_fraction: [0.005; 4] },
+        },
+        departure: Departure::default(),
+        painting: Departure::default(),
         data_range: [-10.0, 10.0],
     }
 }
