@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use super::boxes::SeenBox;
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
@@ -51,13 +52,21 @@ impl ExpectationBoxes {
         device: &Device,
     ) -> Result<Self> {
         let without_scatter = HydrogenModel { scatter: 0.0, ..*hydrogen };
-        let expected = |fields: &Fields, mean: Vec<Grid>| -> Result<ExpectedBox> {
-            let mean = mean.into_iter().next().expect("one painting was asked for");
-            Ok(ExpectedBox { seen: SeenBox::new(fields, halo, device)?, mean })
+        // Finding haloes takes longest and one thread.
+        let paint = |maps: Result<Vec<Grid>>| maps.map(|mut maps| maps.remove(0));
+        let train = train
+            .par_iter()
+            .map(|b| Ok((b.fields(), paint(b.repaint(&without_scatter, [0]))?)))
+            .collect::<Result<Vec<_>>>()?;
+        let validation = validation
+            .par_iter()
+            .map(|b| Ok((b.fields(), paint(b.repaint(&without_scatter, [0]))?)))
+            .collect::<Result<Vec<_>>>()?;
+        let all = |boxes: Vec<(&Fields, Grid)>| {
+            let with_maps = |(fields, mean)| Ok(ExpectedBox { seen: SeenBox::new(fields, halo, device)?, mean });
+            boxes.into_iter().map(with_maps).collect::<Result<Vec<_>>>()
         };
-        let train = train.iter().map(|b| expected(b.fields(), b.repaint(&without_scatter, [0])?));
-        let validation = validation.iter().map(|b| expected(b.fields(), b.repaint(&without_scatter, [0])?));
-        Ok(Self { train: train.collect::<Result<_>>()?, validation: validation.collect::<Result<_>>()? })
+        Ok(Self { train: all(train)?, validation: all(validation)? })
     }
 }
 

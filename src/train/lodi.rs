@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use super::boxes::SeenBox;
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
@@ -71,17 +72,21 @@ impl LodiBoxes {
         };
         // Haloes are numbered by mass: every box needs draws of its own.
         let seeds = |index: usize| (1..paintings as u64).map(move |painting| (painting << 32) + index as u64);
+        // Finding haloes takes longest and one thread.
         let train = train
-            .iter()
+            .par_iter()
             .enumerate()
-            .map(|(index, b)| with_maps(b.fields(), b.repaint(hydrogen, seeds(index))?))
+            .map(|(index, b)| Ok((b.fields(), b.repaint(hydrogen, seeds(index))?)))
             .collect::<Result<Vec<_>>>()?;
         let validation = validation
-            .iter()
+            .par_iter()
             .enumerate()
-            .map(|(index, b)| with_maps(b.fields(), b.repaint(hydrogen, seeds(train.len() + index))?))
-            .collect::<Result<_>>()?;
-        Ok(Self { train, validation })
+            .map(|(index, b)| Ok((b.fields(), b.repaint(hydrogen, seeds(train.len() + index))?)))
+            .collect::<Result<Vec<_>>>()?;
+        let all = |boxes: Vec<(&Fields, Vec<Grid>)>| {
+            boxes.into_iter().map(|(fields, more)| with_maps(fields, more)).collect::<Result<Vec<_>>>()
+        };
+        Ok(Self { train: all(train)?, validation: all(validation)? })
     }
 }
 

@@ -257,6 +257,10 @@ fn color_bar(ui: &Ui, rect: Rect, transform: &LogTransform, range: [f32; 2], lay
     let height = (rect.height() * 0.4).min(260.0);
     let bar = Rect::from_min_size(rect.right_bottom() - egui::vec2(84.0, height + 26.0), egui::vec2(14.0, height));
     let painter = ui.painter_at(rect);
+    // A plate, so that the labels of the box's axes do not run into the bar's.
+    let plate =
+        Rect::from_min_max(bar.left_top() - egui::vec2(10.0, 12.0), bar.right_bottom() + egui::vec2(48.0, 26.0));
+    painter.rect_filled(plate, 4.0, ui.visuals().extreme_bg_color.gamma_multiply(0.85));
     const BANDS: usize = 64;
     for i in 0..BANDS {
         let color = colorous::INFERNO.eval_rational(i, BANDS);

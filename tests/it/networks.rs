@@ -117,6 +117,28 @@ fn the_same_seed_gives_the_same_map_on_cpu_and_wgpu() {
 }
 
 #[test]
+fn a_fresh_expectation_is_the_local_relation() {
+    let config = tiny_lodi().expectation;
+    let device = Device::flex();
+    let n = 16;
+    let field = |stream: u32| {
+        let mut values = vec![0f32; n * n * n];
+        fill_normal(&mut values, 5, Stream::Training(stream));
+        values.into_iter().map(|v| 1e12 * v.exp()).collect::<Vec<f32>>()
+    };
+    let maps: [Vec<f32>; 4] = std::array::from_fn(|bin| field(bin as u32));
+    let maps = maps.each_ref().map(Vec::as_slice);
+    let input = config.input(n, &maps, &vec![1.0; n * n * n], 200.0);
+    let expected = config.run(&config.init(&device), &input, &device).unwrap();
+    for (i, (&t, &local)) in expected.iter().zip(&input.local).enumerate() {
+        // HI of half a percent of the mass, in mK, and next to nothing more.
+        let mass: f32 = maps.iter().map(|map| map[i]).sum();
+        assert!((local / (0.005 * mass * 200.0 / 2.775_366e11) - 1.0).abs() < 1e-3);
+        assert!(t > local && t - local < 0.011 + 1e-4 * local, "{t} mK where the local relation says {local}");
+    }
+}
+
+#[test]
 fn weights_survive_the_disk_and_the_wrong_ones_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lodi.safetensors");
