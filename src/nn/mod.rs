@@ -15,7 +15,7 @@ mod whole_box;
 
 pub use departure::{Departure, Moments};
 pub use device::{ComputeDevice, is_cpu, side_by_side};
-pub use expectation::{CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
+pub use expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
 pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig};
 pub use lodi::{Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
 pub use relation::LocalRelation;

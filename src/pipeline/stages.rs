@@ -226,11 +226,14 @@ fn paint(
     let painting = &lodi.config.painting;
     let condition = lodi.config.condition(n, halo_mass, loaded.dark_matter.as_slice(), expected);
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| painting.spread(t)[i]).collect::<Vec<f32>>());
+    let mut anchor = Grid::zeros(n, box_size);
+    anchor.as_slice_mut().copy_from_slice(expected);
+    let anchor = nn::Anchor::new(anchor);
     let physical = |data: &[f32]| {
         let mut grid = Grid::zeros(n, box_size);
         let values = data.iter().zip(expected).map(|(&x, &expected)| painting.inverse(x, expected));
         grid.as_slice_mut().iter_mut().zip(values).for_each(|(to, value)| *to = value);
-        grid
+        anchor.hold(&grid)
     };
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();
