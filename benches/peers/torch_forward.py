@@ -154,7 +154,9 @@ def anchored(painted, expected):
     power = np.bincount(shell, (np.abs(modes) ** 2).ravel())
     missing = (1 - cross / power)[shell].reshape(n, n, n)
     held = np.maximum(painted + np.fft.ifftn(missing * modes).real * expected / (expected + 1), 0)
-    return held * expected.mean() / held.mean()
+    faint = 1 / (1 + expected / 3)
+    excess = np.clip((held.mean() - expected.mean()) / (held * faint).mean(), -1, 1)
+    return held * (1 - excess * faint)
 
 
 def difference(name, ours, theirs):

@@ -28,6 +28,9 @@ const FARTHEST: f64 = 10.0;
 /// thousandth of the power.
 const HELD_FROM: f32 = 1.0;
 
+/// Where less than this is expected, in mK, an [`Anchor`] sets the mean.
+const BRIGHT: f32 = 3.0;
+
 /// What defines an [`Expectation`] besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationConfig {
@@ -73,7 +76,7 @@ impl Expectation {
 /// sampler of few steps, paint less than is expected in the heaviest haloes, which
 /// are rare. What is missing of the expected map is added, shell by shell of
 /// wavenumbers and where HI is expected, so that nothing becomes negative around
-/// it; then the mean is set to the expected one. What is painted about the
+/// it; then the mean is set to the expected one at the faint end. What is painted about the
 /// expectation, the scatter, stays as it is.
 pub struct Anchor {
     plan: RealFft3,
@@ -113,9 +116,15 @@ impl Anchor {
             .and(&addition)
             .and(&self.expected.values)
             .for_each(|t, &add, &expected| *t = (*t + add * expected / (expected + HELD_FROM)).max(0.0));
-        let mean = held.mean();
-        let scale = if mean > 0.0 { (self.expected.mean() / mean) as f32 } else { 1.0 };
-        held.map(|t| t * scale)
+        // The mean is set at the faint end, which power does not see.
+        let faint = |expected: f32| 1.0 / (1.0 + expected / BRIGHT);
+        let pairs = held.values.iter().zip(&self.expected.values);
+        let share = pairs.map(|(&t, &expected)| f64::from(t * faint(expected))).sum::<f64>() / (n as f64).powi(3);
+        if share > 0.0 {
+            let excess = ((held.mean() - self.expected.mean()) / share).clamp(-1.0, 1.0) as f32;
+            held.values.zip_mut_with(&self.expected.values, |t, &expected| *t *= 1.0 - excess * faint(expected));
+        }
+        held
     }
 }
 
