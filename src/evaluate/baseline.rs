@@ -1,7 +1,7 @@
 //! The cheapest way to a 21 cm map: the dark matter, its amplitude rescaled.
 
 use crate::error::Result;
-use crate::field::{Grid, RealFft3, fft_frequency};
+use crate::field::{Grid, RealFft3, fft_shell};
 use crate::stats::power_spectrum;
 
 /// The dark matter of a box, every mode multiplied so that training boxes get the
@@ -55,9 +55,8 @@ impl Rescaling {
         let plan = RealFft3::new(n);
         let mut transform = plan.forward(&matter.values);
         for ((x, y, z), value) in transform.indexed_iter_mut() {
-            let length = ([x, y, z].map(|i| fft_frequency(i, n).pow(2)).iter().sum::<i64>() as f64).sqrt() as usize;
             // Shells are numbered from one fundamental mode on.
-            let amplitude = length.checked_sub(1).and_then(|shell| self.amplitude.get(shell)).copied();
+            let amplitude = fft_shell([x, y, z], n).checked_sub(1).and_then(|shell| self.amplitude.get(shell)).copied();
             *value *= (amplitude.unwrap_or(0.0) / n.pow(3) as f64) as f32;
         }
         let values = plan.inverse(transform);

@@ -124,6 +124,12 @@ pub fn fft_frequency(i: usize, n: usize) -> i64 {
     if i <= n / 2 { i as i64 } else { i as i64 - n as i64 }
 }
 
+/// The shell of width one fundamental mode that the mode at `index` lies in: its
+/// length, rounded down.
+pub fn fft_shell(index: [usize; 3], n: usize) -> usize {
+    (index.map(|i| fft_frequency(i, n).pow(2)).iter().sum::<i64>() as f64).sqrt() as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

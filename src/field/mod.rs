@@ -10,6 +10,6 @@ mod transform;
 pub use assignment::{MassAssignment, assign_mass};
 pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};
-pub use fft::{RealFft3, fft_frequency};
+pub use fft::{RealFft3, fft_frequency, fft_shell};
 pub use grid::Grid;
 pub use transform::LogTransform;

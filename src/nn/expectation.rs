@@ -11,7 +11,7 @@ use super::relation::LocalRelation;
 use super::unet::{UNet, UNetConfig};
 use super::whole_box::{Tile, inner, tile_by_tile};
 use crate::error::Result;
-use crate::field::{Grid, LogTransform, RealFft3, fft_frequency};
+use crate::field::{Grid, LogTransform, RealFft3, fft_shell};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{ChannelField, Lattice, Overlap, gather};
 
@@ -108,7 +108,7 @@ impl Anchor {
             .collect();
         let mut missing_modes = self.modes.clone();
         for ((x, y, z), value) in missing_modes.indexed_iter_mut() {
-            *value *= missing[shell(n, [x, y, z])];
+            *value *= missing[fft_shell([x, y, z], n)];
         }
         let addition = self.plan.inverse(missing_modes);
         let mut held = painted.clone();
@@ -128,18 +128,13 @@ impl Anchor {
     }
 }
 
-/// The shell of a mode: its length in fundamental modes, rounded down.
-fn shell(n: usize, index: [usize; 3]) -> usize {
-    (index.map(|i| fft_frequency(i, n).pow(2)).iter().sum::<i64>() as f64).sqrt() as usize
-}
-
 /// `Σ Re a b*` over the modes of each shell.
 fn sum_per_shell(n: usize, a: &Array3<Complex32>, b: &Array3<Complex32>) -> Vec<f64> {
     let mut sums = vec![0.0; n + 1];
     for ((x, y, z), a) in a.indexed_iter() {
         // Modes with z between 0 and the Nyquist stand for two.
         let twice = if z == 0 || 2 * z == n { 1.0 } else { 2.0 };
-        sums[shell(n, [x, y, z])] += twice * f64::from((a * b[[x, y, z]].conj()).re);
+        sums[fft_shell([x, y, z], n)] += twice * f64::from((a * b[[x, y, z]].conj()).re);
     }
     sums
 }
@@ -208,9 +203,7 @@ impl ExpectationConfig {
         device: &Device,
     ) -> Tensor<5> {
         let n = input.condition.n;
-        // The context is rounded up to what the network's levels divide.
-        let multiple = self.net.multiple();
-        let context = self.context.div_ceil(multiple) * multiple;
+        let context = self.net.rounded_up(self.context);
         let Tile { origin, side } = tile.surrounded(context, n);
         let tensor = |values: Vec<f32>, channels: usize| {
             Tensor::<5>::from_data(TensorData::new(values, [1, channels, side, side, side]), device)

@@ -109,9 +109,7 @@ impl HaloConfig {
     /// context: `[1, HALO_CLASSES, side, side, side]`.
     fn log_probabilities(&self, halo: &Halo, dark_matter: &Grid, tile: Tile, device: &Device) -> Tensor<5> {
         let n = dark_matter.n();
-        // The context is rounded up to what the network's levels divide.
-        let multiple = self.net.multiple();
-        let context = self.context.div_ceil(multiple) * multiple;
+        let context = self.net.rounded_up(self.context);
         let Tile { origin, side } = tile.surrounded(context, n);
         let mut window = Vec::with_capacity(side.pow(3));
         gather(dark_matter.as_slice(), n, origin, side, &mut window);
