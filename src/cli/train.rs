@@ -133,6 +133,8 @@ impl Train {
                 let fresh = || lodi_config(&boxes, &expectation);
                 let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(fresh);
                 config.expectation = expectation.config.clone();
+                // A denoiser knows the noise level by its place in the schedule it learned.
+                config.schedule = start.as_ref().map_or(config.schedule, |start| start.config.schedule);
                 let (network, before) = self.denoiser(start, &config)?;
                 let fitted = follow(&fit, &stop, |report| {
                     let start = (&expectation.network, network);

@@ -128,13 +128,8 @@ pub fn evaluate(
     let matter = made(outcome, Layer::DarkMatter)?;
     let LodiConfig { expectation, departure, .. } = &lodi.config;
     let input = expectation.input(reference.n(), &slices, matter.as_slice(), scale);
-    let grid = |values: &[f32]| {
-        let mut grid = Grid::zeros(reference.n(), reference.box_size);
-        grid.as_slice_mut().copy_from_slice(values);
-        grid
-    };
-    let local = grid(&input.local);
-    let expected = grid(&expectation.run(&lodi.network.expectation, &input, device)?);
+    let expected = Grid::from_values(expectation.run(&lodi.network.expectation, &input, device)?, reference.box_size);
+    let local = Grid::from_values(input.local, reference.box_size);
     let halo_mass = (0..HALO_MASS_BINS)
         .map(|bin| Ok(Agreement::new([maps[bin].as_ref(), true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;

@@ -21,6 +21,15 @@ impl Grid {
         Self { values: Array3::zeros((n, n, n)), box_size }
     }
 
+    /// A field of the values of a cube in C order, in a box of `box_size` Mpc/h.
+    ///
+    /// # Panics
+    /// If their number is not a cube.
+    pub fn from_values(values: Vec<f32>, box_size: f64) -> Self {
+        let n = (values.len() as f64).cbrt().round() as usize;
+        Self { values: Array3::from_shape_vec((n, n, n), values).expect("the values of a cube"), box_size }
+    }
+
     /// Voxels per axis.
     pub fn n(&self) -> usize {
         self.values.dim().0

@@ -141,7 +141,7 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     let box_size = loaded.dark_matter.box_size;
     let mut halo_mass = Vec::with_capacity(HALO_MASS_BINS);
     for (bin, (map, transform)) in maps.iter().zip(&config.halo_mass).enumerate() {
-        let physical = from_network(map, n, box_size, transform);
+        let physical = Grid::from_values(map.iter().map(|&v| transform.inverse(v)).collect(), box_size);
         run.spectrum(Series::HaloMass(bin), power_spectrum(&physical.overdensity(), None));
         run.keep(Layer::HaloMass(bin), physical.clone());
         halo_mass.push(physical);
@@ -226,14 +226,10 @@ fn paint(
     let painting = &lodi.config.painting;
     let condition = lodi.config.condition(n, halo_mass, loaded.dark_matter.as_slice(), expected);
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| painting.spread(t)[i]).collect::<Vec<f32>>());
-    let mut anchor = Grid::zeros(n, box_size);
-    anchor.as_slice_mut().copy_from_slice(expected);
-    let anchor = nn::Anchor::new(anchor);
+    let anchor = nn::Anchor::new(Grid::from_values(expected.to_vec(), box_size));
     let physical = |data: &[f32]| {
-        let mut grid = Grid::zeros(n, box_size);
         let values = data.iter().zip(expected).map(|(&x, &expected)| painting.inverse(x, expected));
-        grid.as_slice_mut().iter_mut().zip(values).for_each(|(to, value)| *to = value);
-        anchor.hold(&grid)
+        anchor.hold(&Grid::from_values(values.collect(), box_size))
     };
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();
@@ -275,11 +271,4 @@ fn paint(
     run.canvas.paint_field(layer, &field);
     run.keep(layer, field);
     Ok(())
-}
-
-/// A field in physical units from one as a network sees it.
-fn from_network(values: &[f32], n: usize, box_size: f64, transform: &LogTransform) -> Grid {
-    let mut grid = Grid::zeros(n, box_size);
-    grid.as_slice_mut().copy_from_slice(values);
-    grid.map(|v| transform.inverse(v))
 }

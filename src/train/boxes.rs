@@ -20,9 +20,8 @@ impl SeenBox {
     pub fn new(fields: &Fields, halo: &Trained<Halo>, device: &Device) -> Result<Self> {
         let maps = halo.config.run(&halo.network, &fields.dark_matter, &fields.cosmology, device)?;
         let seen = std::array::from_fn(|bin| {
-            let mut grid = Grid::zeros(fields.dark_matter.n(), fields.dark_matter.box_size);
-            grid.as_slice_mut().copy_from_slice(&maps[bin]);
-            grid.map(|v| halo.config.halo_mass[bin].inverse(v))
+            let values = maps[bin].iter().map(|&v| halo.config.halo_mass[bin].inverse(v));
+            Grid::from_values(values.collect(), fields.dark_matter.box_size)
         });
         Ok(Self { fields: fields.clone(), seen })
     }

@@ -212,8 +212,8 @@ impl Task<Expectation> for Expect<'_> {
         if !report(0, 1) {
             return Err(Error::Cancelled);
         }
-        let mut map = from.mean.clone();
-        map.as_slice_mut().copy_from_slice(&self.config.run(expectation, &from.seen.input(self.config), device)?);
+        let values = self.config.run(expectation, &from.seen.input(self.config), device)?;
+        let map = Grid::from_values(values, from.mean.box_size);
         Ok(vec![PowerRatio::new("expected 21 cm", &map, std::slice::from_ref(&from.mean), K_MAPS)])
     }
 

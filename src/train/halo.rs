@@ -10,7 +10,7 @@ use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::power::PowerRatio;
 use crate::error::{Error, Result};
 use crate::evaluate::K_HALOES;
-use crate::field::LogTransform;
+use crate::field::{Grid, LogTransform};
 use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
@@ -47,7 +47,7 @@ struct Prepared {
 
 impl Prepared {
     fn new(fields: &Fields, config: &HaloConfig) -> Self {
-        let values = |grid: &crate::field::Grid| grid.as_slice().to_vec();
+        let values = |grid: &Grid| grid.as_slice().to_vec();
         Self {
             n: fields.dark_matter.n(),
             input: fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)).collect(),
@@ -112,9 +112,8 @@ impl Task<Halo> for DivideMatter<'_> {
         let maps = self.config.run(halo, &fields.dark_matter, &fields.cosmology, device)?;
         Ok((0..HALO_MASS_BINS)
             .map(|bin| {
-                let mut map = fields.halo_mass[bin].clone();
-                map.as_slice_mut().copy_from_slice(&maps[bin]);
-                let map = map.map(|v| self.config.halo_mass[bin].inverse(v));
+                let values = maps[bin].iter().map(|&v| self.config.halo_mass[bin].inverse(v));
+                let map = Grid::from_values(values.collect(), fields.dark_matter.box_size);
                 let truth = std::slice::from_ref(&fields.halo_mass[bin]);
                 PowerRatio::new(format!("halo mass, bin {}", bin + 1), &map, truth, K_HALOES)
             })
