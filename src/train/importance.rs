@@ -2,15 +2,15 @@
 
 use super::data::{Crop, Draws};
 
-/// Temperature in mK that a voxel counts for beside the one that is expected there: all
-/// empty voxels together count a quarter of what the others do.
-const EMPTY: f32 = 0.05;
+/// Below this temperature, in mK, all voxels count alike.
+const FAINT: f32 = 0.1;
 
-/// How much each voxel of a box counts: as the HI that is expected there, one on
-/// average. Nine voxels in ten are empty, and a few thousand of two million hold nearly
-/// all the power; with this weight every decade of temperature from 3 mK on counts about
-/// the same. It depends on nothing but the condition, so it moves a network's attention
-/// and not its optimum.
+/// How much each voxel of a box counts: three quarters of a power of the
+/// temperature to be expected there, one on average. Nine voxels in ten are
+/// empty, and a few thousand of two million hold nearly all the power; with this
+/// weight every decade of temperature counts about the same. It depends on
+/// nothing but the condition, so it moves a network's attention and not its
+/// optimum.
 pub(super) struct Importance {
     n: usize,
     weight: Vec<f32>,
@@ -31,7 +31,7 @@ pub(super) struct DrawnCrop {
 impl Importance {
     /// Of a box of `n³` voxels with temperatures in mK.
     pub fn new(n: usize, temperature: &[f32]) -> Self {
-        let mut weight: Vec<f32> = temperature.iter().map(|&t| t.max(0.0) + EMPTY).collect();
+        let mut weight: Vec<f32> = temperature.iter().map(|&t| (1.0 + t / FAINT).powf(0.75)).collect();
         let mean = (weight.iter().map(|&w| f64::from(w)).sum::<f64>() / weight.len() as f64) as f32;
         weight.iter_mut().for_each(|w| *w /= mean);
         let sums = weight.iter().scan(0.0, |sum, &w| {

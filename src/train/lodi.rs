@@ -23,9 +23,6 @@ use crate::stitch::{ChannelField, fill_normal};
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
 const OUTSIDE: f64 = 1e-6;
-/// `γ` between which it is decided what is painted: above, noise hides all scatter of HI
-/// about halo mass, which the voxels of a halo have in common; below, all is plain.
-const DECIDED: [f64; 2] = [-3.0, 4.0];
 /// Seed of the noise from which a validation box is painted, the same each time.
 const LOOK_SEED: u64 = 1;
 
@@ -136,7 +133,7 @@ pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> Lod
     let cut = (all.len() as f64 * OUTSIDE) as usize;
     let mut quantile = |index: usize| *all.select_nth_unstable_by(index, f32::total_cmp).1;
     LodiConfig {
-        net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_blocks(2).with_frequencies(8),
+        net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_frequencies(8),
         tile: 32,
         voxel: first.dark_matter.voxel(),
         redshift: first.redshift,
@@ -197,8 +194,7 @@ impl Task<Lodi> for UndoNoise<'_> {
         let count = self.fit.batch;
         // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
         let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
-        let time = |index: usize| time(&self.config.schedule, (first + index as f64 / count as f64).fract());
-        (0..count).map(|index| self.crop(boxes, draws, time(index))).collect()
+        (0..count).map(|index| self.crop(boxes, draws, (first + index as f64 / count as f64).fract())).collect()
     }
 
     /// The power of the box as it is painted over the mean of its draws'.
@@ -229,21 +225,6 @@ impl Task<Lodi> for UndoNoise<'_> {
     }
 }
 
-/// A time of `schedule` for a number that is uniform in `[0, 1]`: half of all times lie
-/// where it is [decided](DECIDED) what is painted, the others anywhere.
-fn time(schedule: &NoiseSchedule, uniform: f64) -> f64 {
-    let [from, to] = DECIDED.map(|gamma| schedule.position(gamma).clamp(0.0, 1.0));
-    // The inverse of the cumulative distribution is three straight lines.
-    let within = 0.5 + 0.5 * (to - from);
-    if uniform < 0.5 * from {
-        2.0 * uniform
-    } else if uniform < 0.5 * from + within {
-        from + (uniform - 0.5 * from) * (to - from) / within
-    } else {
-        1.0 - 2.0 * (1.0 - uniform)
-    }
-}
-
 /// Fit LODI's denoiser behind an expectation, which stays as it is. Its condition is
 /// HALO's own maps, which is what it will paint from. `start` is where to begin;
 /// `None` is a denoiser with fresh weights.
@@ -268,20 +249,4 @@ pub fn train_lodi(
     // That of the state may be an earlier one.
     fitted.network.expectation = expectation.clone();
     Ok(fitted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_dense_where_it_is_decided_what_is_painted() {
-        let schedule = NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 };
-        let times: Vec<f64> = (0..=1000).map(|i| time(&schedule, f64::from(i) / 1000.0)).collect();
-        assert!(times[0] == 0.0 && times[1000] == 1.0 && times.is_sorted());
-        let decided = times.iter().filter(|&&t| (DECIDED[0]..DECIDED[1]).contains(&schedule.gamma(t))).count();
-        // Half of all, and of the other half as much as the interval has of the schedule.
-        let expected = 0.5 + 0.5 * (DECIDED[1] - DECIDED[0]) / schedule.slope();
-        assert!((decided as f64 / 1001.0 - expected).abs() < 0.01, "{decided} of 1001");
-    }
 }
