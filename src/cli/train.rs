@@ -130,11 +130,14 @@ impl Train {
                 let boxes =
                     LodiBoxes::new((&train, &validation), &halo, &expectation, hydrogen, fit.paintings, &device)?;
                 let state = self.out.join("lodi.state");
-                let fresh = || lodi_config(&boxes, &expectation);
+                let fresh = || {
+                    let config = lodi_config(&boxes, &expectation);
+                    // A denoiser knows the noise level by its place in the schedule it learned.
+                    let schedule = start.as_ref().map_or(config.schedule, |start| start.config.schedule);
+                    LodiConfig { schedule, ..config }
+                };
                 let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(fresh);
                 config.expectation = expectation.config.clone();
-                // A denoiser knows the noise level by its place in the schedule it learned.
-                config.schedule = start.as_ref().map_or(config.schedule, |start| start.config.schedule);
                 let (network, before) = self.denoiser(start, &config)?;
                 let fitted = follow(&fit, &stop, |report| {
                     let start = (&expectation.network, network);

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use hdf5::File;
-use ndarray::Array3;
 use serde::Serialize;
 
 use super::npy::NpyHeader;
@@ -372,8 +371,7 @@ pub(super) fn read_cube(path: &Path, file: &File, name: &str, box_size: f64) -> 
     match dataset.shape()[..] {
         [n, b, c] if n == b && n == c && n > 1 => {
             let values = dataset.read_raw::<f32>().map_err(|error| h5::damaged(path, &error))?;
-            let values = Array3::from_shape_vec((n, n, n), values).expect("HDF5 read as many values as its shape says");
-            Ok(Grid { values, box_size })
+            Ok(Grid::from_values(values, box_size))
         }
         ref shape => Err(Error::input(
             path,
@@ -386,6 +384,8 @@ pub(super) fn read_cube(path: &Path, file: &File, name: &str, box_size: f64) -> 
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array3;
+
     use super::*;
 
     #[test]

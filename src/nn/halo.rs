@@ -138,6 +138,15 @@ impl HaloConfig {
         })
     }
 
+    /// What [`HaloConfig::run`] returns in (M☉/h)/(Mpc/h)³, in a box of `box_size` Mpc/h.
+    pub fn halo_mass_maps(&self, transformed: Vec<Vec<f32>>, box_size: f64) -> [Grid; HALO_MASS_BINS] {
+        let mut transformed = transformed.into_iter();
+        self.halo_mass.map(|transform| {
+            let values = transformed.next().expect("one map per bin");
+            Grid::from_values(values, box_size).map(|v| transform.inverse(v))
+        })
+    }
+
     /// The logarithms of the classes' probabilities in a whole box, `n³` values a
     /// class: what [`Decision`] is fitted to.
     ///

@@ -34,7 +34,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         let halo_maps = halo_maps(run, &loaded, &halo)?;
         if run.outcome.config.until >= Stage::Lodi {
             run.begin(Stage::Expectation)?;
-            let halo_mass: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| halo_maps[bin].as_slice());
+            let halo_mass: [&[f32]; HALO_MASS_BINS] = halo_maps.each_ref().map(Grid::as_slice);
             let expected = expected_map(run, &halo_mass, &lodi, &loaded)?;
             run.begin(Stage::Lodi)?;
             paint(run, &plan, (&halo_mass, &expected), &lodi, &loaded)?;
@@ -126,7 +126,7 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
 }
 
 /// Run HALO: halo mass per bin, (M☉/h)/(Mpc/h)³.
-fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<Vec<Grid>> {
+fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<[Grid; HALO_MASS_BINS]> {
     let n = loaded.dark_matter.n();
     let config = &halo.config;
     let mean_density = loaded.cosmology.mean_matter_density();
@@ -138,13 +138,10 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     let run_tile = |tile| config.run_tile(&halo.network, &loaded.dark_matter, mean_density, tile, &device);
     let maps = tile_by_tile(run, &config.lattice(n)?, (n, Stage::Halo), &layers, run_tile, |output| output)?;
 
-    let box_size = loaded.dark_matter.box_size;
-    let mut halo_mass = Vec::with_capacity(HALO_MASS_BINS);
-    for (bin, (map, transform)) in maps.iter().zip(&config.halo_mass).enumerate() {
-        let physical = Grid::from_values(map.iter().map(|&v| transform.inverse(v)).collect(), box_size);
-        run.spectrum(Series::HaloMass(bin), power_spectrum(&physical.overdensity(), None));
-        run.keep(Layer::HaloMass(bin), physical.clone());
-        halo_mass.push(physical);
+    let halo_mass = config.halo_mass_maps(maps, loaded.dark_matter.box_size);
+    for (bin, map) in halo_mass.iter().enumerate() {
+        run.spectrum(Series::HaloMass(bin), power_spectrum(&map.overdensity(), None));
+        run.keep(Layer::HaloMass(bin), map.clone());
     }
     Ok(halo_mass)
 }

@@ -19,10 +19,7 @@ impl SeenBox {
     /// Run HALO on a box.
     pub fn new(fields: &Fields, halo: &Trained<Halo>, device: &Device) -> Result<Self> {
         let maps = halo.config.run(&halo.network, &fields.dark_matter, &fields.cosmology, device)?;
-        let seen = std::array::from_fn(|bin| {
-            let values = maps[bin].iter().map(|&v| halo.config.halo_mass[bin].inverse(v));
-            Grid::from_values(values.collect(), fields.dark_matter.box_size)
-        });
+        let seen = halo.config.halo_mass_maps(maps, fields.dark_matter.box_size);
         Ok(Self { fields: fields.clone(), seen })
     }
 

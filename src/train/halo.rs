@@ -110,12 +110,11 @@ impl Task<Halo> for DivideMatter<'_> {
             return Err(Error::Cancelled);
         }
         let maps = self.config.run(halo, &fields.dark_matter, &fields.cosmology, device)?;
+        let maps = self.config.halo_mass_maps(maps, fields.dark_matter.box_size);
         Ok((0..HALO_MASS_BINS)
             .map(|bin| {
-                let values = maps[bin].iter().map(|&v| self.config.halo_mass[bin].inverse(v));
-                let map = Grid::from_values(values.collect(), fields.dark_matter.box_size);
                 let truth = std::slice::from_ref(&fields.halo_mass[bin]);
-                PowerRatio::new(format!("halo mass, bin {}", bin + 1), &map, truth, K_HALOES)
+                PowerRatio::new(format!("halo mass, bin {}", bin + 1), &maps[bin], truth, K_HALOES)
             })
             .collect())
     }
