@@ -119,6 +119,15 @@ def philox_normals(count, seed):
     return out.ravel()[:count].astype(np.float32)
 
 
+def coloured(white, colour):
+    """Noise of LODI's colour: part of it white, the rest smoothed with a Gaussian."""
+    n = len(white)
+    axis = np.exp(-((2 * np.pi * np.fft.fftfreq(n) * colour["radius"]) ** 2))
+    smooth = axis[:, None, None] * axis[:, None] * axis / axis.mean() ** 3
+    spectrum = 1 - colour["smooth"] + colour["smooth"] * smooth
+    return np.fft.ifftn(np.fft.fftn(white) * np.sqrt(spectrum)).real.astype(np.float32)
+
+
 def forward(transform, x):
     logarithm = np.log10(np.maximum(x, 0).astype(np.float64) + transform["floor"])
     return ((logarithm - transform["offset"]) / transform["scale"]).astype(np.float32)
@@ -208,7 +217,7 @@ def main():
         inside = (slice(context, -context),) * 3
         put(expected, o, ((cut(local, o, tile, context) + 0.01) * np.exp(factor))[inside])
     channels[-1] = forward(transforms[-1], expected)
-    noise = philox_normals(n**3, seed).reshape(n, n, n)
+    noise = coloured(philox_normals(n**3, seed).reshape(n, n, n), lodi.config["noise"])
     gamma = lodi.config["schedule"]["gamma_max"]
     alpha, sigma = (1 / (1 + np.exp(gamma))) ** 0.5, (1 / (1 + np.exp(-gamma))) ** 0.5
     clean = np.zeros((n, n, n))

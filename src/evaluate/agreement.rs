@@ -76,6 +76,9 @@ pub struct Draws {
     /// Mean of `|P/P_true − 1|` over the draws other than the truth, per shell:
     /// what a perfect model, which paints such draws, is off by.
     pub another_draw: Vec<f64>,
+    /// `|P/P_true − 1|` of their mean power, per shell: what a prediction that knows all
+    /// but the draw is off by.
+    pub mean_of_others: Vec<f64>,
 }
 
 impl Draws {
@@ -83,15 +86,19 @@ impl Draws {
         let of_draws: Vec<Vec<f64>> = std::iter::once(truth).chain(draws).map(|grid| power(grid, shells)).collect();
         let (mean, spread) = over_boxes(of_draws.iter().map(Vec::as_slice));
         let ratio = |values: &[f64]| values.iter().zip(&mean).map(|(v, m)| v / m).collect();
-        let off = |shell: usize| {
-            let others = of_draws[1..].iter().map(|draw| (draw[shell] / of_draws[0][shell] - 1.0).abs());
-            others.sum::<f64>() / draws.len().max(1) as f64
-        };
+        let count = draws.len().max(1) as f64;
+        // Of the power of every draw but the truth's, how far off in a shell.
+        let others: Vec<Vec<f64>> = (0..mean.len())
+            .map(|shell| of_draws[1..].iter().map(|draw| draw[shell] / of_draws[0][shell] - 1.0).collect())
+            .collect();
+        let off = |deviations: &Vec<f64>| deviations.iter().map(|d| d.abs()).sum::<f64>() / count;
+        let mean_off = |deviations: &Vec<f64>| (deviations.iter().sum::<f64>() / count).abs();
         Self {
             count: of_draws.len(),
+            mean_of_others: others.iter().map(mean_off).collect(),
             power_ratio: ratio(&power(prediction, shells)),
             spread: ratio(&spread),
-            another_draw: (0..mean.len()).map(off).collect(),
+            another_draw: others.iter().map(off).collect(),
         }
     }
 }
@@ -253,5 +260,7 @@ mod tests {
         let draws: Vec<Grid> = predictions.iter().map(|grid| grid.as_ref().clone()).collect();
         let draws = Draws::new(&field(1), &field(1), &draws, 8);
         assert!(draws.count == 17 && draws.another_draw.iter().all(|&off| off > 0.0 && off < 1.0));
+        let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        assert!(average(&draws.mean_of_others) < 0.95 * average(&draws.another_draw));
     }
 }

@@ -1,14 +1,14 @@
 //! The variational bound of a whole box.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::nn::{CONDITION_CHANNELS, Lodi, Trained, host, prior_and_reconstruction_bits, side_by_side};
-use crate::stitch::{ChannelField, Lattice, Overlap, Stream, fill_normal, gather};
+use crate::nn::{Lodi, NoiseSchedule, Trained, alpha, host, sigma};
+use crate::stitch::{ChannelField, Colouring, Lattice, Overlap, Stream, WindowBatch, fill_normal, gather, scatter};
 
-/// Noise levels at which each tile is looked at.
-const TIMES: usize = 4;
+/// Noise levels at which the box is looked at, evenly spaced.
+const LEVELS: usize = 8;
 
 /// The variational bound on `−log2 p(x | condition)` (Kingma et al. 2021, eq.
 /// 11), bits per voxel, for the diffusion's data `x`: a density, so it can be
@@ -26,55 +26,61 @@ pub struct Bits {
 }
 
 impl Bits {
-    /// Of the data `x` of a box of `n³` voxels: tile by tile, each at
-    /// [`TIMES`] antithetic noise levels.
+    /// Of the data `x` of a box of `n³` voxels, at [`LEVELS`] noise levels.
+    ///
+    /// The diffusion term is `½ ∫ γ'(t) ‖ε − ε̂‖² dt` (Kingma et al. 2021, eq. 17), where
+    /// `ε − ε̂ = (α/σ)(x̂ − x)` and the norm is that of the noise's colour.
     ///
     /// # Errors
     /// Those of the grid and of the device.
     pub(super) fn new(x: &[f32], condition: &ChannelField, lodi: &Trained<Lodi>, device: &Device) -> Result<Self> {
-        let n = condition.n;
-        let lattice = Lattice::new(n, lodi.config.tile, lodi.config.net.multiple(), Overlap::Naive)?;
-        let (side, origins) = (lattice.tile(), lattice.origins(0));
-        let tiles: Vec<(usize, [usize; 3])> = origins.iter().copied().enumerate().collect();
-        let losses = side_by_side(&tiles, device, |tiles| -> Result<Vec<f32>> {
-            tiles
-                .iter()
-                .map(|&(index, origin)| {
-                    let tensor = |values: Vec<f32>, channels: usize| {
-                        let one =
-                            Tensor::<5>::from_data(TensorData::new(values, [1, channels, side, side, side]), device);
-                        one.repeat_dim(0, TIMES)
-                    };
-                    let mut data = Vec::with_capacity(side.pow(3));
-                    gather(x, n, origin, side, &mut data);
-                    let mut conditions = Vec::new();
-                    condition.gather(origin, side, &mut conditions);
-                    let mut noise = vec![0f32; TIMES * side.pow(3)];
-                    fill_normal(&mut noise, index as u64, Stream::Training(u32::MAX));
-                    let noise = TensorData::new(noise, [TIMES, 1, side, side, side]);
-                    // A sequence that fills [0, 1] evenly, tile after tile.
-                    let first = (index as f64 * 0.618_033_988_749_895).fract();
-                    let times: Vec<f64> = (0..TIMES).map(|i| (first + i as f64 / TIMES as f64).fract()).collect();
-                    let data = tensor(data, 1);
-                    let even = data.ones_like();
-                    let loss = lodi.network.loss(
-                        data,
-                        tensor(conditions, CONDITION_CHANNELS),
-                        Tensor::from_data(noise, device),
-                        even,
-                        &times,
-                        &lodi.config.schedule,
-                    );
-                    Ok(host(loss.diffusion)?[0])
-                })
-                .collect()
-        });
-        let mut sum = 0.0;
-        for batch in losses {
-            sum += batch?.iter().map(|&v| f64::from(v)).sum::<f64>();
+        let config = &lodi.config;
+        let (n, schedule) = (condition.n, &config.schedule);
+        let colouring = Colouring::new(config.noise, n);
+        let lattice = Lattice::new(n, config.tile, config.net.multiple(), Overlap::Naive)?;
+        let side = lattice.tile();
+        let mut diffusion = 0.0;
+        for level in 0..LEVELS {
+            let gamma = schedule.gamma((level as f64 + 0.5) / LEVELS as f64);
+            let (a, s) = (alpha(gamma), sigma(gamma));
+            let mut white = vec![0f32; x.len()];
+            fill_normal(&mut white, level as u64, Stream::Training(u32::MAX));
+            let noise = colouring.colour(white);
+            let latent: Vec<f32> = x.iter().zip(noise).map(|(&x, noise)| a as f32 * x + s as f32 * noise).collect();
+            let mut error = vec![0f32; x.len()];
+            for origins in lattice.origins(level).chunks(rayon::current_num_threads()) {
+                let mut latents = Vec::with_capacity(origins.len() * side.pow(3));
+                for &origin in origins {
+                    gather(&latent, n, origin, side, &mut latents);
+                }
+                let batch = WindowBatch { step: level, gamma, origins, side, latents };
+                let estimates = host(lodi.network.denoise_windows(&batch, condition, config, device))?;
+                for (&origin, estimate) in origins.iter().zip(estimates.chunks(side.pow(3))) {
+                    scatter(&mut error, n, origin, side, estimate);
+                }
+            }
+            error.iter_mut().zip(x).for_each(|(estimate, &x)| *estimate -= x);
+            diffusion += 0.5 * schedule.slope() * (a / s).powi(2) * mean_square(&colouring.whiten(error));
         }
-        let diffusion = sum / origins.len() as f64;
-        let (prior, reconstruction) = prior_and_reconstruction_bits(x, &lodi.config.schedule);
+        let [diffusion, prior, reconstruction] =
+            [diffusion / LEVELS as f64, prior(x, &colouring, schedule), reconstruction(&colouring, schedule)]
+                .map(|nats| nats / std::f64::consts::LN_2);
         Ok(Self { diffusion, prior, reconstruction, total: diffusion + prior + reconstruction })
     }
+}
+
+/// `KL(q(z_1 | x) ‖ N(0, C))` per voxel, nats, where `C` is the covariance of the noise.
+fn prior(x: &[f32], colouring: &Colouring, schedule: &NoiseSchedule) -> f64 {
+    let (a, s) = (alpha(schedule.gamma_max), sigma(schedule.gamma_max));
+    0.5 * (a * a * mean_square(&colouring.whiten(x.to_vec())) + s * s - 2.0 * s.ln() - 1.0)
+}
+
+/// `−ln N(x; z_0/α_0, C σ_0²/α_0²)` per voxel in expectation, nats.
+fn reconstruction(colouring: &Colouring, schedule: &NoiseSchedule) -> f64 {
+    let width = sigma(schedule.gamma_min) / alpha(schedule.gamma_min);
+    0.5 * (1.0 + (2.0 * std::f64::consts::PI * width * width).ln() + colouring.mean_log_spectrum())
+}
+
+fn mean_square(values: &[f32]) -> f64 {
+    values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / values.len() as f64
 }

@@ -15,6 +15,9 @@ const KNOTS: usize = 19;
 const LEAST_DEVIATION: f64 = 0.15;
 /// A knot with fewer voxels than this takes its neighbour's values.
 const ENOUGH: u64 = 100;
+/// A knot painted with fewer voxels than this is calibrated as its neighbour: a hundred
+/// voxels are some four haloes, whose voxels depart together.
+const ENOUGH_PAINTED: usize = 2000;
 /// Expected temperature in mK below which there is nothing to calibrate: all
 /// fainter voxels together hold 3 % of the HI and a thousandth of the power.
 const CALIBRATED_FROM: f64 = 0.3;
@@ -76,7 +79,7 @@ impl Departure {
         for knot in 0..KNOTS {
             let raised = raised_at(knot);
             let (truth, painted) = (&moments.truth[knot], &moments.painted[knot]);
-            if raised >= CALIBRATED_FROM && truth.0 >= ENOUGH && painted.len() as u64 >= ENOUGH {
+            if raised >= CALIBRATED_FROM && truth.0 >= ENOUGH && painted.len() >= ENOUGH_PAINTED {
                 let [mean, square] = [truth.1, truth.2].map(|sum| sum / truth.0 as f64);
                 last = affine(painted, [self.mean[knot], self.deviation[knot]], [mean, square]);
             }

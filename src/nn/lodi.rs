@@ -12,7 +12,7 @@ use super::expectation::{CONDITION_CHANNELS, Expectation, ExpectationConfig};
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::{ChannelField, WindowBatch};
+use crate::stitch::{ChannelField, NoiseColour, WindowBatch};
 
 /// What defines a LODI network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct LodiConfig {
     pub redshift: f64,
     /// The noise schedule.
     pub schedule: NoiseSchedule,
+    /// How its noise is correlated; white where a file does not say.
+    #[serde(default)]
+    pub noise: NoiseColour,
     /// The expected map, and how both networks see their condition.
     pub expectation: ExpectationConfig,
     /// What the diffusion's data is: how the map departs from the expected one.
@@ -68,16 +71,6 @@ pub struct Lodi {
     /// What the denoiser departs from.
     pub expectation: Expectation,
     net: UNet,
-}
-
-/// The variational bound of a batch, in bits per voxel, and the objective that
-/// training descends on.
-pub struct LodiLoss {
-    /// Weighted mean squared error of the velocity: every noise level weighs the
-    /// same.
-    pub objective: Tensor<1>,
-    /// Diffusion term of the bound, bits per voxel.
-    pub diffusion: Tensor<1>,
 }
 
 impl Lodi {
@@ -126,12 +119,10 @@ impl Lodi {
         Tensor::cat(estimates, 0)
     }
 
-    /// The loss for clean fields `x` `[b, 1, …]`, their condition, noise `eps`
-    /// and voxel weights of the objective, of the same shape as `x`, and one `t`
-    /// in `[0, 1]` per sample.
-    ///
-    /// The diffusion term is `½ γ'(t) ‖ε − ε̂‖²` (Kingma et al. 2021, eq. 17),
-    /// where `ε − ε̂ = α (v − v̂)`.
+    /// The objective that training descends on, the weighted mean squared error of
+    /// the velocity, for clean fields `x` `[b, 1, …]`, their condition, noise `eps`
+    /// and voxel weights of the same shape as `x`, and one `t` in `[0, 1]` per
+    /// sample.
     pub fn loss(
         &self,
         x: Tensor<5>,
@@ -140,8 +131,8 @@ impl Lodi {
         weight: Tensor<5>,
         times: &[f64],
         schedule: &NoiseSchedule,
-    ) -> LodiLoss {
-        let [b, _, nx, ny, nz] = x.dims();
+    ) -> Tensor<1> {
+        let b = times.len();
         let device = x.device();
         let per_sample = |f: &dyn Fn(f64) -> f64| -> Tensor<5> {
             let values: Vec<f32> = times.iter().map(|&t| f(schedule.gamma(t)) as f32).collect();
@@ -152,22 +143,6 @@ impl Lodi {
         let target = eps * a - x * s;
         let position = per_sample(&|gamma| schedule.position(gamma)).reshape([b]);
         let squared = (self.velocity(z, condition, position) - target).square();
-        let bound = per_sample(&|gamma| 0.5 * schedule.slope() * alpha(gamma).powi(2));
-        let voxels = (b * nx * ny * nz) as f64;
-        let diffusion = (squared.clone() * bound).sum() / (voxels * std::f64::consts::LN_2);
-        LodiLoss { objective: (squared * weight).mean(), diffusion }
+        (squared * weight).mean()
     }
-}
-
-/// The terms of the variational bound that have no network in them, in bits
-/// per voxel, for data `x` in data space: the prior's `KL(q(z_1|x) ‖ N(0, 1))`
-/// and the reconstruction's `−log2 N(x; z_0/α_0, σ_0/α_0)` in expectation (a
-/// density, so it can be negative).
-pub fn prior_and_reconstruction_bits(x: &[f32], schedule: &NoiseSchedule) -> (f64, f64) {
-    let mean_square = x.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / x.len() as f64;
-    let (a1, s1) = (alpha(schedule.gamma_max), sigma(schedule.gamma_max));
-    let prior = 0.5 * (a1 * a1 * mean_square + s1 * s1 - 2.0 * s1.ln() - 1.0);
-    let width = sigma(schedule.gamma_min) / alpha(schedule.gamma_min);
-    let reconstruction = 0.5 * (1.0 + (2.0 * std::f64::consts::PI * width * width).ln());
-    (prior / std::f64::consts::LN_2, reconstruction / std::f64::consts::LN_2)
 }

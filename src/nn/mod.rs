@@ -17,7 +17,7 @@ pub use departure::{Departure, Moments};
 pub use device::{ComputeDevice, is_cpu, side_by_side};
 pub use expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
 pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig};
-pub use lodi::{Lodi, LodiConfig, LodiLoss, prior_and_reconstruction_bits};
+pub use lodi::{Lodi, LodiConfig};
 pub use relation::LocalRelation;
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};

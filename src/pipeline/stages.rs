@@ -112,6 +112,7 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
         n,
         lattice: Lattice::new(n, lodi.tile, lodi.net.multiple(), config.overlap)?,
         schedule: lodi.schedule,
+        colour: lodi.noise,
         sampler: config.sampler,
         steps: config.steps,
         seed: config.seed,

@@ -6,6 +6,7 @@
 //! voxel. Were each tile updated on its own and the results averaged, the noise
 //! would average away where tiles overlap, and power with it.
 
+use super::colour::{Colouring, NoiseColour};
 use super::lattice::Lattice;
 use super::noise::{Stream, fill_normal};
 use super::tiles::{gather, scatter, scatter_weighted};
@@ -22,6 +23,8 @@ pub struct LatentOverlap {
     pub lattice: Lattice,
     /// The noise schedule of the network.
     pub schedule: NoiseSchedule,
+    /// How its noise is correlated.
+    pub colour: NoiseColour,
     /// How an estimate becomes the next latent.
     pub sampler: Sampler,
     /// Denoising steps.
@@ -80,8 +83,13 @@ impl LatentOverlap {
     ) -> Result<Vec<f32>> {
         let (n, side) = (self.n, self.lattice.tile());
         let voxels = n.pow(3);
-        let mut latent = vec![0f32; voxels];
-        fill_normal(&mut latent, self.seed, Stream::Latent);
+        let colouring = Colouring::new(self.colour, n);
+        let draw = |stream| {
+            let mut white = vec![0f32; voxels];
+            fill_normal(&mut white, self.seed, stream);
+            colouring.colour(white)
+        };
+        let mut latent = draw(Stream::Latent);
         let mut clean = vec![0f32; voxels];
         let mut previous = vec![0f32; voxels];
         let mut noise = vec![0f32; voxels];
@@ -121,7 +129,7 @@ impl LatentOverlap {
 
             let update = self.sampler.update(&self.schedule, step, self.steps);
             if update.noise > 0.0 {
-                fill_normal(&mut noise, self.seed, Stream::Step(step as u32));
+                noise = draw(Stream::Step(step as u32));
             }
             let [z, x, p, s] = [update.z, update.x, update.x_previous, update.noise].map(|c| c as f32);
             latent.par_iter_mut().zip(&clean).zip(&previous).zip(&noise).for_each(
@@ -163,6 +171,7 @@ mod tests {
             n: 32,
             lattice: Lattice::new(32, 16, 4, overlap).unwrap(),
             schedule: SCHEDULE,
+            colour: NoiseColour { smooth: 0.5, radius: 1.0 },
             sampler: Sampler::DpmSolver2m,
             steps: 20,
             seed: 5,

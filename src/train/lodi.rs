@@ -18,11 +18,21 @@ use crate::nn::{
     CONDITION_CHANNELS, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
 };
 use crate::sim::HydrogenModel;
-use crate::stitch::{ChannelField, fill_normal};
+use crate::stitch::{ChannelField, Colouring, NoiseColour, fill_normal, gather};
 
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
 const OUTSIDE: f64 = 1e-6;
+/// How `x` itself is correlated where more than 10 mK are expected: neighbours
+/// with 0.75 (0.87 above 100 mK), voxels two apart with 0.40 (0.56), three with 0.29
+/// (0.37), in five boxes.
+const COLOUR: NoiseColour = NoiseColour { smooth: 0.9, radius: 1.2 };
+/// Voxels around a crop in which its noise is made, so that what enters at one face
+/// has not left at the other.
+const MARGIN: usize = 4;
+/// `γ` between which it is decided what is painted: above, noise hides all scatter of HI
+/// about halo mass; below, all is plain.
+const DECIDED: [f64; 2] = [-3.0, 4.0];
 /// Seed of the noise from which a validation box is painted, the same each time.
 const LOOK_SEED: u64 = 1;
 
@@ -138,6 +148,7 @@ pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> Lod
         voxel: first.dark_matter.voxel(),
         redshift: first.redshift,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
+        noise: COLOUR,
         expectation: expectation.config.clone(),
         painting: departure.clone(),
         data_range: [quantile(cut), quantile(last - cut)],
@@ -152,6 +163,8 @@ struct UndoNoise<'a> {
     /// The box that is painted whole for a look at its power.
     looked_at: Option<&'a LodiBox>,
     config: &'a LodiConfig,
+    /// Of the noise of a crop and its margin.
+    colouring: Colouring,
     fit: &'a Fit,
 }
 
@@ -180,8 +193,11 @@ impl UndoNoise<'_> {
             values
         };
         let condition: Vec<&[f32]> = from.condition.values.chunks(n.pow(3)).collect();
-        let mut noise = vec![0f32; side.pow(3)];
-        fill_normal(&mut noise, self.fit.seed, draws.stream());
+        let around = side + 2 * MARGIN;
+        let mut white = vec![0f32; around.pow(3)];
+        fill_normal(&mut white, self.fit.seed, draws.stream());
+        let mut noise = Vec::with_capacity(side.pow(3));
+        gather(&self.colouring.colour(white), around, [MARGIN; 3], side, &mut noise);
         LodiCrop { data: cut(&[&from.data[painting as usize]]), condition: cut(&condition), weight, noise, time }
     }
 }
@@ -194,7 +210,8 @@ impl Task<Lodi> for UndoNoise<'_> {
         let count = self.fit.batch;
         // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
         let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
-        (0..count).map(|index| self.crop(boxes, draws, (first + index as f64 / count as f64).fract())).collect()
+        let time = |index: usize| time(&self.config.schedule, (first + index as f64 / count as f64).fract());
+        (0..count).map(|index| self.crop(boxes, draws, time(index))).collect()
     }
 
     /// The power of the box as it is painted over the mean of its draws'.
@@ -221,7 +238,22 @@ impl Task<Lodi> for UndoNoise<'_> {
         let condition = tensor(|crop| &crop.condition, CONDITION_CHANNELS);
         let noise = tensor(|crop| &crop.noise, 1);
         let weight = tensor(|crop| &crop.weight, 1);
-        lodi.loss(data, condition, noise, weight, &times, &self.config.schedule).objective
+        lodi.loss(data, condition, noise, weight, &times, &self.config.schedule)
+    }
+}
+
+/// A time of `schedule` for a number that is uniform in `[0, 1]`: half of all times lie
+/// where it is [decided](DECIDED) what is painted, the others anywhere.
+fn time(schedule: &NoiseSchedule, uniform: f64) -> f64 {
+    let [from, to] = DECIDED.map(|gamma| schedule.position(gamma).clamp(0.0, 1.0));
+    // The inverse of the cumulative distribution is three straight lines.
+    let within = 0.5 + 0.5 * (to - from);
+    if uniform < 0.5 * from {
+        2.0 * uniform
+    } else if uniform < 0.5 * from + within {
+        from + (uniform - 0.5 * from) * (to - from) / within
+    } else {
+        1.0 - 2.0 * (1.0 - uniform)
     }
 }
 
@@ -244,9 +276,26 @@ pub fn train_lodi(
     let validation = boxes.validation.iter().map(|b| Prepared::new(b, config)).collect();
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
-    let task = UndoNoise { train, validation, looked_at: boxes.validation.first(), config, fit };
+    let colouring = Colouring::new(config.noise, config.tile + 2 * MARGIN);
+    let task = UndoNoise { train, validation, looked_at: boxes.validation.first(), config, colouring, fit };
     let mut fitted = descend((network, config), &task, fit, device, folder, report)?;
     // That of the state may be an earlier one.
     fitted.network.expectation = expectation.clone();
     Ok(fitted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_dense_where_it_is_decided_what_is_painted() {
+        let schedule = NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 };
+        let times: Vec<f64> = (0..=1000).map(|i| time(&schedule, f64::from(i) / 1000.0)).collect();
+        assert!(times[0] == 0.0 && times[1000] == 1.0 && times.is_sorted());
+        let decided = times.iter().filter(|&&t| (DECIDED[0]..DECIDED[1]).contains(&schedule.gamma(t))).count();
+        // Half of all, and of the other half as much as the interval has of the schedule.
+        let expected = 0.5 + 0.5 * (DECIDED[1] - DECIDED[0]) / schedule.slope();
+        assert!((decided as f64 / 1001.0 - expected).abs() < 0.01, "{decided} of 1001");
+    }
 }

@@ -27,6 +27,7 @@ pub(super) fn paint(
         n,
         lattice: Lattice::new(n, config.tile, config.net.multiple(), Overlap::default())?,
         schedule: config.schedule,
+        colour: config.noise,
         sampler: Sampler::default(),
         steps,
         seed,

@@ -16,7 +16,9 @@ use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
 use halodi::sim::HydrogenModel;
 use halodi::sim::nbody::{Force, GravityConfig, StepConfig};
-use halodi::stitch::{ChannelField, LatentOverlap, Lattice, Overlap, Stream, TileOrder, WindowBatch, fill_normal};
+use halodi::stitch::{
+    ChannelField, LatentOverlap, Lattice, NoiseColour, Overlap, Stream, TileOrder, WindowBatch, fill_normal,
+};
 use halodi::train::{Fit, TrainingBox, train_halo};
 
 fn tiny_lodi() -> LodiConfig {
@@ -26,6 +28,7 @@ fn tiny_lodi() -> LodiConfig {
         voxel: 0.2,
         redshift: 1.0,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
+        noise: NoiseColour { smooth: 0.5, radius: 1.0 },
         expectation: ExpectationConfig {
             net: UNetConfig::new(CONDITION_CHANNELS, 1, vec![8, 16]).with_heads(2),
             tile: 8,
@@ -71,6 +74,7 @@ fn sample(config: &LodiConfig, device: &Device, batch: usize, order: TileOrder, 
         n,
         lattice: Lattice::new(n, config.tile, config.net.multiple(), overlap).unwrap(),
         schedule: config.schedule,
+        colour: config.noise,
         sampler: Sampler::Ancestral,
         steps: 6,
         seed: 3,
