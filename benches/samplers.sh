@@ -29,7 +29,8 @@ print(f"| {sys.argv[2]} | {sys.argv[3]} | {100 * sum(off) / len(off):.1f} % | {1
 PYTHON
 done <<'TABLE'
 dpm-solver2m 6
-dpm-solver2m 10
+dpm-solver2m 8
+dpm-solver2m 12
 dpm-solver2m 16
 dpm-solver2m 25
 dpm-solver2m 50

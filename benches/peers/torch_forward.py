@@ -7,7 +7,8 @@
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
 With one denoising step the map is LODI's estimate from pure noise, so the file
 tells what the networks answered. Everything is computed anew here: transforms,
-tiles, noise (Philox), U-Nets, local relation and departures from the expected map.
+tiles, noise (Philox, coloured), U-Nets, local relation, corrected estimates and
+departures from the expected map.
 """
 
 import json
@@ -153,6 +154,27 @@ def context_of(network):
     return -(-network.config["context"] // multiple) * multiple
 
 
+def smooth(field):
+    """A Gaussian of one voxel: binomial weights of five, along each axis."""
+    for axis in range(3):
+        field = sum(w / 16 * np.roll(field, s, axis) for w, s in zip((1, 4, 6, 4, 1), range(-2, 3)))
+    return field
+
+
+def knots(expected):
+    """Where expected temperatures lie among the knots of LODI's tables."""
+    return np.clip((np.log10(np.maximum(expected, 0) + 0.1) + 1) / 0.25, 0, 18)
+
+
+def corrected(estimate, expected, config):
+    """The estimate from pure noise, set right: the tables' last level."""
+    table = np.array(config["correction"]["levels"][-1])
+    weight = np.sqrt(np.maximum(expected, 0) + 1e-3)
+    mean = smooth(estimate * weight) / smooth(weight)
+    offset, gain, about = (np.interp(knots(expected), np.arange(19), table[:, i]) for i in range(3))
+    return (estimate + offset + gain * estimate + about * mean).clip(*config["data_range"])
+
+
 def anchored(painted, expected):
     """The painted map held at the expected one, shell by shell of wavenumbers."""
     n = len(expected)
@@ -226,10 +248,9 @@ def main():
         window = np.stack([cut(f, o, tile) for f in [noise, *channels]]).astype(np.float32)
         velocity = lodi(torch.from_numpy(window)[None], torch.ones(1))[0, 0].numpy()
         put(clean, o, alpha * window[0] - sigma * velocity)
-    clean = clean.clip(*lodi.config["data_range"])
-    raised, painting = expected + 0.1, lodi.config["painting"]
-    knots = -1 + 0.25 * np.arange(len(painting["mean"]))
-    mean, deviation = (np.sqrt(raised) * np.interp(np.log10(raised), knots, painting[k]) for k in ("mean", "deviation"))
+    clean = corrected(clean.clip(*lodi.config["data_range"]), expected, lodi.config)
+    root, departure = np.sqrt(expected + 0.1), lodi.config["departure"]
+    mean, deviation = (root * np.interp(knots(expected), np.arange(19), departure[k]) for k in ("mean", "deviation"))
     ours = anchored(np.maximum(mean + deviation * clean, 0) ** 2, expected)
     worst.append(difference("LODI, brightness temperature", ours, painted))
     sys.exit(int(max(worst) > 1e-4))

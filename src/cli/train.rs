@@ -13,7 +13,7 @@ use crate::nn::{Expectation, Halo, Lodi, LodiConfig, ModelCard, Network, Trained
 use crate::pipeline::DeviceChoice;
 use crate::report::write_training_figure;
 use crate::train::{
-    ExpectationBoxes, Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, calibrate, curve_csv, decide,
+    ExpectationBoxes, Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, correct, curve_csv, decide,
     expectation_config, halo_config, lodi_config, power_csv, saved_config, train_expectation, train_halo, train_lodi,
 };
 
@@ -144,19 +144,14 @@ impl Train {
                     train_lodi(&boxes, &config, start, &fit, &device, &state, report)
                 })?;
                 if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
-                    let bar = ProgressBar::new(0).with_message("calibrating");
-                    config.painting = calibrate(
-                        &boxes,
-                        fit.calibration_boxes,
-                        fit.calibration_steps,
-                        (&fitted.network, &config),
-                        &device,
-                        |done, total| {
-                            bar.set_length(total as u64);
-                            bar.set_position(done as u64);
-                            !stop.load(Ordering::Relaxed)
-                        },
-                    )?;
+                    let bar = ProgressBar::new(0).with_message("setting estimates right");
+                    let report = |done: usize, total: usize| {
+                        bar.set_length(total as u64);
+                        bar.set_position(done as u64);
+                        !stop.load(Ordering::Relaxed)
+                    };
+                    let network = (&fitted.network, &config);
+                    config.correction = correct(&boxes, fit.calibration_boxes, network, &device, report)?;
                     bar.finish_and_clear();
                 }
                 self.write("lodi", config, fitted, (before, describe, compute.name), fit.seed)

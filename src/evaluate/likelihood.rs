@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::nn::{Lodi, NoiseSchedule, Trained, alpha, host, sigma};
-use crate::stitch::{ChannelField, Colouring, Lattice, Overlap, Stream, WindowBatch, fill_normal, gather, scatter};
+use crate::nn::{Lodi, Neighbourhood, NoiseSchedule, Trained, alpha, sigma};
+use crate::stitch::{ChannelField, Colouring, Stream, fill_normal};
 
 /// Noise levels at which the box is looked at, evenly spaced.
 const LEVELS: usize = 8;
@@ -33,12 +33,15 @@ impl Bits {
     ///
     /// # Errors
     /// Those of the grid and of the device.
-    pub(super) fn new(x: &[f32], condition: &ChannelField, lodi: &Trained<Lodi>, device: &Device) -> Result<Self> {
+    pub(super) fn new(
+        x: &[f32],
+        (condition, about): (&ChannelField, &Neighbourhood),
+        lodi: &Trained<Lodi>,
+        device: &Device,
+    ) -> Result<Self> {
         let config = &lodi.config;
         let (n, schedule) = (condition.n, &config.schedule);
         let colouring = Colouring::new(config.noise, n);
-        let lattice = Lattice::new(n, config.tile, config.net.multiple(), Overlap::Naive)?;
-        let side = lattice.tile();
         let mut diffusion = 0.0;
         for level in 0..LEVELS {
             let gamma = schedule.gamma((level as f64 + 0.5) / LEVELS as f64);
@@ -47,18 +50,8 @@ impl Bits {
             fill_normal(&mut white, level as u64, Stream::Training(u32::MAX));
             let noise = colouring.colour(white);
             let latent: Vec<f32> = x.iter().zip(noise).map(|(&x, noise)| a as f32 * x + s as f32 * noise).collect();
-            let mut error = vec![0f32; x.len()];
-            for origins in lattice.origins(level).chunks(rayon::current_num_threads()) {
-                let mut latents = Vec::with_capacity(origins.len() * side.pow(3));
-                for &origin in origins {
-                    gather(&latent, n, origin, side, &mut latents);
-                }
-                let batch = WindowBatch { step: level, gamma, origins, side, latents };
-                let estimates = host(lodi.network.denoise_windows(&batch, condition, config, device))?;
-                for (&origin, estimate) in origins.iter().zip(estimates.chunks(side.pow(3))) {
-                    scatter(&mut error, n, origin, side, estimate);
-                }
-            }
+            let mut error = lodi.network.denoise_box(&latent, gamma, condition, config, device)?;
+            config.correct(gamma, about, &mut error);
             error.iter_mut().zip(x).for_each(|(estimate, &x)| *estimate -= x);
             diffusion += 0.5 * schedule.slope() * (a / s).powi(2) * mean_square(&colouring.whiten(error));
         }

@@ -18,7 +18,7 @@ pub use likelihood::Bits;
 use crate::error::{Error, Result};
 use crate::field::Grid;
 use crate::io::read_map;
-use crate::nn::{Lodi, LodiConfig, Trained};
+use crate::nn::{Lodi, LodiConfig, Neighbourhood, Trained};
 use crate::pipeline::{HALO_MASS_BINS, JobConfig, Layer, Outcome, Source, Stage};
 
 /// Largest wavenumber that 21 cm maps are judged to, h/Mpc.
@@ -136,6 +136,7 @@ pub fn evaluate(
     let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
 
     let condition = lodi.config.condition(reference.n(), &slices, matter.as_slice(), expected.as_slice());
+    let about = Neighbourhood::new(reference.n(), expected.as_slice());
     let pairs = reference.as_slice().iter().zip(expected.as_slice());
     let data: Vec<f32> = pairs.map(|(&t, &expected)| departure.forward(t, expected)).collect();
     let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
@@ -151,7 +152,7 @@ pub fn evaluate(
         one_point: OnePoint::new(prediction, reference),
         bispectra: Bispectra::new(prediction, reference),
         omega_hi: [prediction, reference].map(|map| map.mean() / scale),
-        bits: Bits::new(&data, &condition, lodi, device)?,
+        bits: Bits::new(&data, (&condition, &about), lodi, device)?,
         seconds: outcome.seconds.iter().map(|(stage, seconds)| (stage.name().to_owned(), *seconds)).collect(),
         k,
     })

@@ -5,6 +5,7 @@ mod assignment;
 mod cosmology;
 mod fft;
 mod grid;
+mod smooth;
 mod transform;
 
 pub use assignment::{MassAssignment, assign_mass};
@@ -12,4 +13,5 @@ pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};
 pub use fft::{RealFft3, fft_frequency, fft_shell};
 pub use grid::Grid;
+pub use smooth::smooth;
 pub use transform::LogTransform;

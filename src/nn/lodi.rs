@@ -6,13 +6,16 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::correction::{Correction, Neighbourhood};
 use super::departure::Departure;
 use super::device::side_by_side;
 use super::expectation::{CONDITION_CHANNELS, Expectation, ExpectationConfig};
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
+use super::whole_box::{Tile, tile_by_tile};
+use crate::error::Result;
 use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::{ChannelField, NoiseColour, WindowBatch};
+use crate::stitch::{ChannelField, Lattice, NoiseColour, Overlap, WindowBatch, gather};
 
 /// What defines a LODI network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,9 +37,9 @@ pub struct LodiConfig {
     pub expectation: ExpectationConfig,
     /// What the diffusion's data is: how the map departs from the expected one.
     pub departure: Departure,
-    /// What turns painted data into temperatures: the one above, or what
-    /// calibration made of it ([`Departure::calibrated`]).
-    pub painting: Departure,
+    /// What sets the denoiser's estimates right.
+    #[serde(default)]
+    pub correction: Correction,
     /// Range of the training set in data space. Estimates are kept within it: a
     /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
@@ -58,6 +61,25 @@ impl LodiConfig {
         expected: &[f32],
     ) -> ChannelField {
         self.expectation.condition(n, halo_mass, dark_matter, expected)
+    }
+
+    /// How much the noise of each voxel changes the product of a map with the expected
+    /// one, which most of its power lies in ([`LatentOverlap::balance`](crate::stitch::LatentOverlap)).
+    pub fn balance(&self, expected: &[f32]) -> Vec<f32> {
+        let weight = |&expected: &f32| {
+            let [mean, deviation] = self.departure.spread(expected);
+            expected * 2.0 * mean * deviation
+        };
+        let weights: Vec<f32> = expected.iter().map(weight).collect();
+        let largest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        weights.into_iter().map(|weight| weight / largest).collect()
+    }
+
+    /// Set the estimates of a whole box at `gamma` right.
+    pub fn correct(&self, gamma: f64, about: &Neighbourhood, estimate: &mut [f32]) {
+        self.correction.apply(&self.schedule, gamma, about, estimate);
+        let [lowest, highest] = self.data_range;
+        estimate.iter_mut().for_each(|x| *x = x.clamp(lowest, highest));
     }
 }
 
@@ -117,6 +139,33 @@ impl Lodi {
             self.denoise(tensor(latents, 1), tensor(conditions, CONDITION_CHANNELS), config, batch.gamma)
         });
         Tensor::cat(estimates, 0)
+    }
+
+    /// The estimate of the clean field in a whole box whose `latent` is at `gamma`, on
+    /// tiles that do not overlap and not [corrected](LodiConfig::correct): `n³` values.
+    ///
+    /// # Errors
+    /// Those of the grid and of the device.
+    pub fn denoise_box(
+        &self,
+        latent: &[f32],
+        gamma: f64,
+        condition: &ChannelField,
+        config: &LodiConfig,
+        device: &Device,
+    ) -> Result<Vec<f32>> {
+        let n = condition.n;
+        let lattice = Lattice::new(n, config.tile, config.net.multiple(), Overlap::Naive)?;
+        let denoise = |Tile { origin, side }: Tile| {
+            let tensor = |values: Vec<f32>, channels: usize| {
+                Tensor::<5>::from_data(TensorData::new(values, [1, channels, side, side, side]), device)
+            };
+            let (mut window, mut conditions) = (Vec::with_capacity(side.pow(3)), Vec::new());
+            gather(latent, n, origin, side, &mut window);
+            condition.gather(origin, side, &mut conditions);
+            self.denoise(tensor(window, 1), tensor(conditions, CONDITION_CHANNELS), config, gamma)
+        };
+        Ok(tile_by_tile(&lattice, 1, n, device, denoise)?.remove(0))
     }
 
     /// The objective that training descends on, the weighted mean squared error of

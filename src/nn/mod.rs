@@ -2,6 +2,7 @@
 //! weights, and the device they run on.
 
 mod blocks;
+mod correction;
 mod departure;
 mod device;
 mod expectation;
@@ -13,7 +14,8 @@ mod unet;
 mod weights;
 mod whole_box;
 
-pub use departure::{Departure, Moments};
+pub use correction::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Neighbourhood};
+pub use departure::Departure;
 pub use device::{ComputeDevice, is_cpu, side_by_side};
 pub use expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
 pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig};

@@ -69,7 +69,7 @@ impl Default for JobConfig {
             source: Source::Demo,
             grid: None,
             assignment: MassAssignment::Cic,
-            steps: 25,
+            steps: 12,
             seed: 1,
             overlap: Overlap::default(),
             sampler: Sampler::default(),

@@ -37,6 +37,7 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
             let halo_mass: [&[f32]; HALO_MASS_BINS] = halo_maps.each_ref().map(Grid::as_slice);
             let expected = expected_map(run, &halo_mass, &lodi, &loaded)?;
             run.begin(Stage::Lodi)?;
+            let plan = LatentOverlap { balance: lodi.config.balance(&expected), ..plan };
             paint(run, &plan, (&halo_mass, &expected), &lodi, &loaded)?;
         }
     }
@@ -105,7 +106,7 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
     let config = &mut run.outcome.config;
     let n = loaded.dark_matter.n();
     if config.steps == 0 {
-        return Err(Error::setting("0 denoising steps", "at least one", "Choose --steps 25"));
+        return Err(Error::setting("0 denoising steps", "at least one", "Choose --steps 12"));
     }
     let batch = *config.batch.get_or_insert(run.device.batch);
     let plan = LatentOverlap {
@@ -113,6 +114,7 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
         lattice: Lattice::new(n, lodi.tile, lodi.net.multiple(), config.overlap)?,
         schedule: lodi.schedule,
         colour: lodi.noise,
+        balance: Vec::new(),
         sampler: config.sampler,
         steps: config.steps,
         seed: config.seed,
@@ -221,12 +223,13 @@ fn paint(
 ) -> Result<()> {
     let (n, box_size) = (plan.n, loaded.dark_matter.box_size);
     // The diffusion paints how the map departs from the expected one.
-    let painting = &lodi.config.painting;
+    let departure = &lodi.config.departure;
     let condition = lodi.config.condition(n, halo_mass, loaded.dark_matter.as_slice(), expected);
-    let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| painting.spread(t)[i]).collect::<Vec<f32>>());
+    let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| departure.spread(t)[i]).collect::<Vec<f32>>());
+    let about = nn::Neighbourhood::new(n, expected);
     let anchor = nn::Anchor::new(Grid::from_values(expected.to_vec(), box_size));
     let physical = |data: &[f32]| {
-        let values = data.iter().zip(expected).map(|(&x, &expected)| painting.inverse(x, expected));
+        let values = data.iter().zip(expected).map(|(&x, &expected)| departure.inverse(x, expected));
         anchor.hold(&Grid::from_values(values.collect(), box_size))
     };
     let layer = Layer::BrightnessTemperature;
@@ -260,7 +263,8 @@ fn paint(
             run.progress(Stage::Lodi, done, total, Some((batch.step + 1, plan.steps)));
             Ok(estimate)
         },
-        |_, clean| {
+        |_, gamma, clean| {
+            lodi.config.correct(gamma, &about, clean);
             run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean), None));
         },
     )?;

@@ -25,6 +25,9 @@ pub struct LatentOverlap {
     pub schedule: NoiseSchedule,
     /// How its noise is correlated.
     pub colour: NoiseColour,
+    /// A weight per voxel, `n³` values, whose sum with any noise is nothing; empty for
+    /// noise without a bound. See [`LatentOverlap::balanced`].
+    pub balance: Vec<f32>,
     /// How an estimate becomes the next latent.
     pub sampler: Sampler,
     /// Denoising steps.
@@ -68,26 +71,51 @@ impl LatentOverlap {
         self.steps * self.lattice.origins(0).len()
     }
 
+    /// Noise drawn on the condition that its sum with the weights of `balance` is
+    /// nothing; `together` is how each voxel varies with that sum.
+    ///
+    /// With the weights with which noise enters the power of a map, no map is brighter
+    /// or fainter as a whole than is typical: of a few voxels that hold most of its
+    /// power, chance decides how they differ from each other. Simulations are begun
+    /// from noise of fixed amplitude for the same reason (Angulo & Pontzen 2016).
+    fn balanced(&self, mut noise: Vec<f32>, together: &[f32]) -> Vec<f32> {
+        let sum = |field: &[f32]| {
+            self.balance.iter().zip(field).map(|(&weight, &v)| f64::from(weight) * f64::from(v)).sum::<f64>()
+        };
+        let variance = sum(together);
+        if variance > 0.0 {
+            let excess = (sum(&noise) / variance) as f32;
+            noise.iter_mut().zip(together).for_each(|(v, &together)| *v -= excess * together);
+        }
+        noise
+    }
+
+    fn balance_or_none(&self) -> Vec<f32> {
+        if self.balance.is_empty() { vec![0.0; self.n.pow(3)] } else { self.balance.clone() }
+    }
+
     /// Run the sampler and return the clean field, `n³` values in C order.
     ///
     /// `denoise` returns the estimate of the clean field in each window, in the
-    /// shape of `latents`; its error ends the run. `step_done` sees the fused
-    /// estimate after every step.
+    /// shape of `latents`; its error ends the run. `fused` sees the fused estimate of
+    /// every step, given the step and its `γ`, and may set it right before the latent
+    /// takes it up.
     ///
     /// # Errors
     /// Those of `denoise`.
     pub fn run(
         &self,
         mut denoise: impl FnMut(WindowBatch) -> Result<Vec<f32>>,
-        mut step_done: impl FnMut(usize, &[f32]),
+        mut fused: impl FnMut(usize, f64, &mut [f32]),
     ) -> Result<Vec<f32>> {
         let (n, side) = (self.n, self.lattice.tile());
         let voxels = n.pow(3);
         let colouring = Colouring::new(self.colour, n);
+        let together = colouring.colour(colouring.colour(self.balance_or_none()));
         let draw = |stream| {
             let mut white = vec![0f32; voxels];
             fill_normal(&mut white, self.seed, stream);
-            colouring.colour(white)
+            self.balanced(colouring.colour(white), &together)
         };
         let mut latent = draw(Stream::Latent);
         let mut clean = vec![0f32; voxels];
@@ -127,6 +155,8 @@ impl LatentOverlap {
                 }
             }
 
+            fused(step, gamma, &mut clean);
+
             let update = self.sampler.update(&self.schedule, step, self.steps);
             if update.noise > 0.0 {
                 noise = draw(Stream::Step(step as u32));
@@ -137,7 +167,6 @@ impl LatentOverlap {
                     *latent = z * *latent + x * clean + p * previous + s * noise;
                 },
             );
-            step_done(step, &clean);
         }
         Ok(latent)
     }
@@ -172,6 +201,7 @@ mod tests {
             lattice: Lattice::new(32, 16, 4, overlap).unwrap(),
             schedule: SCHEDULE,
             colour: NoiseColour { smooth: 0.5, radius: 1.0 },
+            balance: Vec::new(),
             sampler: Sampler::DpmSolver2m,
             steps: 20,
             seed: 5,
@@ -192,7 +222,7 @@ mod tests {
     #[test]
     fn maps_do_not_depend_on_tile_order_or_batch_size() {
         for overlap in Overlap::ALL {
-            let run = |batch, order| plan(overlap, batch, order).run(white(2.0), |_, _| ()).unwrap();
+            let run = |batch, order| plan(overlap, batch, order).run(white(2.0), |_, _, _| ()).unwrap();
             let reference = run(1, TileOrder::Raster);
             assert_eq!(reference, run(7, TileOrder::Raster));
             assert_eq!(reference, run(3, TileOrder::CentreOut));
@@ -204,7 +234,7 @@ mod tests {
         // Where the network looks at one voxel only there is nothing to stitch,
         // and fusing must change nothing: blending would lose variance if tiles
         // drew noise of their own.
-        let run = |overlap| plan(overlap, 4, TileOrder::Raster).run(white(2.0), |_, _| ()).unwrap();
+        let run = |overlap| plan(overlap, 4, TileOrder::Raster).run(white(2.0), |_, _, _| ()).unwrap();
         let naive = run(Overlap::Naive);
         for overlap in Overlap::ALL {
             for (a, b) in run(overlap).iter().zip(&naive) {
@@ -216,8 +246,24 @@ mod tests {
     }
 
     #[test]
+    fn balanced_noise_paints_no_map_that_is_brighter_as_a_whole() {
+        // One voxel has nearly all the weight, as the brightest halo of a box.
+        let mut balance = vec![1e-3f32; 32 * 32 * 32];
+        balance[12_345] = 1.0;
+        for sampler in [Sampler::DpmSolver2m, Sampler::Ancestral] {
+            let free = LatentOverlap { sampler, ..plan(Overlap::Shifted, 4, TileOrder::Raster) };
+            let held = LatentOverlap { balance: balance.clone(), ..free.clone() };
+            let [free, held] = [free, held].map(|plan| plan.run(white(2.0), |_, _, _| ()).unwrap());
+            let sum = |map: &[f32]| map.iter().zip(&balance).map(|(x, w)| f64::from(x * w)).sum::<f64>();
+            assert!(sum(&free).abs() > 0.1 && sum(&held).abs() < 1e-3, "{} and {}", sum(&free), sum(&held));
+            let variance = |map: &[f32]| map.iter().map(|x| f64::from(x * x)).sum::<f64>() / map.len() as f64;
+            assert!((variance(&held) / variance(&free) - 1.0).abs() < 0.01);
+        }
+    }
+
+    #[test]
     fn an_error_of_the_network_ends_the_run() {
-        let result = plan(Overlap::Shifted, 1, TileOrder::Raster).run(|_| Err(crate::Error::Cancelled), |_, _| ());
+        let result = plan(Overlap::Shifted, 1, TileOrder::Raster).run(|_| Err(crate::Error::Cancelled), |_, _, _| ());
         assert!(matches!(result, Err(crate::Error::Cancelled)));
     }
 }

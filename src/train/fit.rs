@@ -56,10 +56,8 @@ pub struct Fit {
     /// Draws of the HI of every box that LODI learns from.
     pub paintings: usize,
     /// Validation boxes (training boxes where there are none) that the network runs
-    /// on at the end, to be calibrated by.
+    /// on at the end, to be set right by.
     pub calibration_boxes: usize,
-    /// Denoising steps of LODI's calibration.
-    pub calibration_steps: usize,
     /// Seed of weights, crops and noise.
     pub seed: u64,
 }
@@ -81,7 +79,6 @@ impl Default for Fit {
             power_steps: 10,
             paintings: 8,
             calibration_boxes: 2,
-            calibration_steps: 25,
             seed: 1,
         }
     }
@@ -95,8 +92,7 @@ impl Fit {
     pub fn check(&self) -> Result<()> {
         let bad =
             |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
-        let counts =
-            [self.steps, self.batch, self.validate_every, self.paintings, self.power_steps, self.calibration_steps];
+        let counts = [self.steps, self.batch, self.validate_every, self.paintings, self.power_steps];
         if counts.contains(&0) {
             return bad("a fit without steps, crops, paintings or validation".to_owned(), "at least one of each");
         }

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::evaluate::K_MAPS;
 use crate::field::Grid;
 use crate::nn::{
-    CONDITION_CHANNELS, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
+    CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
 };
 use crate::sim::HydrogenModel;
 use crate::stitch::{ChannelField, Colouring, NoiseColour, fill_normal, gather};
@@ -107,6 +107,12 @@ impl LodiBox {
         config.condition(self.seen.n(), &self.seen.halo_mass(), dark_matter, &self.expected)
     }
 
+    /// The diffusion's data of a painting.
+    pub fn data(&self, painting: usize, config: &LodiConfig) -> Vec<f32> {
+        let pairs = self.paintings[painting].as_slice().iter().zip(&self.expected);
+        pairs.map(|(&t, &expected)| config.departure.forward(t, expected)).collect()
+    }
+
     /// The map in mK of painted data.
     fn map(&self, data: &[f32], departure: &Departure) -> Grid {
         let values = data.iter().zip(&self.expected).map(|(&x, &expected)| departure.inverse(x, expected));
@@ -116,13 +122,9 @@ impl LodiBox {
 
 impl Prepared {
     fn new(from: &LodiBox, config: &LodiConfig) -> Self {
-        let data = |painting: &Grid| {
-            let pairs = painting.as_slice().iter().zip(&from.expected);
-            pairs.map(|(&t, &expected)| config.departure.forward(t, expected)).collect()
-        };
         Self {
             condition: from.condition(config),
-            data: from.paintings.iter().map(data).collect(),
+            data: (0..from.paintings.len()).map(|painting| from.data(painting, config)).collect(),
             importance: Importance::new(from.seen.n(), &from.expected),
         }
     }
@@ -150,7 +152,7 @@ pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> Lod
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
         noise: COLOUR,
         expectation: expectation.config.clone(),
-        painting: departure.clone(),
+        correction: Correction::default(),
         data_range: [quantile(cut), quantile(last - cut)],
         departure,
     }

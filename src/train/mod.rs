@@ -2,6 +2,7 @@
 //! descent they share.
 
 mod boxes;
+mod correct;
 mod data;
 mod decide;
 mod expectation;
@@ -13,12 +14,12 @@ mod paint;
 mod power;
 mod state;
 
+pub use correct::correct;
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
 pub use decide::decide;
 pub use expectation::{ExpectationBoxes, expectation_config, train_expectation};
 pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};
-pub use paint::calibrate;
 pub use power::{PowerPoint, PowerRatio, power_csv};
 pub use state::{CurvePoint, saved_config};

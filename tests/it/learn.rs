@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::program::{halodi, succeed};
 
 const FIT: &str = "batch = 1\ncrop = 24\nwarmup = 1\nvalidate_every = 1\nvalidation_crops = 1\npaintings = 2\n\
-                   power_every = 2\npower_steps = 2\ncalibration_boxes = 1\ncalibration_steps = 2\n";
+                   power_every = 2\npower_steps = 2\ncalibration_boxes = 1\n";
 
 fn lines(path: &Path) -> Vec<String> {
     std::fs::read_to_string(path).unwrap_or_default().lines().map(str::to_owned).collect()

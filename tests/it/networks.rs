@@ -9,8 +9,8 @@ use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
 use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
-    CONDITION_CHANNELS, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig, LocalRelation, Lodi,
-    LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained, UNetConfig,
+    CONDITION_CHANNELS, Correction, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig,
+    LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
@@ -37,7 +37,7 @@ fn tiny_lodi() -> LodiConfig {
             relation: LocalRelation { hydrogen_fraction: [0.005; 4] },
         },
         departure: Departure::default(),
-        painting: Departure::default(),
+        correction: Correction::default(),
         data_range: [-10.0, 10.0],
     }
 }
@@ -75,6 +75,7 @@ fn sample(config: &LodiConfig, device: &Device, batch: usize, order: TileOrder, 
         lattice: Lattice::new(n, config.tile, config.net.multiple(), overlap).unwrap(),
         schedule: config.schedule,
         colour: config.noise,
+        balance: Vec::new(),
         sampler: Sampler::Ancestral,
         steps: 6,
         seed: 3,
@@ -94,7 +95,7 @@ fn sample(config: &LodiConfig, device: &Device, batch: usize, order: TileOrder, 
             lodi.denoise(tensor(windows.latents, 1), tensor(values, CONDITION_CHANNELS), config, windows.gamma);
         Ok(estimate.into_data().try_into_vec::<f32>().unwrap())
     };
-    plan.run(denoise, |_, _| ()).unwrap()
+    plan.run(denoise, |_, _, _| ()).unwrap()
 }
 
 #[test]

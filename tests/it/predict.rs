@@ -64,7 +64,7 @@ fn what_cannot_work_is_refused_with_one_sentence_and_code_2() {
         (vec!["/nowhere/snapshot.hdf5"], "/nowhere/snapshot.hdf5"),
         (vec!["--demo", "--grid", "50"], "--grid 64"),
         (vec!["--demo", "--grid", "4"], "--grid 128"),
-        (vec!["--demo", "--grid", "32", "--steps", "0"], "--steps 25"),
+        (vec!["--demo", "--grid", "32", "--steps", "0"], "--steps 12"),
         (vec!["--demo", "--grid", "32", "--reference", "/nowhere/map.hdf5"], "/nowhere/map.hdf5"),
     ] {
         let arguments: Vec<&str> = arguments.into_iter().chain(["--device", "cpu"]).collect();
