@@ -7,7 +7,7 @@
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
 With one denoising step the map is LODI's estimate from pure noise, so the file
 tells what the networks answered. Everything is computed anew here: transforms,
-tiles, noise (Philox, coloured), U-Nets, local relation, corrected estimates and
+tiles, noise (Philox, coloured, balanced), U-Nets, local relation, corrected estimates and
 departures from the expected map.
 """
 
@@ -129,6 +129,12 @@ def coloured(white, colour):
     return np.fft.ifftn(np.fft.fftn(white) * np.sqrt(spectrum)).real.astype(np.float32)
 
 
+def balanced(noise, weight, colour):
+    """Noise on the condition that its weighted sum is nothing."""
+    together = coloured(coloured(weight, colour), colour).astype(np.float64)
+    return (noise - (weight * noise).sum() / (weight * together).sum() * together).astype(np.float32)
+
+
 def forward(transform, x):
     logarithm = np.log10(np.maximum(x, 0).astype(np.float64) + transform["floor"])
     return ((logarithm - transform["offset"]) / transform["scale"]).astype(np.float32)
@@ -239,7 +245,10 @@ def main():
         inside = (slice(context, -context),) * 3
         put(expected, o, ((cut(local, o, tile, context) + 0.01) * np.exp(factor))[inside])
     channels[-1] = forward(transforms[-1], expected)
-    noise = coloured(philox_normals(n**3, seed).reshape(n, n, n), lodi.config["noise"])
+    root, departure = np.sqrt(expected + 0.1), lodi.config["departure"]
+    mean, deviation = (root * np.interp(knots(expected), np.arange(19), departure[k]) for k in ("mean", "deviation"))
+    colour, weight = lodi.config["noise"], expected * mean * deviation
+    noise = balanced(coloured(philox_normals(n**3, seed).reshape(n, n, n), colour), weight / weight.max(), colour)
     gamma = lodi.config["schedule"]["gamma_max"]
     alpha, sigma = (1 / (1 + np.exp(gamma))) ** 0.5, (1 / (1 + np.exp(-gamma))) ** 0.5
     clean = np.zeros((n, n, n))
@@ -249,8 +258,6 @@ def main():
         velocity = lodi(torch.from_numpy(window)[None], torch.ones(1))[0, 0].numpy()
         put(clean, o, alpha * window[0] - sigma * velocity)
     clean = corrected(clean.clip(*lodi.config["data_range"]), expected, lodi.config)
-    root, departure = np.sqrt(expected + 0.1), lodi.config["departure"]
-    mean, deviation = (root * np.interp(knots(expected), np.arange(19), departure[k]) for k in ("mean", "deviation"))
     ours = anchored(np.maximum(mean + deviation * clean, 0) ** 2, expected)
     worst.append(difference("LODI, brightness temperature", ours, painted))
     sys.exit(int(max(worst) > 1e-4))
