@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::nn::{Lodi, Neighbourhood, NoiseSchedule, Trained, alpha, sigma};
-use crate::stitch::{ChannelField, Colouring, Stream, fill_normal};
+use crate::stitch::{ChannelField, Colouring, Stream};
 
 /// Noise levels at which the box is looked at, evenly spaced.
 const LEVELS: usize = 8;
@@ -46,11 +46,8 @@ impl Bits {
         for level in 0..LEVELS {
             let gamma = schedule.gamma((level as f64 + 0.5) / LEVELS as f64);
             let (a, s) = (alpha(gamma), sigma(gamma));
-            let mut white = vec![0f32; x.len()];
-            fill_normal(&mut white, level as u64, Stream::Training(u32::MAX));
-            let noise = colouring.colour(white);
-            let latent: Vec<f32> = x.iter().zip(noise).map(|(&x, noise)| a as f32 * x + s as f32 * noise).collect();
-            let mut error = lodi.network.denoise_box(&latent, gamma, condition, config, device)?;
+            let noise = colouring.draw(level as u64, Stream::Training(u32::MAX));
+            let mut error = lodi.network.denoise_hidden((x, &noise), gamma, condition, config, device)?;
             config.correct(gamma, about, &mut error);
             error.iter_mut().zip(x).for_each(|(estimate, &x)| *estimate -= x);
             diffusion += 0.5 * schedule.slope() * (a / s).powi(2) * mean_square(&colouring.whiten(error));

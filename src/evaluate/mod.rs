@@ -137,8 +137,7 @@ pub fn evaluate(
 
     let condition = lodi.config.condition(reference.n(), &slices, matter.as_slice(), expected.as_slice());
     let about = Neighbourhood::new(reference.n(), expected.as_slice());
-    let pairs = reference.as_slice().iter().zip(expected.as_slice());
-    let data: Vec<f32> = pairs.map(|(&t, &expected)| departure.forward(t, expected)).collect();
+    let data = departure.data(reference.as_slice(), expected.as_slice());
     let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
     Ok(BoxEvaluation {
         name: name.to_owned(),

@@ -65,6 +65,16 @@ impl Departure {
         (mean + deviation * x).max(0.0).powi(2)
     }
 
+    /// The diffusion's data for a map in mK, voxel by voxel.
+    pub fn data(&self, temperatures: &[f32], expected: &[f32]) -> Vec<f32> {
+        temperatures.iter().zip(expected).map(|(&t, &expected)| self.forward(t, expected)).collect()
+    }
+
+    /// The map in mK of the diffusion's data, voxel by voxel.
+    pub fn temperatures(&self, data: &[f32], expected: &[f32]) -> Vec<f32> {
+        data.iter().zip(expected).map(|(&x, &expected)| self.inverse(x, expected)).collect()
+    }
+
     /// Fit the tables to voxels given as pairs of true and expected temperature.
     pub fn fit(&mut self, voxels: impl Iterator<Item = (f32, f32)>) {
         let mut moments = [(0u64, 0f64, 0f64); KNOTS];

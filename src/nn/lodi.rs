@@ -126,46 +126,54 @@ impl Lodi {
         let side = batch.side;
         let windows: Vec<(&[usize; 3], &[f32])> = batch.origins.iter().zip(batch.latents.chunks(side.pow(3))).collect();
         let estimates = side_by_side(&windows, device, |windows| {
-            let mut latents = Vec::with_capacity(windows.len() * side.pow(3));
-            let mut conditions = Vec::with_capacity(windows.len() * CONDITION_CHANNELS * side.pow(3));
-            for &(&origin, latent) in windows {
-                latents.extend_from_slice(latent);
-                condition.gather(origin, side, &mut conditions);
-            }
-            let tensor = |values: Vec<f32>, channels: usize| {
-                let shape = [windows.len(), channels, side, side, side];
-                Tensor::<5>::from_data(TensorData::new(values, shape), device)
-            };
-            self.denoise(tensor(latents, 1), tensor(conditions, CONDITION_CHANNELS), config, batch.gamma)
+            let origins: Vec<[usize; 3]> = windows.iter().map(|&(&origin, _)| origin).collect();
+            let latents = windows.iter().flat_map(|&(_, latent)| latent.iter().copied()).collect();
+            self.denoise_cut((&origins, latents), side, batch.gamma, condition, config, device)
         });
         Tensor::cat(estimates, 0)
     }
 
-    /// The estimate of the clean field in a whole box whose `latent` is at `gamma`, on
-    /// tiles that do not overlap and not [corrected](LodiConfig::correct): `n³` values.
+    /// The estimate of the clean field `x` of a whole box from `x` hidden by `noise` at
+    /// `gamma`, on tiles that do not overlap and not [corrected](LodiConfig::correct): `n³` values.
     ///
     /// # Errors
     /// Those of the grid and of the device.
-    pub fn denoise_box(
+    pub fn denoise_hidden(
         &self,
-        latent: &[f32],
+        (x, noise): (&[f32], &[f32]),
         gamma: f64,
         condition: &ChannelField,
         config: &LodiConfig,
         device: &Device,
     ) -> Result<Vec<f32>> {
         let n = condition.n;
+        let (a, s) = (alpha(gamma) as f32, sigma(gamma) as f32);
+        let latent: Vec<f32> = x.iter().zip(noise).map(|(x, noise)| a * x + s * noise).collect();
         let lattice = Lattice::new(n, config.tile, config.net.multiple(), Overlap::Naive)?;
         let denoise = |Tile { origin, side }: Tile| {
-            let tensor = |values: Vec<f32>, channels: usize| {
-                Tensor::<5>::from_data(TensorData::new(values, [1, channels, side, side, side]), device)
-            };
-            let (mut window, mut conditions) = (Vec::with_capacity(side.pow(3)), Vec::new());
-            gather(latent, n, origin, side, &mut window);
-            condition.gather(origin, side, &mut conditions);
-            self.denoise(tensor(window, 1), tensor(conditions, CONDITION_CHANNELS), config, gamma)
+            let mut window = Vec::with_capacity(side.pow(3));
+            gather(&latent, n, origin, side, &mut window);
+            self.denoise_cut((&[origin], window), side, gamma, condition, config, device)
         };
         Ok(tile_by_tile(&lattice, 1, n, device, denoise)?.remove(0))
+    }
+
+    /// The estimate in windows of `side³` voxels, given their origins and latents.
+    fn denoise_cut(
+        &self,
+        (origins, latents): (&[[usize; 3]], Vec<f32>),
+        side: usize,
+        gamma: f64,
+        condition: &ChannelField,
+        config: &LodiConfig,
+        device: &Device,
+    ) -> Tensor<5> {
+        let mut conditions = Vec::with_capacity(origins.len() * CONDITION_CHANNELS * side.pow(3));
+        origins.iter().for_each(|&origin| condition.gather(origin, side, &mut conditions));
+        let tensor = |values: Vec<f32>, channels: usize| {
+            Tensor::<5>::from_data(TensorData::new(values, [origins.len(), channels, side, side, side]), device)
+        };
+        self.denoise(tensor(latents, 1), tensor(conditions, CONDITION_CHANNELS), config, gamma)
     }
 
     /// The objective that training descends on, the weighted mean squared error of

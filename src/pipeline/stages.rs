@@ -228,10 +228,7 @@ fn paint(
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| departure.spread(t)[i]).collect::<Vec<f32>>());
     let about = nn::Neighbourhood::new(n, expected);
     let anchor = nn::Anchor::new(Grid::from_values(expected.to_vec(), box_size));
-    let physical = |data: &[f32]| {
-        let values = data.iter().zip(expected).map(|(&x, &expected)| departure.inverse(x, expected));
-        anchor.hold(&Grid::from_values(values.collect(), box_size))
-    };
+    let physical = |data: &[f32]| anchor.hold(&Grid::from_values(departure.temperatures(data, expected), box_size));
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();
     let mut done = 0;
@@ -263,7 +260,7 @@ fn paint(
             run.progress(Stage::Lodi, done, total, Some((batch.step + 1, plan.steps)));
             Ok(estimate)
         },
-        |_, gamma, clean| {
+        |gamma, clean| {
             lodi.config.correct(gamma, &about, clean);
             run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean), None));
         },

@@ -3,6 +3,7 @@
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
+use super::noise::{Stream, fill_normal};
 use crate::field::{RealFft3, fft_frequency};
 
 /// How the noise of a diffusion is correlated: part of it is white, the rest is
@@ -62,6 +63,13 @@ impl Colouring {
         Self { plan: RealFft3::new(n), amplitude }
     }
 
+    /// Draw noise of this colour: `n³` values in C order.
+    pub fn draw(&self, seed: u64, stream: Stream) -> Vec<f32> {
+        let mut white = vec![0f32; self.plan.n().pow(3)];
+        fill_normal(&mut white, seed, stream);
+        self.colour(white)
+    }
+
     /// Give white noise this colour: `n³` values in C order.
     pub fn colour(&self, white: Vec<f32>) -> Vec<f32> {
         self.filter(white, |amplitude| amplitude)
@@ -100,7 +108,6 @@ impl Colouring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stitch::{Stream, fill_normal};
 
     const COLOUR: NoiseColour = NoiseColour { smooth: 0.9, radius: 1.2 };
 

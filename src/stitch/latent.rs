@@ -8,7 +8,7 @@
 
 use super::colour::{Colouring, NoiseColour};
 use super::lattice::Lattice;
-use super::noise::{Stream, fill_normal};
+use super::noise::Stream;
 use super::tiles::{gather, scatter, scatter_weighted};
 use crate::error::Result;
 use crate::nn::{NoiseSchedule, Sampler};
@@ -90,33 +90,27 @@ impl LatentOverlap {
         noise
     }
 
-    fn balance_or_none(&self) -> Vec<f32> {
-        if self.balance.is_empty() { vec![0.0; self.n.pow(3)] } else { self.balance.clone() }
-    }
-
     /// Run the sampler and return the clean field, `n³` values in C order.
     ///
     /// `denoise` returns the estimate of the clean field in each window, in the
     /// shape of `latents`; its error ends the run. `fused` sees the fused estimate of
-    /// every step, given the step and its `γ`, and may set it right before the latent
-    /// takes it up.
+    /// every step, given its `γ`, and may set it right before the latent takes it up.
     ///
     /// # Errors
     /// Those of `denoise`.
     pub fn run(
         &self,
         mut denoise: impl FnMut(WindowBatch) -> Result<Vec<f32>>,
-        mut fused: impl FnMut(usize, f64, &mut [f32]),
+        mut fused: impl FnMut(f64, &mut [f32]),
     ) -> Result<Vec<f32>> {
         let (n, side) = (self.n, self.lattice.tile());
         let voxels = n.pow(3);
         let colouring = Colouring::new(self.colour, n);
-        let together = colouring.colour(colouring.colour(self.balance_or_none()));
-        let draw = |stream| {
-            let mut white = vec![0f32; voxels];
-            fill_normal(&mut white, self.seed, stream);
-            self.balanced(colouring.colour(white), &together)
+        let together = match self.balance.as_slice() {
+            [] => Vec::new(),
+            weights => colouring.colour(colouring.colour(weights.to_vec())),
         };
+        let draw = |stream| self.balanced(colouring.draw(self.seed, stream), &together);
         let mut latent = draw(Stream::Latent);
         let mut clean = vec![0f32; voxels];
         let mut previous = vec![0f32; voxels];
@@ -155,7 +149,7 @@ impl LatentOverlap {
                 }
             }
 
-            fused(step, gamma, &mut clean);
+            fused(gamma, &mut clean);
 
             let update = self.sampler.update(&self.schedule, step, self.steps);
             if update.noise > 0.0 {
@@ -222,7 +216,7 @@ mod tests {
     #[test]
     fn maps_do_not_depend_on_tile_order_or_batch_size() {
         for overlap in Overlap::ALL {
-            let run = |batch, order| plan(overlap, batch, order).run(white(2.0), |_, _, _| ()).unwrap();
+            let run = |batch, order| plan(overlap, batch, order).run(white(2.0), |_, _| ()).unwrap();
             let reference = run(1, TileOrder::Raster);
             assert_eq!(reference, run(7, TileOrder::Raster));
             assert_eq!(reference, run(3, TileOrder::CentreOut));
@@ -234,7 +228,7 @@ mod tests {
         // Where the network looks at one voxel only there is nothing to stitch,
         // and fusing must change nothing: blending would lose variance if tiles
         // drew noise of their own.
-        let run = |overlap| plan(overlap, 4, TileOrder::Raster).run(white(2.0), |_, _, _| ()).unwrap();
+        let run = |overlap| plan(overlap, 4, TileOrder::Raster).run(white(2.0), |_, _| ()).unwrap();
         let naive = run(Overlap::Naive);
         for overlap in Overlap::ALL {
             for (a, b) in run(overlap).iter().zip(&naive) {
@@ -253,7 +247,7 @@ mod tests {
         for sampler in [Sampler::DpmSolver2m, Sampler::Ancestral] {
             let free = LatentOverlap { sampler, ..plan(Overlap::Shifted, 4, TileOrder::Raster) };
             let held = LatentOverlap { balance: balance.clone(), ..free.clone() };
-            let [free, held] = [free, held].map(|plan| plan.run(white(2.0), |_, _, _| ()).unwrap());
+            let [free, held] = [free, held].map(|plan| plan.run(white(2.0), |_, _| ()).unwrap());
             let sum = |map: &[f32]| map.iter().zip(&balance).map(|(x, w)| f64::from(x * w)).sum::<f64>();
             assert!(sum(&free).abs() > 0.1 && sum(&held).abs() < 1e-3, "{} and {}", sum(&free), sum(&held));
             let variance = |map: &[f32]| map.iter().map(|x| f64::from(x * x)).sum::<f64>() / map.len() as f64;
@@ -263,7 +257,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_network_ends_the_run() {
-        let result = plan(Overlap::Shifted, 1, TileOrder::Raster).run(|_| Err(crate::Error::Cancelled), |_, _, _| ());
+        let result = plan(Overlap::Shifted, 1, TileOrder::Raster).run(|_| Err(crate::Error::Cancelled), |_, _| ());
         assert!(matches!(result, Err(crate::Error::Cancelled)));
     }
 }

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 
 use super::lodi::{LodiBox, LodiBoxes};
 use crate::error::{Error, Result};
-use crate::nn::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Lodi, LodiConfig, Neighbourhood, alpha, sigma};
-use crate::stitch::{Colouring, Stream, fill_normal};
+use crate::nn::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Lodi, LodiConfig, Neighbourhood};
+use crate::stitch::{Colouring, Stream};
 
 /// Seed of the noise with which the truths are hidden.
 const SEED: u64 = 0xc0;
@@ -54,11 +54,8 @@ pub fn correct(
             let mut x = from.data(painting, config);
             means[painting].subtract_from(&mut x, about);
             let gamma = Errors::gamma(level, &config.schedule);
-            let (a, s) = (alpha(gamma) as f32, sigma(gamma) as f32);
-            let mut white = vec![0f32; x.len()];
-            fill_normal(&mut white, SEED, Stream::Training(looks as u32));
-            let latent: Vec<f32> = x.iter().zip(colouring.colour(white)).map(|(x, e)| a * x + s * e).collect();
-            let estimate = lodi.denoise_box(&latent, gamma, &condition, config, device)?;
+            let noise = colouring.draw(SEED, Stream::Training(looks as u32));
+            let estimate = lodi.denoise_hidden((&x, &noise), gamma, &condition, config, device)?;
             errors.add(level, &x, &estimate, about);
         }
     }

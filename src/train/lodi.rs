@@ -18,7 +18,7 @@ use crate::nn::{
     CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
 };
 use crate::sim::HydrogenModel;
-use crate::stitch::{ChannelField, Colouring, NoiseColour, fill_normal, gather};
+use crate::stitch::{ChannelField, Colouring, NoiseColour, gather};
 
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
@@ -109,14 +109,12 @@ impl LodiBox {
 
     /// The diffusion's data of a painting.
     pub fn data(&self, painting: usize, config: &LodiConfig) -> Vec<f32> {
-        let pairs = self.paintings[painting].as_slice().iter().zip(&self.expected);
-        pairs.map(|(&t, &expected)| config.departure.forward(t, expected)).collect()
+        config.departure.data(self.paintings[painting].as_slice(), &self.expected)
     }
 
     /// The map in mK of painted data.
     fn map(&self, data: &[f32], departure: &Departure) -> Grid {
-        let values = data.iter().zip(&self.expected).map(|(&x, &expected)| departure.inverse(x, expected));
-        Grid::from_values(values.collect(), self.seen.fields.dark_matter.box_size)
+        Grid::from_values(departure.temperatures(data, &self.expected), self.seen.fields.dark_matter.box_size)
     }
 }
 
@@ -195,11 +193,9 @@ impl UndoNoise<'_> {
             values
         };
         let condition: Vec<&[f32]> = from.condition.values.chunks(n.pow(3)).collect();
-        let around = side + 2 * MARGIN;
-        let mut white = vec![0f32; around.pow(3)];
-        fill_normal(&mut white, self.fit.seed, draws.stream());
+        let around = self.colouring.draw(self.fit.seed, draws.stream());
         let mut noise = Vec::with_capacity(side.pow(3));
-        gather(&self.colouring.colour(white), around, [MARGIN; 3], side, &mut noise);
+        gather(&around, side + 2 * MARGIN, [MARGIN; 3], side, &mut noise);
         LodiCrop { data: cut(&[&from.data[painting as usize]]), condition: cut(&condition), weight, noise, time }
     }
 }

@@ -46,6 +46,6 @@ pub(super) fn paint(
             }
             host(estimate)
         },
-        |_, gamma, clean| config.correct(gamma, &about, clean),
+        |gamma, clean| config.correct(gamma, &about, clean),
     )
 }

@@ -95,7 +95,7 @@ fn sample(config: &LodiConfig, device: &Device, batch: usize, order: TileOrder, 
             lodi.denoise(tensor(windows.latents, 1), tensor(values, CONDITION_CHANNELS), config, windows.gamma);
         Ok(estimate.into_data().try_into_vec::<f32>().unwrap())
     };
-    plan.run(denoise, |_, _, _| ()).unwrap()
+    plan.run(denoise, |_, _| ()).unwrap()
 }
 
 #[test]
