@@ -101,11 +101,11 @@ class UNet:
         return x.reshape(b, c // f**3, nx * f, ny * f, nz * f)
 
 
-def philox_normals(count, seed):
-    """Halodi's starting noise: Philox4x32-10 at the counter of each four voxels."""
+def philox_normals(count, seed, stream=0):
+    """Halodi's noise of a stream: Philox4x32-10 at the counter of each four voxels."""
     blocks = np.arange((count + 3) // 4, dtype=np.uint64)
     low, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
-    c = [blocks & mask, blocks >> low, np.zeros_like(blocks), np.zeros_like(blocks)]
+    c = [blocks & mask, blocks >> low, np.full_like(blocks, stream), np.zeros_like(blocks)]
     key = [np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)]
     for turn in range(10):
         if turn > 0:
@@ -218,18 +218,26 @@ def main():
 
     tile, context = halo.config["tile"], context_of(halo)
     mean = omega_m * 2.77536627e11
-    decision = halo.config["decision"]
-    sharpness, bias = (torch.tensor(decision[k])[None, :, None, None, None] for k in ("sharpness", "bias"))
-    ours = np.zeros((4, n, n, n))
+    # Where the smallest haloes lie by chance, in the maps that HALO paints.
+    chance = coloured(philox_normals(n**3, seed, stream=3).reshape(n, n, n), halo.config["chance"])
+    # The maps, and what LODI is told.
+    ours, condition = np.zeros((2, 4, n, n, n))
     for o in origins(n, tile):
         window = cut(matter, o, tile, context)
         logits = halo(torch.from_numpy(forward(halo.config["dark_matter"], window))[None, None])
-        decided = torch.log_softmax(logits, dim=1) * sharpness + bias
-        fractions = torch.softmax(decided, dim=1)[0, :4].numpy()
         inside = (slice(context, -context),) * 3
-        put(ours, o, (fractions * window * mean)[(slice(None), *inside)])
+        for field, name in (ours, "decision"), (condition, "condition"):
+            per_class = halo.config[name]
+            sharpness, bias, scatter = (
+                torch.tensor(per_class[k])[:, None, None, None] for k in ("sharpness", "bias", "scatter")
+            )
+            decided = torch.log_softmax(logits[0], dim=0) * sharpness + bias
+            decided = decided + scatter * torch.from_numpy(cut(chance, o, tile, context))
+            fractions = torch.softmax(decided, dim=0)[:4].numpy()
+            put(field, o, (fractions * window * mean)[(slice(None), *inside)])
     for i in range(4):
         worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64)))
+    maps = condition.astype(np.float32)
 
     # Villaescusa-Navarro et al. 2018: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
     scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)

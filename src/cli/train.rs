@@ -107,7 +107,7 @@ impl Train {
                     if boxes.is_empty() {
                         boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
                     }
-                    config.decision = decide(&boxes, (&fitted.network, &config), &device)?;
+                    [config.decision, config.condition] = decide(&boxes, (&fitted.network, &config), &device)?;
                 }
                 self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
             }

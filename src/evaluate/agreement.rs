@@ -20,7 +20,11 @@ pub struct Agreement {
     pub correlation: Vec<f64>,
     /// `Δ²(k)`, in the field's unit squared.
     pub dimensionless: Vec<f64>,
-    /// Mean over the box over that of the truth.
+    /// Mean over the box, in the field's unit.
+    pub mean: f64,
+    /// The truth's.
+    pub true_mean: f64,
+    /// Their ratio; not finite where the truth has nothing.
     pub mean_ratio: f64,
     /// The mean of `|P/P_true − 1|` over the shells that are judged.
     pub mean_deviation: f64,
@@ -49,6 +53,8 @@ impl Agreement {
             worst: deviations().fold(0.0, f64::max),
             correlation: cut(pair.correlation()),
             dimensionless: cut(pair.first.dimensionless()),
+            mean: fields[0].mean(),
+            true_mean: fields[1].mean(),
             mean_ratio: fields[0].mean() / fields[1].mean(),
             power_ratio,
             transfer,

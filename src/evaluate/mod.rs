@@ -123,28 +123,28 @@ pub fn evaluate(
     let (agreement, k) = Agreement::new([prediction, reference], K_MAPS)?;
 
     let maps = (0..HALO_MASS_BINS).map(|bin| made(outcome, Layer::HaloMass(bin))).collect::<Result<Vec<_>>>()?;
-    let slices: [&[f32]; HALO_MASS_BINS] = std::array::from_fn(|bin| maps[bin].as_slice());
+    let told = outcome.told.as_ref().ok_or_else(|| lacks(against.fields, Layer::BrightnessTemperature))?;
     let scale = outcome.cosmology.brightness_temperature_scale(outcome.redshift);
     let matter = made(outcome, Layer::DarkMatter)?;
     let LodiConfig { expectation, departure, .. } = &lodi.config;
-    let input = expectation.input(reference.n(), &slices, matter.as_slice(), scale);
-    let expected = Grid::from_values(expectation.run(&lodi.network.expectation, &input, device)?, reference.box_size);
+    let expected = &told.expected;
+    let input = expectation.input(reference.n(), &told.slices(), matter.as_slice(), scale);
     let local = Grid::from_values(input.local, reference.box_size);
     let halo_mass = (0..HALO_MASS_BINS)
         .map(|bin| Ok(Agreement::new([maps[bin].as_ref(), true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;
     let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
 
-    let condition = lodi.config.condition(reference.n(), &slices, matter.as_slice(), expected.as_slice());
+    let condition = lodi.config.condition(reference.n(), &told.slices(), matter.as_slice(), expected.as_slice());
     let about = Neighbourhood::new(reference.n(), expected.as_slice());
     let data = departure.data(reference.as_slice(), expected.as_slice());
     let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
     Ok(BoxEvaluation {
         name: name.to_owned(),
         draws: Draws::new(prediction, reference, against.draws, k.len()),
-        ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, &expected, k.len())),
+        ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, expected, k.len())),
         prediction: agreement,
-        expected: Agreement::new([&expected, reference], K_MAPS)?.0,
+        expected: Agreement::new([expected, reference], K_MAPS)?.0,
         local_relation: Agreement::new([&local, reference], K_MAPS)?.0,
         rescaled_dark_matter: rescaled.map(|map| Ok(Agreement::new([&map, reference], K_MAPS)?.0)).transpose()?,
         halo_mass,

@@ -1,4 +1,9 @@
 //! HALO: halo mass density maps from a dark-matter field.
+//!
+//! The network says how probable it is that matter lies in a halo of each mass bin. A
+//! [`Decision`] makes maps of that, and there are two of them: the maps that HALO paints,
+//! in which haloes too small to see lie where chance puts them, and the maps that LODI
+//! is told, in which nothing is left to chance.
 
 use burn::module::Module;
 use burn::tensor::activation::{log_softmax, softmax};
@@ -10,7 +15,7 @@ use super::whole_box::{Tile, inner, tile_by_tile};
 use crate::error::Result;
 use crate::field::{Cosmology, Grid, LogTransform};
 use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::{Lattice, Overlap, gather};
+use crate::stitch::{Colouring, Lattice, NoiseColour, Overlap, Stream, gather};
 
 /// Classes that HALO divides the matter of a voxel into: haloes of each mass
 /// bin, and what is in none.
@@ -34,30 +39,69 @@ pub struct HaloConfig {
     pub mass_edges: [f64; HALO_MASS_BINS + 1],
     /// From halo mass density in (M☉/h)/(Mpc/h)³ to what the screen shows.
     pub halo_mass: [LogTransform; HALO_MASS_BINS],
-    /// How the network's probabilities become fractions.
+    /// How the network's probabilities become the halo maps.
     pub decision: Decision,
+    /// How they become the maps that LODI is told: without [`Decision::scatter`], so
+    /// that what LODI expects depends on the dark matter alone.
+    pub condition: Decision,
+    /// How the chance of [`Decision::scatter`] is correlated.
+    pub chance: NoiseColour,
 }
 
 /// How probabilities of the classes become fractions of the matter:
-/// `f_c ∝ p_c^sharpness · e^bias`.
+/// `f_c ∝ p_c^sharpness · e^(bias + scatter · g)` with a field `g` of unit normals
+/// ([`HaloConfig::input`]).
 ///
 /// A probability is the expected fraction, the estimate of least squared error,
 /// and an expectation is smoother than the truth: a map of it lacks `1 − r²` of
 /// the power. Sharper fractions have the power of the truth, and the biases keep
 /// every bin's mass.
+///
+/// That holds for haloes that can be seen. Those smaller than a voxel lie in one voxel or
+/// the next by chance. Sharper fractions put them all where they are likeliest: there is
+/// too much power on small scales then and too little on large ones, where the
+/// probabilities were right. Scatter is that chance.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Exponent per class.
     pub sharpness: [f64; HALO_CLASSES],
     /// Logarithm of the weight per class.
     pub bias: [f64; HALO_CLASSES],
+    /// Deviation of that logarithm per class.
+    pub scatter: [f64; HALO_CLASSES],
+}
+
+impl Decision {
+    /// Logarithms of the fractions, not normalised, of one voxel with its
+    /// `log_probabilities` and its `chance`.
+    pub fn logits(&self, log_probabilities: [f64; HALO_CLASSES], chance: f64) -> [f64; HALO_CLASSES] {
+        std::array::from_fn(|c| self.sharpness[c] * log_probabilities[c] + self.bias[c] + self.scatter[c] * chance)
+    }
 }
 
 impl Default for Decision {
     /// Fractions are the probabilities.
     fn default() -> Self {
-        Self { sharpness: [1.0; HALO_CLASSES], bias: [0.0; HALO_CLASSES] }
+        Self { sharpness: [1.0; HALO_CLASSES], bias: [0.0; HALO_CLASSES], scatter: [0.0; HALO_CLASSES] }
     }
+}
+
+/// A box as HALO sees it.
+pub struct HaloInput<'a> {
+    /// `1 + δ`.
+    pub dark_matter: &'a Grid,
+    /// Mean matter density, (M☉/h)/(Mpc/h)³.
+    pub mean_density: f64,
+    /// Unit normals, one a voxel: the field `g` of [`Decision`].
+    pub chance: Vec<f32>,
+}
+
+/// What HALO makes of a box, in (M☉/h)/(Mpc/h)³.
+pub struct HaloMaps {
+    /// The halo mass of every bin, as HALO paints it.
+    pub halo_mass: [Grid; HALO_MASS_BINS],
+    /// The same as LODI is told.
+    pub condition: [Grid; HALO_MASS_BINS],
 }
 
 impl HaloConfig {
@@ -75,34 +119,41 @@ impl HaloConfig {
         Lattice::new(n, self.tile, self.net.multiple(), Overlap::Naive)
     }
 
-    /// Run HALO on one tile of `side³` voxels at `origin` of a field `1 + δ` of
-    /// `n³`, with `mean_density` the mean matter density in (M☉/h)/(Mpc/h)³:
-    /// transformed halo maps `[1, 4, side, side, side]`.
+    /// A box with `dark_matter` `1 + δ` as HALO sees it; chance is drawn from `seed`.
+    pub fn input<'a>(&self, dark_matter: &'a Grid, cosmology: &Cosmology, seed: u64) -> HaloInput<'a> {
+        let chance = Colouring::new(self.chance, dark_matter.n()).draw(seed, Stream::Haloes);
+        HaloInput { dark_matter, mean_density: cosmology.mean_matter_density(), chance }
+    }
+
+    /// Run HALO on one tile of `side³` voxels: transformed maps
+    /// `[1, 2 · HALO_MASS_BINS, side, side, side]`, the halo maps and then those that
+    /// LODI is told.
     ///
     /// A halo map is HALO's fraction of the matter that is there, so mass is
     /// neither made nor lost.
-    pub fn run_tile(
-        &self,
-        halo: &Halo,
-        dark_matter: &Grid,
-        mean_density: f64,
-        tile: Tile,
-        device: &Device,
-    ) -> Tensor<5> {
+    pub fn run_tile(&self, halo: &Halo, input: &HaloInput, tile: Tile, device: &Device) -> Tensor<5> {
         let side = tile.side;
         let per_class = |values: &[f64]| {
             let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
             Tensor::<1>::from_floats(values.as_slice(), device).reshape([1, values.len(), 1, 1, 1])
         };
-        let decided = self.log_probabilities(halo, dark_matter, tile, device) * per_class(&self.decision.sharpness)
-            + per_class(&self.decision.bias);
-        let fractions = softmax(decided, 1).narrow(1, 0, HALO_MASS_BINS);
-        let mut matter = Vec::with_capacity(side.pow(3));
-        gather(dark_matter.as_slice(), dark_matter.n(), tile.origin, side, &mut matter);
-        let matter = Tensor::<5>::from_data(TensorData::new(matter, [1, 1, side, side, side]), device);
+        let inside = |field: &[f32]| {
+            let mut values = Vec::with_capacity(side.pow(3));
+            gather(field, input.dark_matter.n(), tile.origin, side, &mut values);
+            Tensor::<5>::from_data(TensorData::new(values, [1, 1, side, side, side]), device)
+        };
+        let (matter, chance) = (inside(input.dark_matter.as_slice()) * input.mean_density, inside(&input.chance));
+        let log_probabilities = self.log_probabilities(halo, input.dark_matter, tile, device);
         let per_bin = |f: fn(&LogTransform) -> f64| per_class(&self.halo_mass.each_ref().map(f));
-        let decades = (fractions * matter * mean_density + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
-        (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
+        let maps = [&self.decision, &self.condition].map(|decision| {
+            let decided = log_probabilities.clone() * per_class(&decision.sharpness)
+                + per_class(&decision.bias)
+                + chance.clone() * per_class(&decision.scatter);
+            let fractions = softmax(decided, 1).narrow(1, 0, HALO_MASS_BINS);
+            let decades = (fractions * matter.clone() + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
+            (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
+        });
+        Tensor::cat(maps.to_vec(), 1)
     }
 
     /// The logarithms of the classes' probabilities on one tile, seen with its
@@ -119,32 +170,26 @@ impl HaloConfig {
         log_softmax(logits, 1)
     }
 
-    /// Run HALO on a whole box: `1 + δ` in, transformed maps out, `n³` values
-    /// per bin.
+    /// Run HALO on a whole box.
     ///
     /// # Errors
     /// As [`HaloConfig::lattice`], and of reading the result back.
-    pub fn run(
-        &self,
-        halo: &Halo,
-        dark_matter: &Grid,
-        cosmology: &Cosmology,
-        device: &Device,
-    ) -> Result<Vec<Vec<f32>>> {
-        let mean_density = cosmology.mean_matter_density();
-        let n = dark_matter.n();
-        tile_by_tile(&self.lattice(n)?, HALO_MASS_BINS, n, device, |tile| {
-            self.run_tile(halo, dark_matter, mean_density, tile, device)
-        })
+    pub fn run(&self, halo: &Halo, input: &HaloInput, device: &Device) -> Result<HaloMaps> {
+        let n = input.dark_matter.n();
+        let run_tile = |tile| self.run_tile(halo, input, tile, device);
+        let maps = tile_by_tile(&self.lattice(n)?, 2 * HALO_MASS_BINS, n, device, run_tile)?;
+        Ok(self.maps(maps, input.dark_matter.box_size))
     }
 
-    /// What [`HaloConfig::run`] returns in (M☉/h)/(Mpc/h)³, in a box of `box_size` Mpc/h.
-    pub fn halo_mass_maps(&self, transformed: Vec<Vec<f32>>, box_size: f64) -> [Grid; HALO_MASS_BINS] {
+    /// The maps of a box of `box_size` Mpc/h from what [`HaloConfig::run_tile`] makes of
+    /// its tiles, `n³` values a map.
+    pub fn maps(&self, transformed: Vec<Vec<f32>>, box_size: f64) -> HaloMaps {
         let mut transformed = transformed.into_iter();
-        self.halo_mass.map(|transform| {
-            let values = transformed.next().expect("one map per bin");
+        let mut next = |transform: LogTransform| {
+            let values = transformed.next().expect("two maps per bin");
             Grid::from_values(values, box_size).map(|v| transform.inverse(v))
-        })
+        };
+        HaloMaps { halo_mass: self.halo_mass.map(&mut next), condition: self.halo_mass.map(&mut next) }
     }
 
     /// The logarithms of the classes' probabilities in a whole box, `n³` values a

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::stages;
-use super::{Canvas, Control, Event, JobConfig, Layer, Progress, Series, Stage};
+use super::{Canvas, Control, Event, HALO_MASS_BINS, JobConfig, Layer, Progress, Series, Stage};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, Grid, LogTransform};
 use crate::nn::ComputeDevice;
@@ -33,6 +33,8 @@ pub struct Outcome {
     pub cosmology: Cosmology,
     /// Every field made or read, in physical units.
     pub fields: BTreeMap<Layer, Arc<Grid>>,
+    /// What LODI painted the 21 cm map from; `None` where it did not.
+    pub told: Option<Arc<Told>>,
     /// How each field is shown.
     pub transforms: BTreeMap<Layer, LogTransform>,
     /// The spectra of those fields.
@@ -51,6 +53,22 @@ pub struct Outcome {
     pub warnings: Vec<String>,
     /// How smoothly the window ran meanwhile; `None` headless.
     pub frame_times: Option<FrameTimes>,
+}
+
+/// What LODI is told of a box, beside its dark matter.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// HALO's [condition](crate::nn::HaloMaps::condition), (M☉/h)/(Mpc/h)³.
+    pub halo_mass: [Grid; HALO_MASS_BINS],
+    /// The expected map, mK.
+    pub expected: Grid,
+}
+
+impl Told {
+    /// The values of the halo maps.
+    pub fn slices(&self) -> [&[f32]; HALO_MASS_BINS] {
+        self.halo_mass.each_ref().map(Grid::as_slice)
+    }
 }
 
 /// Times between frames of the window while a job ran, in milliseconds.
@@ -128,6 +146,7 @@ impl Run {
             redshift: 0.0,
             cosmology: Cosmology::default(),
             fields: BTreeMap::new(),
+            told: None,
             transforms: BTreeMap::new(),
             spectra: BTreeMap::new(),
             reference: None,

@@ -12,4 +12,4 @@ mod stages;
 
 pub use config::{DeviceChoice, JobConfig, Source};
 pub use event::{Canvas, Control, Event, HALO_MASS_BINS, Layer, NoCanvas, Progress, Series, Stage, TileBox};
-pub use job::{FrameTimes, Job, Outcome, spawn};
+pub use job::{FrameTimes, Job, Outcome, Told, spawn};

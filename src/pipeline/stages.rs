@@ -1,13 +1,15 @@
 //! The stages of a prediction, one function each.
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
 
-use super::job::Run;
+use super::job::{Run, Told};
 use super::source::{self, Loaded};
 use super::{Event, HALO_MASS_BINS, Layer, Series, Stage, TileBox};
 use crate::error::{Error, Result};
 use crate::field::{Grid, LogTransform};
-use crate::nn::{self, HaloConfig, LodiConfig};
+use crate::nn::{self, HaloConfig, HaloMaps, LodiConfig};
 use crate::stats::power_spectrum;
 use crate::stitch::{LatentOverlap, Lattice, TileOrder, gather, scatter};
 
@@ -31,14 +33,15 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         run.send(Event::Weights(run.outcome.weights.clone()));
         warn_of_extrapolation(run, &loaded, &halo.config, &lodi.config);
         let plan = plan(run, &loaded, &halo.config, &lodi.config)?;
-        let halo_maps = halo_maps(run, &loaded, &halo)?;
+        let halo_mass = halo_maps(run, &loaded, &halo)?;
         if run.outcome.config.until >= Stage::Lodi {
             run.begin(Stage::Expectation)?;
-            let halo_mass: [&[f32]; HALO_MASS_BINS] = halo_maps.each_ref().map(Grid::as_slice);
             let expected = expected_map(run, &halo_mass, &lodi, &loaded)?;
             run.begin(Stage::Lodi)?;
-            let plan = LatentOverlap { balance: lodi.config.balance(&expected), ..plan };
-            paint(run, &plan, (&halo_mass, &expected), &lodi, &loaded)?;
+            let plan = LatentOverlap { balance: lodi.config.balance(expected.as_slice()), ..plan };
+            let told = Told { halo_mass, expected };
+            paint(run, &plan, &told, &lodi, &loaded)?;
+            run.outcome.told = Some(Arc::new(told));
         }
     }
     run.end_stage();
@@ -128,48 +131,49 @@ fn plan(run: &mut Run, loaded: &Loaded, halo: &HaloConfig, lodi: &LodiConfig) ->
     Ok(plan)
 }
 
-/// Run HALO: halo mass per bin, (M☉/h)/(Mpc/h)³.
+/// Run HALO: what it tells LODI, halo mass per bin in (M☉/h)/(Mpc/h)³.
 fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Result<[Grid; HALO_MASS_BINS]> {
     let n = loaded.dark_matter.n();
     let config = &halo.config;
-    let mean_density = loaded.cosmology.mean_matter_density();
+    let input = config.input(&loaded.dark_matter, &loaded.cosmology, run.outcome.config.seed);
     for (bin, transform) in config.halo_mass.iter().enumerate() {
         run.show(Layer::HaloMass(bin), n, *transform);
     }
     let layers: [Layer; HALO_MASS_BINS] = std::array::from_fn(Layer::HaloMass);
     let device = run.device.burn.clone();
-    let run_tile = |tile| config.run_tile(&halo.network, &loaded.dark_matter, mean_density, tile, &device);
+    let run_tile = |tile| config.run_tile(&halo.network, &input, tile, &device);
     let maps = tile_by_tile(run, &config.lattice(n)?, (n, Stage::Halo), &layers, run_tile, |output| output)?;
 
-    let halo_mass = config.halo_mass_maps(maps, loaded.dark_matter.box_size);
-    for (bin, map) in halo_mass.iter().enumerate() {
+    let HaloMaps { halo_mass, condition } = config.maps(maps, loaded.dark_matter.box_size);
+    for (bin, map) in halo_mass.into_iter().enumerate() {
         run.spectrum(Series::HaloMass(bin), power_spectrum(&map.overdensity(), None));
-        run.keep(Layer::HaloMass(bin), map.clone());
+        run.keep(Layer::HaloMass(bin), map);
     }
-    Ok(halo_mass)
+    Ok(condition)
 }
 
 /// Run LODI's expectation: the expected map, mK.
 fn expected_map(
     run: &mut Run,
-    halo_mass: &[&[f32]; HALO_MASS_BINS],
+    halo_mass: &[Grid; HALO_MASS_BINS],
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
-) -> Result<Vec<f32>> {
+) -> Result<Grid> {
     let n = loaded.dark_matter.n();
     let config = &lodi.config.expectation;
     let scale = loaded.cosmology.brightness_temperature_scale(loaded.redshift);
-    let input = config.input(n, halo_mass, loaded.dark_matter.as_slice(), scale);
+    let input = config.input(n, &halo_mass.each_ref().map(Grid::as_slice), loaded.dark_matter.as_slice(), scale);
     let layer = Layer::BrightnessTemperature;
     run.show(layer, n, LogTransform::above(TEMPERATURE_DISPLAY));
     let device = run.device.burn.clone();
     let run_tile = |tile| config.run_tile(&lodi.network.expectation, &input, tile, &device);
     let lattice = config.lattice(n)?;
-    Ok(tile_by_tile(run, &lattice, (n, Stage::Expectation), &[layer], run_tile, decades)?.remove(0))
+    let expected = tile_by_tile(run, &lattice, (n, Stage::Expectation), &[layer], run_tile, decades)?.remove(0);
+    Ok(Grid::from_values(expected, loaded.dark_matter.box_size))
 }
 
-/// Run a network on every tile of a box of `n³` voxels, show what `shown` makes of
-/// its answers, one map a layer, and return them, `n³` values each.
+/// Run a network on every tile of a box of `n³` voxels and return its answers, `n³`
+/// values a channel. What `shown` makes of the first of them is shown, one a layer.
 fn tile_by_tile(
     run: &mut Run,
     lattice: &Lattice,
@@ -178,7 +182,7 @@ fn tile_by_tile(
     network: impl Fn(nn::Tile) -> Tensor<5> + Sync + Send,
     shown: impl Fn(Tensor<3>) -> Tensor<3>,
 ) -> Result<Vec<Vec<f32>>> {
-    let mut maps = vec![vec![0f32; n.pow(3)]; layers.len()];
+    let mut maps = Vec::new();
     let tiles = nn::Tile::all(lattice);
     let device = run.device.burn.clone();
     let mut done = 0;
@@ -197,6 +201,7 @@ fn tile_by_tile(
                 run.canvas.paint_tile(layer, tile_box, shown(block));
                 run.send(Event::TileFinished(layer, tile_box));
             }
+            maps.resize_with(output.dims()[1], || vec![0f32; n.pow(3)]);
             let values = nn::host(output)?;
             for (map, block) in maps.iter_mut().zip(values.chunks(side.pow(3))) {
                 scatter(map, n, origin, side, block);
@@ -217,17 +222,18 @@ fn decades(temperature: Tensor<3>) -> Tensor<3> {
 fn paint(
     run: &mut Run,
     plan: &LatentOverlap,
-    (halo_mass, expected): (&[&[f32]; HALO_MASS_BINS], &[f32]),
+    told: &Told,
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
 ) -> Result<()> {
     let (n, box_size) = (plan.n, loaded.dark_matter.box_size);
     // The diffusion paints how the map departs from the expected one.
     let departure = &lodi.config.departure;
-    let condition = lodi.config.condition(n, halo_mass, loaded.dark_matter.as_slice(), expected);
+    let expected = told.expected.as_slice();
+    let condition = lodi.config.condition(n, &told.slices(), loaded.dark_matter.as_slice(), expected);
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| departure.spread(t)[i]).collect::<Vec<f32>>());
     let about = nn::Neighbourhood::new(n, expected);
-    let anchor = nn::Anchor::new(Grid::from_values(expected.to_vec(), box_size));
+    let anchor = nn::Anchor::new(told.expected.clone());
     let physical = |data: &[f32]| anchor.hold(&Grid::from_values(departure.temperatures(data, expected), box_size));
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();

@@ -117,20 +117,30 @@ fn per_shell(boxes: &[BoxEvaluation]) -> String {
 
 fn halo_mass(boxes: &[BoxEvaluation]) -> String {
     let mut out = String::from(
-        "| halo mass bin | mass ratio | mass ratio per box | largest \\|P/P_true − 1\\|, k ≤ 5 | of the mean over boxes | r at k = 1, 5 |\n\
-         |---|---|---|---|---|---|\n",
+        "| halo mass bin | mass in all boxes | mean mass ratio | mass ratio per box | largest \\|P/P_true − 1\\|, k ≤ 5 | of the mean over boxes | r at k = 1, 5 |\n\
+         |---|---|---|---|---|---|---|\n",
     );
-    let count = boxes.len() as f64;
     for bin in 0..boxes[0].halo_mass.len() {
-        let mean = |f: &dyn Fn(&BoxEvaluation) -> f64| boxes.iter().map(f).sum::<f64>() / count;
-        let (power, _) = over_boxes(boxes.iter().map(|b| b.halo_mass[bin].power_ratio.as_slice()));
-        let each: Vec<String> = boxes.iter().map(|b| format!("{:.3}", b.halo_mass[bin].mean_ratio)).collect();
+        let all: Vec<&Agreement> = boxes.iter().map(|b| &b.halo_mass[bin]).collect();
+        let made: f64 = all.iter().map(|a| a.mean).sum();
+        // A small box may have no halo so heavy: there is nothing to compare with.
+        let with_haloes: Vec<&BoxEvaluation> = boxes.iter().filter(|b| b.halo_mass[bin].true_mean > 0.0).collect();
+        if with_haloes.is_empty() {
+            let _ = writeln!(out, "| {} | no haloes in the truth | | | | | |", bin + 1);
+            continue;
+        }
+        let mean = |f: &dyn Fn(&BoxEvaluation) -> f64| {
+            with_haloes.iter().map(|b| f(b)).sum::<f64>() / with_haloes.len() as f64
+        };
+        let (power, _) = over_boxes(with_haloes.iter().map(|b| b.halo_mass[bin].power_ratio.as_slice()));
+        let ratio = |a: &&Agreement| if a.true_mean > 0.0 { format!("{:.3}", a.mean_ratio) } else { "–".to_owned() };
         let _ = writeln!(
             out,
-            "| {} | {:.3} | {} | {} | {} | {:.3}, {:.3} |",
+            "| {} | {:.3} | {:.3} | {} | {} | {} | {:.3}, {:.3} |",
             bin + 1,
+            made / all.iter().map(|a| a.true_mean).sum::<f64>(),
             mean(&|b| b.halo_mass[bin].mean_ratio),
-            each.join(", "),
+            all.iter().map(ratio).collect::<Vec<_>>().join(", "),
             percent(mean(&|b| b.halo_mass[bin].worst)),
             percent(power.iter().map(|r| (r - 1.0).abs()).fold(0.0, f64::max)),
             mean(&|b| at(b, &b.halo_mass[bin].correlation, 1.0)),

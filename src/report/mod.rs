@@ -263,6 +263,7 @@ mod tests {
             redshift: 1.0,
             cosmology: Cosmology::default(),
             fields,
+            told: None,
             transforms: BTreeMap::new(),
             spectra,
             reference: Some("Reference: a test.".to_owned()),

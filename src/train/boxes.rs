@@ -8,19 +8,20 @@ use crate::field::Grid;
 use crate::nn::{ExpectationConfig, ExpectationInput, Halo, Trained};
 use crate::pipeline::HALO_MASS_BINS;
 
-/// A box with HALO's maps of it.
+/// A box with what HALO tells LODI of it.
 pub(super) struct SeenBox {
     pub fields: Fields,
     /// (M☉/h)/(Mpc/h)³.
-    seen: [Grid; HALO_MASS_BINS],
+    condition: [Grid; HALO_MASS_BINS],
 }
 
 impl SeenBox {
     /// Run HALO on a box.
     pub fn new(fields: &Fields, halo: &Trained<Halo>, device: &Device) -> Result<Self> {
-        let maps = halo.config.run(&halo.network, &fields.dark_matter, &fields.cosmology, device)?;
-        let seen = halo.config.halo_mass_maps(maps, fields.dark_matter.box_size);
-        Ok(Self { fields: fields.clone(), seen })
+        // LODI is told nothing that depends on chance.
+        let input = halo.config.input(&fields.dark_matter, &fields.cosmology, 0);
+        let condition = halo.config.run(&halo.network, &input, device)?.condition;
+        Ok(Self { fields: fields.clone(), condition })
     }
 
     /// Voxels per axis.
@@ -28,9 +29,9 @@ impl SeenBox {
         self.fields.dark_matter.n()
     }
 
-    /// HALO's maps, (M☉/h)/(Mpc/h)³.
+    /// HALO's maps as LODI is told, (M☉/h)/(Mpc/h)³.
     pub fn halo_mass(&self) -> [&[f32]; HALO_MASS_BINS] {
-        self.seen.each_ref().map(Grid::as_slice)
+        self.condition.each_ref().map(Grid::as_slice)
     }
 
     /// What the expected map is made from.

@@ -7,73 +7,223 @@ use super::data::Fields;
 use crate::error::Result;
 use crate::evaluate::K_HALOES;
 use crate::field::Grid;
-use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig};
+use crate::nn::{Decision, Halo, HaloConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stats::power_spectrum;
 
-/// Rounds of the fit; it has settled to a thousandth before.
-const ROUNDS: usize = 100;
-/// Power is matched from this wavenumber in h/Mpc to [`K_HALOES`]: on larger
-/// scales expected and true maps agree, and few modes there are.
+/// Rounds in which mass and power settle to a few thousandths.
+const ROUNDS: usize = 50;
+/// Rounds in which they follow a small step.
+const ROUNDS_OF_STEP: usize = 5;
+/// Steps of Newton's method.
+const NEWTON_STEPS: usize = 7;
+/// Power is matched to [`K_HALOES`] from this wavenumber in h/Mpc: on larger scales there
+/// are few modes, and where nothing is left to chance expected and true maps agree.
 const MATCHED_FROM: f64 = 1.0;
+/// Below this wavenumber in h/Mpc is what chance must not change.
+const LARGE_SCALES: f64 = 1.5;
 /// Sharpness stays within a factor of this.
 const SHARPEST: f64 = 8.0;
+/// Scatter stays below this.
+const WILDEST: f64 = 8.0;
+/// Mean density of a halo over that of the matter.
+const HALO_OVERDENSITY: f64 = 200.0;
 
 /// A box with HALO's answer.
 struct Answered<'a> {
     fields: &'a Fields,
     /// Per class.
     log_probabilities: Vec<Vec<f32>>,
-    /// Mass and power of every bin of the truth.
-    truth: [(f64, f64); HALO_MASS_BINS],
+    /// The field that [`Decision::scatter`] multiplies.
+    chance: Vec<f32>,
+    /// Every bin of the truth.
+    truth: [Measured; HALO_MASS_BINS],
 }
 
-/// The decision with which the maps of `boxes` have the truth's mass and power in
-/// every bin. They should be boxes that HALO has not learned from: on those it is
-/// surer than it is elsewhere.
+/// The decisions with which the maps of `boxes` have the truth's mass and power in every
+/// bin: [`HaloConfig::decision`], which leaves to chance where haloes smaller than a voxel
+/// lie, and [`HaloConfig::condition`], which leaves nothing to it. They should be boxes
+/// that HALO has not learned from: on those it is surer than it is elsewhere.
 ///
 /// # Errors
 /// Those of running HALO.
-pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<Decision> {
+pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<[Decision; 2]> {
     let answered = boxes
         .iter()
-        .map(|&fields| {
+        .enumerate()
+        .map(|(index, &fields)| {
             Ok(Answered {
                 fields,
                 log_probabilities: config.run_log_probabilities(halo, &fields.dark_matter, device)?,
-                truth: fields.halo_mass.each_ref().map(mass_and_power),
+                chance: config.input(&fields.dark_matter, &fields.cosmology, index as u64).chance,
+                truth: fields.halo_mass.each_ref().map(Measured::of),
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    Ok(fit(&answered))
+    let unseen =
+        boxes.first().map_or([false; HALO_MASS_BINS], |fields| smaller_than_a_voxel(&config.mass_edges, fields));
+    let condition = fit(&answered, Decision::default(), [false; HALO_MASS_BINS]);
+    Ok([fit(&answered, condition, unseen), condition])
 }
 
-fn fit(answered: &[Answered]) -> Decision {
-    let mut decision = Decision::default();
-    for _ in 0..ROUNDS {
-        // Logarithms of the mass and of the power, at equal mass, over the truth's,
-        // and what is typical of the bin.
-        let mut off = [[0.0; 3]; HALO_MASS_BINS];
-        for of_box in answered {
-            let share = 1.0 / answered.len() as f64;
-            let maps = of_box.maps(&decision);
-            for (bin, ((off, map), (mass, power))) in off.iter_mut().zip(&maps).zip(of_box.truth).enumerate() {
-                let (made_mass, made_power) = mass_and_power(map);
-                if mass > 0.0 && power > 0.0 && made_mass > 0.0 && made_power > 0.0 {
-                    off[0] += share * (made_mass / mass).ln();
-                    off[1] += share * ((made_power / power).ln() - 2.0 * (made_mass / mass).ln());
-                    off[2] += share * of_box.typical(bin, map);
-                }
+/// The bins of which even the heaviest haloes have a radius below a voxel.
+fn smaller_than_a_voxel(mass_edges: &[f64; HALO_MASS_BINS + 1], fields: &Fields) -> [bool; HALO_MASS_BINS] {
+    let density = HALO_OVERDENSITY * fields.cosmology.mean_matter_density();
+    std::array::from_fn(|bin| {
+        let volume = mass_edges[bin + 1] / density;
+        (volume / (4.0 / 3.0 * std::f64::consts::PI)).cbrt() < fields.dark_matter.voxel()
+    })
+}
+
+/// Begun from `decision`. Bins that are `unseen` get the sharpness and the scatter with
+/// which their power is right where it is matched and on large scales: Newton's method,
+/// with slopes from small steps.
+fn fit(answered: &[Answered], mut decision: Decision, unseen: [bool; HALO_MASS_BINS]) -> Decision {
+    let chosen: Vec<usize> = (0..HALO_MASS_BINS).filter(|&bin| unseen[bin]).collect();
+    for &bin in &chosen {
+        // As the probabilities are, which are right on large scales.
+        (decision.sharpness[bin], decision.bias[bin], decision.scatter[bin]) = (1.0, 0.0, 1.0);
+    }
+    for _ in 0..if chosen.is_empty() { 0 } else { NEWTON_STEPS } {
+        let off = settle(answered, &mut decision, unseen, ROUNDS_OF_STEP);
+        let after = |sharper: f64, wilder: f64| {
+            let mut decision = decision;
+            for &bin in &chosen {
+                off[bin].sharpen(&mut decision, bin, sharper);
+                decision.scatter[bin] += wilder;
+            }
+            settle(answered, &mut decision, unseen, ROUNDS_OF_STEP)
+        };
+        const SMALL: f64 = 0.1;
+        let (sharper, wilder) = (after(SMALL, 0.0), after(0.0, SMALL));
+        for &bin in &chosen {
+            let slope = |moved: &[Off], of: fn(&Off) -> f64| (of(&moved[bin]) - of(&off[bin])) / SMALL;
+            let (large, matched) = (|off: &Off| off.large, |off: &Off| off.matched);
+            let [[a, b], [c, d]] =
+                [[slope(&sharper, large), slope(&wilder, large)], [slope(&sharper, matched), slope(&wilder, matched)]];
+            let determinant = a * d - b * c;
+            if determinant.abs() > 1e-6 {
+                let [large, matched] = [off[bin].large, off[bin].matched];
+                off[bin].sharpen(&mut decision, bin, (b * matched - d * large) / determinant);
+                let step = (c * large - a * matched) / determinant;
+                decision.scatter[bin] = (decision.scatter[bin] + step.clamp(-1.0, 1.0)).clamp(0.0, WILDEST);
             }
         }
-        for (bin, [mass, power, typical]) in off.into_iter().enumerate() {
-            let sharper = (decision.sharpness[bin] * (-power).clamp(-0.5, 0.5).exp()).clamp(1.0 / SHARPEST, SHARPEST);
-            // What is typical of the bin is to weigh as much as before.
-            decision.bias[bin] -= mass + (sharper - decision.sharpness[bin]) * typical;
-            decision.sharpness[bin] = sharper;
+    }
+    settle(answered, &mut decision, unseen, ROUNDS);
+    decision
+}
+
+/// Give every bin its mass and those that are not `unseen`, with sharpness, their power
+/// where it is matched. Returns how far off all was before the last round.
+fn settle(
+    answered: &[Answered],
+    decision: &mut Decision,
+    unseen: [bool; HALO_MASS_BINS],
+    rounds: usize,
+) -> [Off; HALO_MASS_BINS] {
+    let mut off = [Off::default(); HALO_MASS_BINS];
+    for _ in 0..rounds {
+        let mut sums = [Sums::default(); HALO_MASS_BINS];
+        for of_box in answered {
+            let maps = of_box.maps(decision);
+            for (bin, (sums, map)) in sums.iter_mut().zip(&maps).enumerate() {
+                sums.add(&Measured::of(map), &of_box.truth[bin], of_box.typical(bin, map));
+            }
+        }
+        off = sums.map(Sums::off);
+        for (bin, off) in off.iter().enumerate() {
+            decision.bias[bin] -= off.mass;
+            if !unseen[bin] {
+                off.sharpen(decision, bin, -off.matched);
+            }
         }
     }
-    decision
+    off
+}
+
+/// What a map is judged by.
+struct Measured {
+    /// Its mean.
+    mass: f64,
+    /// Wavenumber and logarithm of the power per shell, to [`K_HALOES`]; none where there
+    /// is no mass.
+    log_power: Vec<(f64, f64)>,
+}
+
+impl Measured {
+    fn of(map: &Grid) -> Self {
+        let mass = map.mean();
+        if mass <= 0.0 {
+            return Self { mass, log_power: Vec::new() };
+        }
+        let spectrum = power_spectrum(&map.overdensity(), None);
+        let judged = spectrum.k.iter().zip(&spectrum.power).filter(|(k, _)| **k <= K_HALOES);
+        Self { mass, log_power: judged.map(|(&k, power)| (k, power.ln())).collect() }
+    }
+
+    /// The mean logarithm of the power over the truth's, in the shells of `wanted`
+    /// wavenumbers.
+    fn over(&self, truth: &Self, wanted: impl Fn(f64) -> bool) -> f64 {
+        let pairs = self.log_power.iter().zip(&truth.log_power).filter(|((k, _), _)| wanted(*k));
+        let (count, sum) = pairs.fold((0.0, 0.0), |(count, sum), ((_, p), (_, t))| (count + 1.0, sum + p - t));
+        sum / f64::max(count, 1.0)
+    }
+}
+
+/// How far off the maps of a bin are: logarithms of what was made over the truth.
+#[derive(Debug, Clone, Copy, Default)]
+struct Off {
+    mass: f64,
+    /// Power on large scales.
+    large: f64,
+    /// Power where it is matched.
+    matched: f64,
+    /// Logarithm of the probability that is typical of the bin.
+    typical: f64,
+}
+
+impl Off {
+    /// Change the logarithm of a bin's sharpness; what is typical of the bin is to weigh as
+    /// much as before.
+    fn sharpen(&self, decision: &mut Decision, bin: usize, step: f64) {
+        let before = decision.sharpness[bin];
+        let sharpness = (before * step.clamp(-0.5, 0.5).exp()).clamp(1.0 / SHARPEST, SHARPEST);
+        decision.bias[bin] -= (sharpness - before) * self.typical;
+        decision.sharpness[bin] = sharpness;
+    }
+}
+
+/// Sums over boxes; of power, over those in which the bin has a halo.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    made_mass: f64,
+    true_mass: f64,
+    boxes: f64,
+    large: f64,
+    matched: f64,
+    typical: f64,
+}
+
+impl Sums {
+    fn add(&mut self, made: &Measured, truth: &Measured, typical: f64) {
+        self.made_mass += made.mass;
+        self.true_mass += truth.mass;
+        if made.mass > 0.0 && truth.mass > 0.0 {
+            self.boxes += 1.0;
+            self.large += made.over(truth, |k| k < LARGE_SCALES);
+            self.matched += made.over(truth, |k| k >= MATCHED_FROM);
+            self.typical += typical;
+        }
+    }
+
+    fn off(self) -> Off {
+        if self.boxes == 0.0 {
+            return Off::default();
+        }
+        let [large, matched, typical] = [self.large, self.matched, self.typical].map(|sum| sum / self.boxes);
+        Off { mass: (self.made_mass / self.true_mass).ln(), large, matched, typical }
+    }
 }
 
 impl Answered<'_> {
@@ -90,10 +240,8 @@ impl Answered<'_> {
         let fractions: Vec<[f32; HALO_MASS_BINS]> = (0..matter.len())
             .into_par_iter()
             .map(|i| {
-                let decided: [f64; HALO_CLASSES] = std::array::from_fn(|class| {
-                    let log = f64::from(self.log_probabilities[class][i]);
-                    decision.sharpness[class] * log + decision.bias[class]
-                });
+                let log_probabilities = std::array::from_fn(|class| f64::from(self.log_probabilities[class][i]));
+                let decided = decision.logits(log_probabilities, f64::from(self.chance[i]));
                 let highest = decided.iter().copied().fold(f64::MIN, f64::max);
                 let weights = decided.map(|d| (d - highest).exp());
                 let sum: f64 = weights.iter().sum();
@@ -109,41 +257,50 @@ impl Answered<'_> {
     }
 }
 
-/// The mean of a map, and the geometric mean of its power over the matched
-/// shells; 0 where it has none.
-fn mass_and_power(map: &Grid) -> (f64, f64) {
-    let spectrum = power_spectrum(map, None);
-    let matched = spectrum.k.iter().zip(&spectrum.power).filter(|(k, _)| (MATCHED_FROM..=K_HALOES).contains(*k));
-    let logs: Vec<f64> = matched.map(|(_, power)| power.ln()).collect();
-    (map.mean(), if logs.is_empty() { 0.0 } else { (logs.iter().sum::<f64>() / logs.len() as f64).exp() })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::field::Cosmology;
-    use crate::stitch::{Stream, fill_normal};
+    use crate::nn::HALO_CLASSES;
+    use crate::stitch::{Colouring, NoiseColour, Stream, fill_normal};
+
+    const N: usize = 32;
+
+    fn noise(seed: u64) -> Grid {
+        let mut grid = Grid::zeros(N, 12.5);
+        fill_normal(grid.as_slice_mut(), seed, Stream::Latent);
+        grid
+    }
+
+    /// A box of `dark_matter` `1 + δ` without haloes.
+    fn empty(dark_matter: Grid) -> Fields {
+        Fields {
+            halo_mass: std::array::from_fn(|_| Grid::zeros(N, 12.5)),
+            brightness_temperature: Grid::zeros(N, 12.5),
+            dark_matter,
+            redshift: 1.0,
+            cosmology: Cosmology::default(),
+        }
+    }
+
+    fn answered(fields: &Fields, log_probabilities: Vec<Vec<f32>>, chance: Vec<f32>) -> Answered<'_> {
+        Answered { fields, log_probabilities, chance, truth: fields.halo_mass.each_ref().map(Measured::of) }
+    }
+
+    /// By how much mass, power on large scales and power where it is matched are off.
+    fn off(answered: &Answered, decision: &Decision, bin: usize) -> [f64; 3] {
+        let (made, truth) = (Measured::of(&answered.maps(decision)[bin]), &answered.truth[bin]);
+        let power = |wanted: fn(f64) -> bool| made.over(truth, wanted).exp_m1();
+        [made.mass / truth.mass - 1.0, power(|k| k < LARGE_SCALES), power(|k| k >= MATCHED_FROM)]
+    }
 
     /// Expected fractions have about the mass and lack power.
     #[test]
     fn maps_get_the_mass_and_the_power_of_the_truth() {
-        let n = 32;
-        let noise = |seed: u64| {
-            let mut grid = Grid::zeros(n, 12.5);
-            fill_normal(grid.as_slice_mut(), seed, Stream::Latent);
-            grid
-        };
-        let cosmology = Cosmology::default();
-        let mean = cosmology.mean_matter_density() as f32;
         let (dark_matter, hidden, seen) = (noise(1).map(f32::exp), noise(2), noise(3));
-        let mut fields = Fields {
-            halo_mass: std::array::from_fn(|_| Grid::zeros(n, 12.5)),
-            brightness_temperature: Grid::zeros(n, 12.5),
-            dark_matter: dark_matter.clone(),
-            redshift: 1.0,
-            cosmology,
-        };
-        let mut log_probabilities = vec![vec![-20f32; n.pow(3)]; HALO_CLASSES];
+        let mut fields = empty(dark_matter.clone());
+        let mean = fields.cosmology.mean_matter_density() as f32;
+        let mut log_probabilities = vec![vec![-20f32; N.pow(3)]; HALO_CLASSES];
         for (i, &m) in dark_matter.as_slice().iter().enumerate() {
             // Shares of two bins that rise with a score, of which a part is hidden:
             // what is expected of them rises more slowly.
@@ -161,21 +318,58 @@ mod tests {
                 log_probabilities[class][i] = p.max(1e-9).ln();
             }
         }
-        let truth = fields.halo_mass.each_ref().map(mass_and_power);
-        let answered = [Answered { fields: &fields, log_probabilities, truth }];
-        let off = |decision: &Decision, bin: usize| {
-            let (mass, power) = mass_and_power(&answered[0].maps(decision)[bin]);
-            [mass / truth[bin].0 - 1.0, power / truth[bin].1 - 1.0]
-        };
-        let decision = fit(&answered);
+        let answered = [answered(&fields, log_probabilities, vec![0.0; N.pow(3)])];
+        let decision = fit(&answered, Decision::default(), [false; HALO_MASS_BINS]);
         for bin in 0..2 {
-            assert!(
-                off(&Decision::default(), bin)[1] < -0.1,
-                "nothing to decide: {:?}",
-                off(&Decision::default(), bin)
-            );
-            let [mass, power] = off(&decision, bin);
+            let [_, _, undecided] = off(&answered[0], &Decision::default(), bin);
+            assert!(undecided < -0.1, "nothing to decide: {undecided}");
+            let [mass, _, power] = off(&answered[0], &decision, bin);
             assert!(mass.abs() < 0.01 && power.abs() < 0.02, "bin {bin}: mass off by {mass}, power by {power}");
         }
+    }
+
+    /// Where haloes lie by chance, that chance is found: with other noise than the truth's
+    /// and nothing told of it but the probabilities.
+    #[test]
+    fn haloes_that_are_not_seen_have_their_power_on_all_scales() {
+        // Where they are likely varies over the box.
+        let likely = Colouring::new(NoiseColour { smooth: 0.99, radius: 2.0 }, N).draw(1, Stream::Latent);
+        let (hidden, chance) = (noise(8), noise(7).as_slice().to_vec());
+        let chances = Decision {
+            sharpness: [2.0, 1.0, 1.0, 1.0, 1.0],
+            scatter: [2.5, 0.0, 0.0, 0.0, 0.0],
+            ..Decision::default()
+        };
+        let mut fields = empty(Grid::zeros(N, 12.5).map(|_| 1.0));
+        let mean = fields.cosmology.mean_matter_density() as f32;
+        let mut log_probabilities = vec![vec![-20f32; N.pow(3)]; HALO_CLASSES];
+        for (i, &g) in likely.iter().enumerate() {
+            let probability = 1.0 / (1.0 + (2.0 - g).exp());
+            let logs = [probability.ln(), -20.0, -20.0, -20.0, (1.0 - probability).ln()];
+            log_probabilities.iter_mut().zip(logs).for_each(|(class, log)| class[i] = log);
+            let weights = chances.logits(logs.map(f64::from), f64::from(hidden.as_slice()[i])).map(f64::exp);
+            fields.halo_mass[0].as_slice_mut()[i] = (weights[0] / weights.iter().sum::<f64>()) as f32 * mean;
+        }
+        let answered = [answered(&fields, log_probabilities, chance)];
+        let sharp = fit(&answered, Decision::default(), [false; HALO_MASS_BINS]);
+        let [_, large, _] = off(&answered[0], &sharp, 0);
+        assert!(large.abs() > 0.3, "nothing for chance to do: {large}");
+        let decision = fit(&answered, sharp, [true, false, false, false]);
+        let [mass, large, power] = off(&answered[0], &decision, 0);
+        assert!(mass.abs() < 0.02 && large.abs() < 0.02 && power.abs() < 0.02, "{mass} {large} {power}: {decision:?}");
+        assert!((decision.sharpness[0] - 2.0).abs() < 0.4 && (decision.scatter[0] - 2.5).abs() < 0.5, "{decision:?}");
+        assert!(decision.scatter[1..].iter().all(|s| *s == 0.0));
+    }
+
+    #[test]
+    fn chance_is_for_haloes_smaller_than_a_voxel() {
+        // 1e11 M☉/h at 200 times the mean density have a radius of 0.113 Mpc/h, 1e12 one of 0.243.
+        let bins = |voxel: f64| {
+            let fields = empty(Grid::zeros(N, N as f64 * voxel));
+            smaller_than_a_voxel(&[1e10, 1e11, 1e12, 1e13, 1e15], &fields)
+        };
+        assert_eq!(bins(0.1), [false; 4]);
+        assert_eq!(bins(0.195), [true, false, false, false]);
+        assert_eq!(bins(0.3), [true, true, false, false]);
     }
 }

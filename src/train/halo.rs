@@ -14,9 +14,14 @@ use crate::field::{Grid, LogTransform};
 use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
+use crate::stitch::NoiseColour;
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
 pub(super) const EDGE: usize = 4;
+
+/// How it is correlated where haloes lie that HALO cannot see: over the voxels that mass
+/// assignment spreads one to.
+const CHANCE: NoiseColour = NoiseColour { smooth: 0.9, radius: 0.8 };
 
 /// HALO as it is trained by default: two resolutions behind a 2³ stem.
 pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
@@ -31,6 +36,8 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
         // A hundredth of the mean matter density: far below any halo's edge.
         halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
         decision: Decision::default(),
+        condition: Decision::default(),
+        chance: CHANCE,
     }
 }
 
@@ -109,8 +116,8 @@ impl Task<Halo> for DivideMatter<'_> {
         if !report(0, HALO_MASS_BINS) {
             return Err(Error::Cancelled);
         }
-        let maps = self.config.run(halo, &fields.dark_matter, &fields.cosmology, device)?;
-        let maps = self.config.halo_mass_maps(maps, fields.dark_matter.box_size);
+        let input = self.config.input(&fields.dark_matter, &fields.cosmology, self.fit.seed);
+        let maps = self.config.run(halo, &input, device)?.halo_mass;
         Ok((0..HALO_MASS_BINS)
             .map(|bin| {
                 let truth = std::slice::from_ref(&fields.halo_mass[bin]);
