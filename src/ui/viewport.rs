@@ -257,9 +257,15 @@ fn color_bar(ui: &Ui, rect: Rect, transform: &LogTransform, range: [f32; 2], lay
     let height = (rect.height() * 0.4).min(260.0);
     let bar = Rect::from_min_size(rect.right_bottom() - egui::vec2(84.0, height + 26.0), egui::vec2(14.0, height));
     let painter = ui.painter_at(rect);
+    let (font, gray) = (FontId::proportional(12.0), Color32::from_gray(190));
+    // A long unit reaches to the left of the bar, not over the edge of the view.
+    let unit = painter.layout_no_wrap(layer.unit().to_owned(), font.clone(), gray);
+    let unit_at = Pos2::new((bar.left() - 4.0).min(rect.right() - 8.0 - unit.size().x), bar.bottom() + 8.0);
     // A plate, so that the labels of the box's axes do not run into the bar's.
-    let plate =
-        Rect::from_min_max(bar.left_top() - egui::vec2(10.0, 12.0), bar.right_bottom() + egui::vec2(48.0, 26.0));
+    let plate = Rect::from_min_max(
+        Pos2::new(unit_at.x - 6.0, bar.top() - 12.0),
+        bar.right_bottom() + egui::vec2(rect.right() - bar.right() - 4.0, 26.0),
+    );
     painter.rect_filled(plate, 4.0, ui.visuals().extreme_bg_color.gamma_multiply(0.85));
     const BANDS: usize = 64;
     for i in 0..BANDS {
@@ -274,10 +280,9 @@ fn color_bar(ui: &Ui, rect: Rect, transform: &LogTransform, range: [f32; 2], lay
     for (value, label) in ticks(transform, range) {
         let y = bar.bottom() - height * (value - range[0]) / (range[1] - range[0]);
         let at = Pos2::new(bar.right() + 6.0, y);
-        painter.text(at, Align2::LEFT_CENTER, label, FontId::proportional(12.0), Color32::from_gray(190));
+        painter.text(at, Align2::LEFT_CENTER, label, font.clone(), gray);
     }
-    let at = bar.left_bottom() + egui::vec2(-4.0, 8.0);
-    painter.text(at, Align2::LEFT_TOP, layer.unit(), FontId::proportional(12.0), Color32::from_gray(190));
+    painter.galley(unit_at, unit, gray);
 }
 
 /// Powers of ten within a range of transformed values: where they lie, and
