@@ -47,15 +47,16 @@ impl Agreement {
         };
         let transfer = cut(pair.transfer());
         let power_ratio: Vec<f64> = transfer.iter().map(|t| t * t).collect();
+        let [mean, true_mean] = fields.map(Grid::mean);
         let deviations = || power_ratio.iter().map(|r| (r - 1.0).abs());
         let agreement = Self {
             mean_deviation: deviations().sum::<f64>() / judged.max(1) as f64,
             worst: deviations().fold(0.0, f64::max),
             correlation: cut(pair.correlation()),
             dimensionless: cut(pair.first.dimensionless()),
-            mean: fields[0].mean(),
-            true_mean: fields[1].mean(),
-            mean_ratio: fields[0].mean() / fields[1].mean(),
+            mean,
+            true_mean,
+            mean_ratio: mean / true_mean,
             power_ratio,
             transfer,
         };

@@ -84,34 +84,41 @@ fn fit(answered: &[Answered], mut decision: Decision, unseen: [bool; HALO_MASS_B
         // As the probabilities are, which are right on large scales.
         (decision.sharpness[bin], decision.bias[bin], decision.scatter[bin]) = (1.0, 0.0, 1.0);
     }
-    for _ in 0..if chosen.is_empty() { 0 } else { NEWTON_STEPS } {
-        let off = settle(answered, &mut decision, unseen, ROUNDS_OF_STEP);
-        let after = |sharper: f64, wilder: f64| {
-            let mut decision = decision;
-            for &bin in &chosen {
-                off[bin].sharpen(&mut decision, bin, sharper);
-                decision.scatter[bin] += wilder;
-            }
-            settle(answered, &mut decision, unseen, ROUNDS_OF_STEP)
-        };
-        const SMALL: f64 = 0.1;
-        let (sharper, wilder) = (after(SMALL, 0.0), after(0.0, SMALL));
-        for &bin in &chosen {
-            let slope = |moved: &[Off], of: fn(&Off) -> f64| (of(&moved[bin]) - of(&off[bin])) / SMALL;
-            let (large, matched) = (|off: &Off| off.large, |off: &Off| off.matched);
-            let [[a, b], [c, d]] =
-                [[slope(&sharper, large), slope(&wilder, large)], [slope(&sharper, matched), slope(&wilder, matched)]];
-            let determinant = a * d - b * c;
-            if determinant.abs() > 1e-6 {
-                let [large, matched] = [off[bin].large, off[bin].matched];
-                off[bin].sharpen(&mut decision, bin, (b * matched - d * large) / determinant);
-                let step = (c * large - a * matched) / determinant;
-                decision.scatter[bin] = (decision.scatter[bin] + step.clamp(-1.0, 1.0)).clamp(0.0, WILDEST);
-            }
-        }
+    if !chosen.is_empty() {
+        (0..NEWTON_STEPS).for_each(|_| newton_step(answered, &mut decision, unseen, &chosen));
     }
     settle(answered, &mut decision, unseen, ROUNDS);
     decision
+}
+
+/// Bring the power of the `chosen` bins nearer to the truth's, where it is matched and on
+/// large scales.
+fn newton_step(answered: &[Answered], decision: &mut Decision, unseen: [bool; HALO_MASS_BINS], chosen: &[usize]) {
+    const SMALL: f64 = 0.1;
+    let off = settle(answered, decision, unseen, ROUNDS_OF_STEP);
+    let slopes = |sharper: f64, wilder: f64| {
+        let mut moved = *decision;
+        for &bin in chosen {
+            off[bin].sharpen(&mut moved, bin, sharper);
+            moved.scatter[bin] += wilder;
+        }
+        let moved = settle(answered, &mut moved, unseen, ROUNDS_OF_STEP);
+        move |bin: usize| {
+            let (moved, off): (Off, Off) = (moved[bin], off[bin]);
+            [(moved.large - off.large) / SMALL, (moved.matched - off.matched) / SMALL]
+        }
+    };
+    let (sharper, wilder) = (slopes(SMALL, 0.0), slopes(0.0, SMALL));
+    for &bin in chosen {
+        let ([a, c], [b, d]) = (sharper(bin), wilder(bin));
+        let determinant = a * d - b * c;
+        if determinant.abs() > 1e-6 {
+            let Off { large, matched, .. } = off[bin];
+            off[bin].sharpen(decision, bin, (b * matched - d * large) / determinant);
+            let step = (c * large - a * matched) / determinant;
+            decision.scatter[bin] = (decision.scatter[bin] + step.clamp(-1.0, 1.0)).clamp(0.0, WILDEST);
+        }
+    }
 }
 
 /// Give every bin its mass and those that are not `unseen`, with sharpness, their power
