@@ -7,7 +7,7 @@
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
 With one denoising step the map is LODI's estimate from pure noise, so the file
 tells what the networks answered. Everything is computed anew here: transforms,
-tiles, noise (Philox, coloured, balanced), U-Nets, local relation, corrected estimates and
+regions, tiles, noise (Philox, coloured, balanced), U-Nets, local relation, corrected estimates and
 departures from the expected map.
 """
 
@@ -30,7 +30,7 @@ class UNet:
             config = json.loads(file.metadata()["halodi.config"])
             names = [name for name in file.keys() if name.startswith(prefix)]
             self.w = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-        self.config = config[part] if part else config
+        self.path, self.config = path, config[part] if part else config
         self.net = self.config["net"]
 
     def conv(self, name, x, stride=1):
@@ -196,6 +196,33 @@ def anchored(painted, expected):
     return held * (1 - excess * faint)
 
 
+def region_mass(matter, threshold):
+    """The summed density of the connected region that each voxel lies in, 0 outside."""
+    inside = matter >= threshold
+    label = np.where(inside, np.arange(matter.size).reshape(matter.shape), matter.size)
+    while True:
+        neighbours = [np.roll(label, step, axis) for axis in range(3) for step in (-1, 1)]
+        spread = np.where(inside, np.minimum.reduce([label, *neighbours]), matter.size)
+        if (spread == label).all():
+            break
+        label = spread
+    mass = np.bincount(label.ravel(), matter.ravel().astype(np.float64), matter.size + 1)
+    mass[-1] = 0
+    return mass[label]
+
+
+def refined(halo, coarse, seen):
+    """HALO's answer, voxel by voxel; one voxel less at every face."""
+    with safe_open(halo.path, "pt") as file:
+        w = {name: file.get_tensor(f"refinement.{name}") for name in (
+            "neighbours.weight", "neighbours.bias", "hidden.weight", "hidden.bias", "output.weight", "output.bias")}
+    x = torch.cat([(coarse + 4) / 4, seen], dim=1)
+    for name in ("neighbours", "hidden"):
+        x = F.silu(F.conv3d(x, w[f"{name}.weight"], w[f"{name}.bias"]))
+    x = F.conv3d(x, w["output.weight"], w["output.bias"])
+    return torch.log_softmax(coarse[:, :, 1:-1, 1:-1, 1:-1] + x, dim=1)
+
+
 def difference(name, ours, theirs):
     relative = np.sqrt(((ours - theirs) ** 2).sum() / (theirs**2).sum())
     print(f"{name}: relative difference {relative:.2e} (rms), largest {np.abs(ours - theirs).max() / theirs.max():.2e}")
@@ -220,21 +247,24 @@ def main():
     mean = omega_m * 2.77536627e11
     # Where the smallest haloes lie by chance, in the maps that HALO paints.
     chance = coloured(philox_normals(n**3, seed, stream=3).reshape(n, n, n), halo.config["chance"])
+    voxel_mass = mean * (float(header["BoxSize"]) / n) ** 3
+    regions = [region_mass(matter, t) * voxel_mass for t in halo.config["regions"]]
+    seen = [forward(halo.config["dark_matter"], matter), *(forward(halo.config["region_mass"], m) for m in regions)]
     # The maps, and what LODI is told.
     ours, condition = np.zeros((2, 4, n, n, n))
     for o in origins(n, tile):
-        window = cut(matter, o, tile, context)
-        logits = halo(torch.from_numpy(forward(halo.config["dark_matter"], window))[None, None])
-        inside = (slice(context, -context),) * 3
+        window = torch.from_numpy(np.stack([cut(channel, o, tile, context) for channel in seen]))[None]
+        coarse = torch.log_softmax(halo(window[:, :1]), dim=1)
+        near = (..., *(slice(context - 1, 1 - context),) * 3)
+        log_probabilities = refined(halo, coarse[near], window[near])[0]
         for field, name in (ours, "decision"), (condition, "condition"):
             per_class = halo.config[name]
             sharpness, bias, scatter = (
                 torch.tensor(per_class[k])[:, None, None, None] for k in ("sharpness", "bias", "scatter")
             )
-            decided = torch.log_softmax(logits[0], dim=0) * sharpness + bias
-            decided = decided + scatter * torch.from_numpy(cut(chance, o, tile, context))
+            decided = log_probabilities * sharpness + bias + scatter * torch.from_numpy(cut(chance, o, tile))
             fractions = torch.softmax(decided, dim=0)[:4].numpy()
-            put(field, o, (fractions * window * mean)[(slice(None), *inside)])
+            put(field, o, fractions * cut(matter, o, tile) * mean)
     for i in range(4):
         worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64)))
     maps = condition.astype(np.float32)

@@ -1,5 +1,6 @@
 //! `halodi evaluate`: the networks against boxes they have not seen.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -133,8 +134,7 @@ impl Evaluate {
     /// What is judged on, a part of a sentence.
     fn what(&self) -> String {
         let split = self.data.is_some().then(|| format!("{} boxes", self.split.folder()));
-        let names = self.snapshot.iter().map(|path| name(path));
-        split.into_iter().chain(names).collect::<Vec<_>>().join(", ")
+        split.into_iter().chain(names(&self.snapshot)).collect::<Vec<_>>().join(", ")
     }
 
     /// The boxes to judge on, each with its truth.
@@ -161,18 +161,12 @@ impl Evaluate {
                 ));
             }
         }
-        for snapshot in &self.snapshot {
+        for (snapshot, name) in self.snapshot.iter().zip(names(&self.snapshot)) {
             let config = ReferenceConfig { model: ReferenceModel::Haloes, ..ReferenceConfig::default() };
             let made = reference(snapshot, &config)?;
-            let fields = self.out.join(format!("{}_truth.hdf5", name(snapshot)));
+            let fields = self.out.join(format!("{}_truth.hdf5", name.replace('/', "_")));
             made.write(&fields, &json!(snapshot))?;
-            cases.push(Case {
-                name: name(snapshot),
-                snapshot: snapshot.clone(),
-                fields,
-                n: made.frame.n,
-                hydrogen: config.hydrogen,
-            });
+            cases.push(Case { name, snapshot: snapshot.clone(), fields, n: made.frame.n, hydrogen: config.hydrogen });
         }
         Ok(cases)
     }
@@ -191,7 +185,32 @@ struct Case {
     hydrogen: HydrogenModel,
 }
 
-/// The name of a file without its ending.
-fn name(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+/// The names of files without their endings, with as much of their folders as it takes to
+/// tell them apart: most snapshots are called snapshot_000.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let name = |path: &Path, folders: usize| {
+        let path = path.with_extension("");
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+        parts[parts.len().saturating_sub(folders + 1)..].join("/")
+    };
+    let named = |folders: usize| paths.iter().map(|path| name(path, folders)).collect::<Vec<_>>();
+    let deepest = paths.iter().map(|path| path.iter().count()).max().unwrap_or(0);
+    let distinct = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == paths.len();
+    (0..deepest).map(named).find(distinct).unwrap_or_else(|| named(deepest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_of_one_name_are_told_apart() {
+        let names = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(names(&["a/snapshot_000.hdf5"]), ["snapshot_000"]);
+        assert_eq!(names(&["a/one.hdf5", "b/two.hdf5"]), ["one", "two"]);
+        assert_eq!(names(&["a/x/s.hdf5", "b/x/s.hdf5", "b/x/t.hdf5"]), ["a/x/s", "b/x/s", "b/x/t"]);
+        // One snapshot twice is one snapshot.
+        assert_eq!(names(&["a/s.hdf5", "a/s.hdf5"]), ["a/s", "a/s"]);
+        assert!(names(&[]).is_empty());
+    }
 }

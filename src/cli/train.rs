@@ -9,19 +9,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{Expectation, Halo, Lodi, LodiConfig, ModelCard, Network, Trained};
+use crate::nn::{Expectation, Halo, HaloConfig, Lodi, LodiConfig, ModelCard, Network, Trained};
 use crate::pipeline::DeviceChoice;
 use crate::report::write_training_figure;
 use crate::train::{
     ExpectationBoxes, Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, correct, curve_csv, decide,
     expectation_config, halo_config, lodi_config, power_csv, saved_config, train_expectation, train_halo, train_lodi,
+    train_refinement,
 };
 
 /// Which network to train
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
-    /// Dark matter to halo mass maps
+    /// Dark matter to halo mass maps: HALO's U-Net
     Halo,
+    /// The same voxel by voxel, behind the U-Net that --from holds
+    Refinement,
     /// Halo mass maps to the 21 cm map to be expected, which LODI departs from
     Expectation,
     /// Halo mass maps and the expected map to 21 cm
@@ -47,7 +50,7 @@ pub struct Train {
     #[arg(long)]
     expectation: Option<PathBuf>,
     /// Weights to begin with, such as those that come with Halodi, instead of random ones
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_if_eq("network", "refinement"))]
     from: Option<PathBuf>,
     /// TOML file with the settings of the fit
     #[arg(long)]
@@ -100,16 +103,24 @@ impl Train {
                 let fitted = follow(&fit, &stop, |report| {
                     train_halo((&train, &validation), &config, network, &fit, &device, &state, report)
                 })?;
-                if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
-                    eprintln!("Setting how probabilities become fractions.");
-                    let unseen = validation.iter().map(ValidationBox::fields);
-                    let mut boxes: Vec<_> = unseen.take(fit.calibration_boxes).collect();
-                    if boxes.is_empty() {
-                        boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
-                    }
-                    [config.decision, config.condition] = decide(&boxes, (&fitted.network, &config), &device)?;
+                if !stop.load(Ordering::Relaxed) {
+                    set_decisions(&mut config, &fitted.network, (&train, &validation), &fit, &device)?;
                 }
                 self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
+            }
+            Which::Refinement => {
+                let state = self.out.join("refinement.state");
+                let path = self.from.as_ref().expect("required by the arguments");
+                let Trained { network, config, card } = Trained::<Halo>::load(path, &device)?;
+                let mut config = saved_config(&state)?.unwrap_or(config);
+                let fitted = follow(&fit, &stop, |report| {
+                    train_refinement((&train, &validation), (network, &config), &fit, &device, &state, report)
+                })?;
+                if !stop.load(Ordering::Relaxed) {
+                    set_decisions(&mut config, &fitted.network, (&train, &validation), &fit, &device)?;
+                }
+                let before = Before { steps: card.steps, hours: card.hours };
+                self.write("refinement", config, fitted, (before, describe, compute.name), fit.seed)
             }
             Which::Expectation => {
                 let halo = self.halo(&device)?;
@@ -215,10 +226,31 @@ impl Train {
             caveat: self.caveat.clone(),
         };
         write_training_figure(&file("_training.png"), &fitted.curve, &fitted.power, &card.sentence(name))?;
-        let weights = file(".safetensors");
+        let weights = self.out.join(format!("{}.safetensors", N::NAME));
         Trained { network: fitted.network, config, card }.save(&weights)?;
         super::print(&format!("{}\n", weights.display()))
     }
+}
+
+/// Set how HALO's probabilities become fractions, by boxes it has not learned from where
+/// there are any.
+fn set_decisions(
+    config: &mut HaloConfig,
+    halo: &Halo,
+    (train, validation): (&[TrainingBox], &[ValidationBox]),
+    fit: &Fit,
+    device: &Device,
+) -> Result<()> {
+    if fit.calibration_boxes == 0 {
+        return Ok(());
+    }
+    eprintln!("Setting how probabilities become fractions.");
+    let mut boxes: Vec<_> = validation.iter().map(ValidationBox::fields).take(fit.calibration_boxes).collect();
+    if boxes.is_empty() {
+        boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
+    }
+    [config.decision, config.condition] = decide(&boxes, (halo, config), device)?;
+    Ok(())
 }
 
 /// The training that lies before this one.

@@ -1,10 +1,11 @@
 //! Fields on a periodic cubic grid: the grid itself, how particles become one,
-//! its Fourier transform, and the cosmology that gives it units.
+//! its Fourier transform, its overdense regions, and the cosmology that gives it units.
 
 mod assignment;
 mod cosmology;
 mod fft;
 mod grid;
+mod regions;
 mod smooth;
 mod transform;
 
@@ -13,5 +14,7 @@ pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};
 pub use fft::{RealFft3, fft_frequency, fft_shell};
 pub use grid::Grid;
+pub(crate) use regions::DisjointSets;
+pub use regions::region_mass;
 pub use smooth::smooth;
 pub use transform::LogTransform;

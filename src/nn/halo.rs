@@ -5,17 +5,19 @@
 //! in which haloes too small to see lie where chance puts them, and the maps that LODI
 //! is told, in which nothing is left to chance.
 
-use burn::module::Module;
-use burn::tensor::activation::{log_softmax, softmax};
+use burn::module::{Initializer, Module};
+use burn::nn::conv::{Conv3d, Conv3dConfig};
+use burn::tensor::activation::{log_softmax, silu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::blocks::conv1;
 use super::unet::{UNet, UNetConfig};
 use super::whole_box::{Tile, inner, tile_by_tile};
 use crate::error::Result;
-use crate::field::{Cosmology, Grid, LogTransform};
+use crate::field::{Cosmology, Grid, LogTransform, region_mass};
 use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::{Colouring, Lattice, NoiseColour, Overlap, Stream, gather};
+use crate::stitch::{ChannelField, Colouring, Lattice, NoiseColour, Overlap, Stream, gather};
 
 /// Classes that HALO divides the matter of a voxel into: haloes of each mass
 /// bin, and what is in none.
@@ -24,8 +26,10 @@ pub const HALO_CLASSES: usize = HALO_MASS_BINS + 1;
 /// What defines a HALO network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HaloConfig {
-    /// The network: one field in, [`HALO_CLASSES`] out.
+    /// The U-Net: one field in, [`HALO_CLASSES`] out.
     pub net: UNetConfig,
+    /// Feature maps of the [`Refinement`] behind it.
+    pub refinement: usize,
     /// Voxels per axis whose output is kept (see [`HaloConfig::context`]).
     pub tile: usize,
     /// Voxels around a tile, on every side, that the network sees beyond it.
@@ -34,6 +38,11 @@ pub struct HaloConfig {
     pub voxel: f64,
     /// From `1 + δ` to the network's input.
     pub dark_matter: LogTransform,
+    /// Densities `1 + δ` above which connected matter is a region ([`region_mass`]),
+    /// one channel of the network's input each.
+    pub regions: Vec<f64>,
+    /// From a region's mass in M☉/h to the network's input.
+    pub region_mass: LogTransform,
     /// Edges of the halo mass bins in M☉/h, ascending, one more than bins; the
     /// last bin has no upper edge (its upper value is kept for the record).
     pub mass_edges: [f64; HALO_MASS_BINS + 1],
@@ -90,6 +99,9 @@ impl Default for Decision {
 pub struct HaloInput<'a> {
     /// `1 + δ`.
     pub dark_matter: &'a Grid,
+    /// What the network sees: the transformed dark matter and the transformed mass of the
+    /// region that a voxel lies in, for every threshold of [`HaloConfig::regions`].
+    pub seen: ChannelField,
     /// Mean matter density, (M☉/h)/(Mpc/h)³.
     pub mean_density: f64,
     /// Unit normals, one a voxel: the field `g` of [`Decision`].
@@ -107,7 +119,8 @@ pub struct HaloMaps {
 impl HaloConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Halo {
-        Halo { net: self.net.init(device) }
+        let seen = 1 + self.regions.len();
+        Halo { net: self.net.init(device), refinement: Refinement::new(seen, self.refinement, device) }
     }
 
     /// The tiles of a box of `n³` voxels; they do not overlap, and each is seen
@@ -121,8 +134,23 @@ impl HaloConfig {
 
     /// A box with `dark_matter` `1 + δ` as HALO sees it; chance is drawn from `seed`.
     pub fn input<'a>(&self, dark_matter: &'a Grid, cosmology: &Cosmology, seed: u64) -> HaloInput<'a> {
-        let chance = Colouring::new(self.chance, dark_matter.n()).draw(seed, Stream::Haloes);
-        HaloInput { dark_matter, mean_density: cosmology.mean_matter_density(), chance }
+        HaloInput {
+            dark_matter,
+            seen: self.seen(dark_matter, cosmology),
+            mean_density: cosmology.mean_matter_density(),
+            chance: Colouring::new(self.chance, dark_matter.n()).draw(seed, Stream::Haloes),
+        }
+    }
+
+    /// [`HaloInput::seen`] of a box with `dark_matter` `1 + δ`.
+    pub fn seen(&self, dark_matter: &Grid, cosmology: &Cosmology) -> ChannelField {
+        let voxel_mass = (cosmology.mean_matter_density() * dark_matter.voxel().powi(3)) as f32;
+        let mut values: Vec<f32> = dark_matter.as_slice().iter().map(|&v| self.dark_matter.forward(v)).collect();
+        for &threshold in &self.regions {
+            let mass = region_mass(dark_matter, threshold);
+            values.extend(mass.into_iter().map(|m| self.region_mass.forward(m * voxel_mass)));
+        }
+        ChannelField { n: dark_matter.n(), values }
     }
 
     /// Run HALO on one tile of `side³` voxels: transformed maps
@@ -143,7 +171,7 @@ impl HaloConfig {
             Tensor::<5>::from_data(TensorData::new(values, [1, 1, side, side, side]), device)
         };
         let (matter, chance) = (inside(input.dark_matter.as_slice()) * input.mean_density, inside(&input.chance));
-        let log_probabilities = self.log_probabilities(halo, input.dark_matter, tile, device);
+        let log_probabilities = self.log_probabilities(halo, &input.seen, tile, device);
         let per_bin = |f: fn(&LogTransform) -> f64| per_class(&self.halo_mass.each_ref().map(f));
         let maps = [&self.decision, &self.condition].map(|decision| {
             let decided = log_probabilities.clone() * per_class(&decision.sharpness)
@@ -158,16 +186,21 @@ impl HaloConfig {
 
     /// The logarithms of the classes' probabilities on one tile, seen with its
     /// context: `[1, HALO_CLASSES, side, side, side]`.
-    fn log_probabilities(&self, halo: &Halo, dark_matter: &Grid, tile: Tile, device: &Device) -> Tensor<5> {
-        let n = dark_matter.n();
-        let context = self.net.rounded_up(self.context);
-        let Tile { origin, side } = tile.surrounded(context, n);
-        let mut window = Vec::with_capacity(side.pow(3));
-        gather(dark_matter.as_slice(), n, origin, side, &mut window);
-        window.iter_mut().for_each(|v| *v = self.dark_matter.forward(*v));
-        let input = Tensor::<5>::from_data(TensorData::new(window, [1, 1, side, side, side]), device);
-        let logits = inner(halo.logits(input), context);
-        log_softmax(logits, 1)
+    fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
+        let (input, context) = self.window(seen, tile, device);
+        let near = |x: Tensor<5>| inner(x, context - Refinement::REACH);
+        halo.refined(near(halo.coarse(input.clone())), near(input))
+    }
+
+    /// What HALO sees of a tile and its context, and how many voxels that is.
+    fn window(&self, seen: &ChannelField, tile: Tile, device: &Device) -> (Tensor<5>, usize) {
+        let context = self.net.rounded_up(self.context.max(Refinement::REACH));
+        let Tile { origin, side } = tile.surrounded(context, seen.n);
+        let channels = seen.channels();
+        let mut window = Vec::with_capacity(channels * side.pow(3));
+        seen.gather(origin, side, &mut window);
+        let shape = [1, channels, side, side, side];
+        (Tensor::<5>::from_data(TensorData::new(window, shape), device), context)
     }
 
     /// Run HALO on a whole box.
@@ -197,27 +230,85 @@ impl HaloConfig {
     ///
     /// # Errors
     /// As [`HaloConfig::run`].
-    pub fn run_log_probabilities(&self, halo: &Halo, dark_matter: &Grid, device: &Device) -> Result<Vec<Vec<f32>>> {
-        let n = dark_matter.n();
-        tile_by_tile(&self.lattice(n)?, HALO_CLASSES, n, device, |tile| {
-            self.log_probabilities(halo, dark_matter, tile, device)
+    pub fn run_log_probabilities(&self, halo: &Halo, seen: &ChannelField, device: &Device) -> Result<Vec<Vec<f32>>> {
+        tile_by_tile(&self.lattice(seen.n)?, HALO_CLASSES, seen.n, device, |tile| {
+            self.log_probabilities(halo, seen, tile, device)
+        })
+    }
+
+    /// The same before they are refined: what [`Refinement`] is fitted to.
+    ///
+    /// # Errors
+    /// As [`HaloConfig::run`].
+    pub fn run_coarse(&self, halo: &Halo, seen: &ChannelField, device: &Device) -> Result<Vec<Vec<f32>>> {
+        tile_by_tile(&self.lattice(seen.n)?, HALO_CLASSES, seen.n, device, |tile| {
+            let (input, context) = self.window(seen, tile, device);
+            inner(halo.coarse(input), context)
         })
     }
 }
 
-/// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025). It
-/// says of the matter in every voxel which fraction lies in haloes of each mass
-/// bin.
+/// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025) and a
+/// [`Refinement`] of what it says. It says of the matter in every voxel which fraction
+/// lies in haloes of each mass bin.
 #[derive(Module, Debug)]
 pub struct Halo {
     net: UNet,
+    refinement: Refinement,
 }
 
 impl Halo {
-    /// Transformed dark matter `[b, 1, x, y, z]` to the unnormalised log
-    /// fractions of the classes `[b, HALO_CLASSES, x, y, z]`, lightest bin
-    /// first, no halo last.
-    pub fn logits(&self, dark_matter: Tensor<5>) -> Tensor<5> {
-        self.net.forward(dark_matter, None)
+    /// The U-Net's answer to what HALO sees ([`HaloInput::seen`], of which it sees the dark
+    /// matter), `[b, 1 + regions, x, y, z]`: the logarithms of the classes' probabilities
+    /// `[b, HALO_CLASSES, x, y, z]`, lightest bin first, no halo last.
+    pub fn coarse(&self, seen: Tensor<5>) -> Tensor<5> {
+        log_softmax(self.net.forward(seen.narrow(1, 0, 1), None), 1)
+    }
+
+    /// The same, refined: of a cube whose side is smaller by [`Refinement::REACH`] voxels at
+    /// every face.
+    pub fn refined(&self, coarse: Tensor<5>, seen: Tensor<5>) -> Tensor<5> {
+        let added = self.refinement.forward(coarse.clone(), seen);
+        log_softmax(inner(coarse, Refinement::REACH) + added, 1)
+    }
+}
+
+/// Voxel by voxel, what is to be added to what the U-Net says.
+///
+/// The U-Net works on blocks of voxels ([`UNetConfig::patch`]): it knows a halo and its
+/// surroundings and is vague about each voxel of a block. And whether a halo weighs a
+/// little more or less than the edge of a bin it cannot tell, as that takes a sum over all
+/// of its voxels. Here a voxel's own density and its neighbours' count, and the masses of
+/// the regions they lie in.
+#[derive(Module, Debug)]
+pub struct Refinement {
+    neighbours: Conv3d,
+    hidden: Conv3d,
+    output: Conv3d,
+}
+
+impl Refinement {
+    /// How far it sees, in voxels.
+    pub const REACH: usize = 1;
+    /// Mean and deviation, roughly, of a logarithm of a probability.
+    const TYPICAL: [f64; 2] = [-4.0, 4.0];
+
+    /// One that adds nothing, for `seen` channels of input and with `width` feature maps.
+    fn new(seen: usize, width: usize, device: &Device) -> Self {
+        let output = Conv3dConfig::new([width, HALO_CLASSES], [1; 3]).with_initializer(Initializer::Zeros);
+        Self {
+            // Without padding: every neighbour is there.
+            neighbours: Conv3dConfig::new([HALO_CLASSES + seen, width], [2 * Self::REACH + 1; 3]).init(device),
+            hidden: conv1([width, width], device),
+            output: output.init(device),
+        }
+    }
+
+    /// `[b, HALO_CLASSES, x + 2, y + 2, z + 2]` and what HALO sees there to
+    /// `[b, HALO_CLASSES, x, y, z]`.
+    fn forward(&self, coarse: Tensor<5>, seen: Tensor<5>) -> Tensor<5> {
+        let [mean, deviation] = Self::TYPICAL;
+        let x = Tensor::cat(vec![(coarse - mean) / deviation, seen], 1);
+        self.output.forward(silu(self.hidden.forward(silu(self.neighbours.forward(x)))))
     }
 }

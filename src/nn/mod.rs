@@ -18,7 +18,7 @@ pub use correction::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Neighbour
 pub use departure::Departure;
 pub use device::{ComputeDevice, is_cpu, side_by_side};
 pub use expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
-pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, HaloInput, HaloMaps};
+pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, HaloInput, HaloMaps, Refinement};
 pub use lodi::{Lodi, LodiConfig};
 pub use relation::LocalRelation;
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};

@@ -1,5 +1,6 @@
 //! A periodic friends-of-friends halo finder (Davis et al. 1985).
 
+use crate::field::DisjointSets;
 use crate::io::Particles;
 
 /// Settings of the finder.
@@ -39,7 +40,7 @@ pub fn find_haloes(particles: &Particles, box_size: f64, finder: HaloFinder) -> 
         return Vec::new();
     }
     let link = finder.linking_length * box_size / (count as f64).cbrt();
-    let mut sets = Sets::new(count);
+    let mut sets = DisjointSets::new(count);
     let cells = Cells::new(particles, box_size, link);
     cells.for_each_pair(particles, box_size, link, |a, b| sets.join(a, b));
 
@@ -83,28 +84,6 @@ fn summarise(particles: &Particles, box_size: f64, members: Vec<u32>) -> Halo {
     }
     let centre = [0, 1, 2].map(|axis| (f64::from(origin[axis]) + offset[axis] / mass).rem_euclid(box_size));
     Halo { mass, centre, velocity: velocity.map(|v| v / mass), members }
-}
-
-/// Disjoint sets of particles, with path halving; the smaller index is the root.
-struct Sets(Vec<u32>);
-
-impl Sets {
-    fn new(count: usize) -> Self {
-        Self((0..count as u32).collect())
-    }
-
-    fn find(&mut self, mut i: u32) -> u32 {
-        while self.0[i as usize] != i {
-            self.0[i as usize] = self.0[self.0[i as usize] as usize];
-            i = self.0[i as usize];
-        }
-        i
-    }
-
-    fn join(&mut self, a: u32, b: u32) {
-        let (a, b) = (self.find(a), self.find(b));
-        self.0[a.max(b) as usize] = a.min(b);
-    }
 }
 
 /// Particles sorted into cells no smaller than the linking length.

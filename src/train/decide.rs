@@ -52,10 +52,11 @@ pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &
         .iter()
         .enumerate()
         .map(|(index, &fields)| {
+            let input = config.input(&fields.dark_matter, &fields.cosmology, index as u64);
             Ok(Answered {
                 fields,
-                log_probabilities: config.run_log_probabilities(halo, &fields.dark_matter, device)?,
-                chance: config.input(&fields.dark_matter, &fields.cosmology, index as u64).chance,
+                log_probabilities: config.run_log_probabilities(halo, &input.seen, device)?,
+                chance: input.chance,
                 truth: fields.halo_mass.each_ref().map(Measured::of),
             })
         })

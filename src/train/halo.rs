@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
@@ -14,7 +13,7 @@ use crate::field::{Grid, LogTransform};
 use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
-use crate::stitch::NoiseColour;
+use crate::stitch::{ChannelField, NoiseColour};
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
 pub(super) const EDGE: usize = 4;
@@ -23,15 +22,23 @@ pub(super) const EDGE: usize = 4;
 /// assignment spreads one to.
 const CHANCE: NoiseColour = NoiseColour { smooth: 0.9, radius: 0.8 };
 
+/// Densities `1 + δ` of the regions whose masses HALO is told: friends-of-friends groups are
+/// about those of the middle one; what it joins the highest takes apart.
+const REGIONS: [f64; 3] = [30.0, 60.0, 150.0];
+
 /// HALO as it is trained by default: two resolutions behind a 2³ stem.
 pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
     let fields = || boxes.iter().map(TrainingBox::fields);
     HaloConfig {
         net: UNetConfig::new(1, HALO_CLASSES, vec![32, 64]),
+        refinement: 64,
         tile: 32,
         context: 8,
         voxel: boxes[0].fields().dark_matter.voxel(),
         dark_matter: LogTransform::standardised(fields().map(|b| &b.dark_matter), 0.05),
+        regions: REGIONS.to_vec(),
+        // From nothing to a heavy halo, about a unit normal in matter.
+        region_mass: LogTransform { floor: 1e9, offset: 10.5, scale: 1.5 },
         mass_edges: HALO_MASS_EDGES,
         // A hundredth of the mean matter density: far below any halo's edge.
         halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
@@ -41,11 +48,10 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
     }
 }
 
-/// A box as HALO learns from it, `n³` values a field.
+/// A box as HALO learns from it, `n³` values a field and `n` voxels per axis.
 struct Prepared {
-    n: usize,
     /// The network's input.
-    input: Vec<f32>,
+    seen: ChannelField,
     /// `1 + δ`.
     matter: Vec<f32>,
     /// Fractions of the matter per class.
@@ -56,8 +62,7 @@ impl Prepared {
     fn new(fields: &Fields, config: &HaloConfig) -> Self {
         let values = |grid: &Grid| grid.as_slice().to_vec();
         Self {
-            n: fields.dark_matter.n(),
-            input: fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)).collect(),
+            seen: config.seen(&fields.dark_matter, &fields.cosmology),
             matter: values(&fields.dark_matter),
             fractions: fields.halo_fractions().each_ref().map(values),
         }
@@ -78,7 +83,7 @@ struct DivideMatter<'a> {
 
 /// A crop of HALO's: the network's input, the matter and its fractions.
 struct HaloCrop {
-    input: Vec<f32>,
+    seen: Vec<f32>,
     matter: Vec<f32>,
     fractions: Vec<f32>,
 }
@@ -89,15 +94,15 @@ impl Task<Halo> for DivideMatter<'_> {
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<HaloCrop> {
         let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
         let mut cut = |_| {
-            let crop = draws.crop(boxes.len(), boxes[0].n);
+            let crop = draws.crop(boxes.len(), boxes[0].seen.n);
             let from = &boxes[crop.index];
             let cut = |fields: &[&[f32]]| {
                 let mut values = Vec::new();
-                crop.cut(fields, from.n, self.fit.crop, &mut values);
+                crop.cut(fields, from.seen.n, self.fit.crop, &mut values);
                 values
             };
             HaloCrop {
-                input: cut(&[&from.input]),
+                seen: cut(&from.seen.values.chunks(from.matter.len()).collect::<Vec<_>>()),
                 matter: cut(&[&from.matter]),
                 fractions: cut(&from.fractions.each_ref().map(Vec::as_slice)),
             }
@@ -105,25 +110,13 @@ impl Task<Halo> for DivideMatter<'_> {
         (0..self.fit.batch).map(&mut cut).collect()
     }
 
-    /// The power of every halo map over that of the truth's.
     fn power(
         &self,
         halo: &Halo,
         device: &Device,
         report: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Vec<PowerRatio>> {
-        let Some(fields) = self.looked_at else { return Ok(Vec::new()) };
-        if !report(0, HALO_MASS_BINS) {
-            return Err(Error::Cancelled);
-        }
-        let input = self.config.input(&fields.dark_matter, &fields.cosmology, self.fit.seed);
-        let maps = self.config.run(halo, &input, device)?.halo_mass;
-        Ok((0..HALO_MASS_BINS)
-            .map(|bin| {
-                let truth = std::slice::from_ref(&fields.halo_mass[bin]);
-                PowerRatio::new(format!("halo mass, bin {}", bin + 1), &maps[bin], truth, K_HALOES)
-            })
-            .collect())
+        halo_power(self.looked_at, (halo, self.config), self.fit.seed, device, report)
     }
 
     fn loss(&self, halo: &Halo, crops: &[HaloCrop], device: &Device) -> Tensor<1> {
@@ -135,16 +128,39 @@ impl Task<Halo> for DivideMatter<'_> {
             Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
         };
         let kept = |channels: usize| [0..count, 0..channels, inside.clone(), inside.clone(), inside.clone()];
-        let logits = halo.logits(tensor(|crop| &crop.input, 1)).slice(kept(HALO_CLASSES));
+        let seen = tensor(|crop| &crop.seen, 1 + self.config.regions.len());
+        let log_probabilities = halo.coarse(seen).slice(kept(HALO_CLASSES));
         let matter = tensor(|crop| &crop.matter, 1).slice(kept(1));
         let fractions = tensor(|crop| &crop.fractions, HALO_CLASSES).slice(kept(HALO_CLASSES));
-        let entropy = (log_softmax(logits, 1) * fractions).sum_dim(1).neg();
+        let entropy = (log_probabilities * fractions).sum_dim(1).neg();
         let voxels = (count * inside.len().pow(3)) as f64;
         (entropy * matter).sum() / (voxels * self.mean_matter)
     }
 }
 
-/// Fit HALO: the cross-entropy between the fractions it predicts and those that
+/// The power of every halo map of a box over that of the truth's.
+pub(super) fn halo_power(
+    looked_at: Option<&Fields>,
+    (halo, config): (&Halo, &HaloConfig),
+    seed: u64,
+    device: &Device,
+    report: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Vec<PowerRatio>> {
+    let Some(fields) = looked_at else { return Ok(Vec::new()) };
+    if !report(0, HALO_MASS_BINS) {
+        return Err(Error::Cancelled);
+    }
+    let input = config.input(&fields.dark_matter, &fields.cosmology, seed);
+    let maps = config.run(halo, &input, device)?.halo_mass;
+    Ok((0..HALO_MASS_BINS)
+        .map(|bin| {
+            let truth = std::slice::from_ref(&fields.halo_mass[bin]);
+            PowerRatio::new(format!("halo mass, bin {}", bin + 1), &maps[bin], truth, K_HALOES)
+        })
+        .collect())
+}
+
+/// Fit HALO's U-Net: the cross-entropy between the fractions it predicts and those that
 /// are, each voxel weighted by its matter. It is least where every prediction is
 /// the expected fraction, and there the total mass of every bin is that of the
 /// training boxes.

@@ -12,6 +12,7 @@ mod importance;
 mod lodi;
 mod paint;
 mod power;
+mod refinement;
 mod state;
 
 pub use correct::correct;
@@ -22,4 +23,5 @@ pub use fit::{Fit, Fitted, Report, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};
 pub use power::{PowerPoint, PowerRatio, power_csv};
+pub use refinement::train_refinement;
 pub use state::{CurvePoint, saved_config};

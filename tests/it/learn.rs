@@ -40,6 +40,9 @@ fn networks_are_trained_go_on_and_are_judged() {
     assert_eq!(curve.len(), 3, "a header and one row a step, over both runs: {curve:?}");
     let power = lines(&Path::new(&out).join("halo_power.csv"));
     assert!(power.iter().any(|line| line.starts_with("2,\"halo mass, bin 1\",")), "{power:?}");
+    let refined = train("refinement", "2", &["--from", halo]);
+    assert!(refined.status.success(), "{}", String::from_utf8_lossy(&refined.stderr));
+    assert_eq!(lines(&Path::new(&out).join("refinement_curve.csv")).len(), 3);
     let refused = train("lodi", "2", &["--halo", halo]);
     assert_eq!(refused.status.code(), Some(2), "LODI departs from an expectation");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("train expectation"));
@@ -49,7 +52,7 @@ fn networks_are_trained_go_on_and_are_judged() {
     let lodi = train("lodi", "2", &["--halo", halo, "--expectation", expectation.to_str().unwrap()]);
     assert!(lodi.status.success(), "{}", String::from_utf8_lossy(&lodi.stderr));
     assert!(lines(&Path::new(&out).join("lodi_power.csv")).len() > 3);
-    for name in ["halo_training.png", "expectation_training.png", "lodi_training.png"] {
+    for name in ["halo_training.png", "refinement_training.png", "expectation_training.png", "lodi_training.png"] {
         assert!(image::open(Path::new(&out).join(name)).unwrap().width() > 1000);
     }
     std::fs::rename(hidden, &test).unwrap();

@@ -19,7 +19,7 @@ use halodi::sim::nbody::{Force, GravityConfig, StepConfig};
 use halodi::stitch::{
     ChannelField, LatentOverlap, Lattice, NoiseColour, Overlap, Stream, TileOrder, WindowBatch, fill_normal,
 };
-use halodi::train::{Fit, TrainingBox, train_halo};
+use halodi::train::{Fit, TrainingBox, train_halo, train_refinement};
 
 fn tiny_lodi() -> LodiConfig {
     LodiConfig {
@@ -230,10 +230,13 @@ fn made_up_box(folder: &Path) -> TrainingBox {
 fn tiny_halo() -> HaloConfig {
     HaloConfig {
         net: UNetConfig::new(1, HALO_CLASSES, vec![16, 16]).with_heads(2),
+        refinement: 8,
         tile: 8,
         context: 4,
         voxel: 0.25,
         dark_matter: LogTransform::above(0.1),
+        regions: vec![20.0],
+        region_mass: LogTransform::above(1e9),
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [LogTransform::above(1e9); 4],
         decision: Decision::default(),
@@ -275,6 +278,39 @@ fn halo_learns_which_matter_is_in_haloes_and_keeps_its_mass() {
     }
 }
 
+/// The edges of the made-up bins are sharp; a refinement finds them behind a U-Net that
+/// says nothing, and leaves it as it is.
+#[test]
+fn a_refinement_divides_voxels_and_leaves_the_u_net_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let boxes = [made_up_box(folder.path())];
+    let config = tiny_halo();
+    let device = Device::flex();
+    let halo = config.init(&device);
+    let fit = Fit { steps: 500, batch: 1, learning_rate: 1e-2, warmup: 10, ema_decay: 0.9, ..Fit::default() };
+    let state = folder.path().join("state");
+    let fitted =
+        train_refinement((&boxes, &[]), (halo.clone(), &config), &fit, &device, &state, |_| true).unwrap().network;
+
+    let fields = boxes[0].fields();
+    let input = config.input(&fields.dark_matter, &fields.cosmology, 1);
+    let coarse = |halo: &Halo| config.run_coarse(halo, &input.seen, &device).unwrap();
+    assert_eq!(coarse(&halo), coarse(&fitted));
+    let cross_entropy = |halo: &Halo| {
+        let log_probabilities = config.run_log_probabilities(halo, &input.seen, &device).unwrap();
+        let classes = log_probabilities.iter().zip(fields.halo_fractions());
+        let sum: f64 = classes
+            .map(|(log, fraction)| {
+                let matter = fields.dark_matter.as_slice().iter().zip(fraction.as_slice());
+                matter.zip(log).map(|((&m, &f), &log)| -f64::from(m * f * log)).sum::<f64>()
+            })
+            .sum();
+        sum / fields.dark_matter.sum()
+    };
+    let (before, after) = (cross_entropy(&halo), cross_entropy(&fitted));
+    assert!(before > 1.0 && after < 0.25 * before, "from {before} to {after}");
+}
+
 #[test]
 fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().unwrap();
@@ -291,8 +327,8 @@ fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     let rest = train("parts", 0, &fit).unwrap();
     assert_eq!(rest.steps, 6);
     let output = |network: &Halo| {
-        let x = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
-        network.logits(x).into_data().try_into_vec::<f32>().unwrap()
+        let x = Tensor::<5>::ones([1, 2, 8, 8, 8], &device);
+        network.coarse(x).into_data().try_into_vec::<f32>().unwrap()
     };
     assert_eq!(output(&whole.network), output(&rest.network));
     assert_ne!(output(&whole.network), output(&half.network));
