@@ -21,16 +21,20 @@ import torch.nn.functional as F
 from safetensors import safe_open
 
 
+def tensors(path, prefix):
+    """The tensors of a file whose names begin so, by the rest of their names."""
+    with safe_open(path, "pt") as file:
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}
+
+
 class UNet:
     """A network of a file, by the names of its tensors."""
 
     def __init__(self, path, part=None):
-        prefix = f"{part}.net." if part else "net."
         with safe_open(path, "pt") as file:
             config = json.loads(file.metadata()["halodi.config"])
-            names = [name for name in file.keys() if name.startswith(prefix)]
-            self.w = {name.removeprefix(prefix): file.get_tensor(name) for name in names}
-        self.path, self.config = path, config[part] if part else config
+        self.w = tensors(path, f"{part}.net." if part else "net.")
+        self.config = config[part] if part else config
         self.net = self.config["net"]
 
     def conv(self, name, x, stride=1):
@@ -211,11 +215,8 @@ def region_mass(matter, threshold):
     return mass[label]
 
 
-def refined(halo, coarse, seen):
-    """HALO's answer, voxel by voxel; one voxel less at every face."""
-    with safe_open(halo.path, "pt") as file:
-        w = {name: file.get_tensor(f"refinement.{name}") for name in (
-            "neighbours.weight", "neighbours.bias", "hidden.weight", "hidden.bias", "output.weight", "output.bias")}
+def refined(w, coarse, seen):
+    """HALO's answer, voxel by voxel, by the tensors of its refinement; one voxel less at every face."""
     x = torch.cat([(coarse + 4) / 4, seen], dim=1)
     for name in ("neighbours", "hidden"):
         x = F.silu(F.conv3d(x, w[f"{name}.weight"], w[f"{name}.bias"]))
@@ -233,6 +234,7 @@ def main():
     folder, path, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     torch.set_grad_enabled(False)
     halo, lodi = UNet(f"{folder}/halo.safetensors"), UNet(f"{folder}/lodi.safetensors")
+    refinement = tensors(f"{folder}/halo.safetensors", "refinement.")
     expectation = UNet(f"{folder}/lodi.safetensors", "expectation")
     with h5py.File(path) as file:
         header = dict(file.attrs)
@@ -256,7 +258,7 @@ def main():
         window = torch.from_numpy(np.stack([cut(channel, o, tile, context) for channel in seen]))[None]
         coarse = torch.log_softmax(halo(window[:, :1]), dim=1)
         near = (..., *(slice(context - 1, 1 - context),) * 3)
-        log_probabilities = refined(halo, coarse[near], window[near])[0]
+        log_probabilities = refined(refinement, coarse[near], window[near])[0]
         for field, name in (ours, "decision"), (condition, "condition"):
             per_class = halo.config[name]
             sharpness, bias, scatter = (

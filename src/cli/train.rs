@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::dataset::Dataset;
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{Expectation, Halo, HaloConfig, Lodi, LodiConfig, ModelCard, Network, Trained};
+use crate::nn::{Expectation, Halo, Lodi, LodiConfig, ModelCard, Network, Trained};
 use crate::pipeline::DeviceChoice;
 use crate::report::write_training_figure;
 use crate::train::{
@@ -96,31 +96,29 @@ impl Train {
         let describe = describe(&data, train.len());
         let stop = super::on_interrupt();
         match self.network {
-            Which::Halo => {
-                let state = self.out.join("halo.state");
+            Which::Halo | Which::Refinement => {
+                let name = if self.network == Which::Halo { "halo" } else { "refinement" };
+                let state = self.out.join(format!("{name}.state"));
                 let start = self.from.as_ref().map(|path| Trained::<Halo>::load(path, &device)).transpose()?;
                 let (mut config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
-                let fitted = follow(&fit, &stop, |report| {
-                    train_halo((&train, &validation), &config, network, &fit, &device, &state, report)
+                let boxes = (&train[..], &validation[..]);
+                let fitted = follow(&fit, &stop, |report| match self.network {
+                    Which::Refinement => {
+                        let halo = network.expect("required by the arguments");
+                        train_refinement(boxes, (halo, &config), &fit, &device, &state, report)
+                    }
+                    _ => train_halo(boxes, &config, network, &fit, &device, &state, report),
                 })?;
-                if !stop.load(Ordering::Relaxed) {
-                    set_decisions(&mut config, &fitted.network, (&train, &validation), &fit, &device)?;
+                if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
+                    eprintln!("Setting how probabilities become fractions.");
+                    let unseen = validation.iter().map(ValidationBox::fields);
+                    let mut boxes: Vec<_> = unseen.take(fit.calibration_boxes).collect();
+                    if boxes.is_empty() {
+                        boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
+                    }
+                    [config.decision, config.condition] = decide(&boxes, (&fitted.network, &config), &device)?;
                 }
-                self.write("halo", config, fitted, (before, describe, compute.name), fit.seed)
-            }
-            Which::Refinement => {
-                let state = self.out.join("refinement.state");
-                let path = self.from.as_ref().expect("required by the arguments");
-                let Trained { network, config, card } = Trained::<Halo>::load(path, &device)?;
-                let mut config = saved_config(&state)?.unwrap_or(config);
-                let fitted = follow(&fit, &stop, |report| {
-                    train_refinement((&train, &validation), (network, &config), &fit, &device, &state, report)
-                })?;
-                if !stop.load(Ordering::Relaxed) {
-                    set_decisions(&mut config, &fitted.network, (&train, &validation), &fit, &device)?;
-                }
-                let before = Before { steps: card.steps, hours: card.hours };
-                self.write("refinement", config, fitted, (before, describe, compute.name), fit.seed)
+                self.write(name, config, fitted, (before, describe, compute.name), fit.seed)
             }
             Which::Expectation => {
                 let halo = self.halo(&device)?;
@@ -230,27 +228,6 @@ impl Train {
         Trained { network: fitted.network, config, card }.save(&weights)?;
         super::print(&format!("{}\n", weights.display()))
     }
-}
-
-/// Set how HALO's probabilities become fractions, by boxes it has not learned from where
-/// there are any.
-fn set_decisions(
-    config: &mut HaloConfig,
-    halo: &Halo,
-    (train, validation): (&[TrainingBox], &[ValidationBox]),
-    fit: &Fit,
-    device: &Device,
-) -> Result<()> {
-    if fit.calibration_boxes == 0 {
-        return Ok(());
-    }
-    eprintln!("Setting how probabilities become fractions.");
-    let mut boxes: Vec<_> = validation.iter().map(ValidationBox::fields).take(fit.calibration_boxes).collect();
-    if boxes.is_empty() {
-        boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
-    }
-    [config.decision, config.condition] = decide(&boxes, (halo, config), device)?;
-    Ok(())
 }
 
 /// The training that lies before this one.

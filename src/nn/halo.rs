@@ -189,7 +189,7 @@ impl HaloConfig {
     fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
         let (input, context) = self.window(seen, tile, device);
         let near = |x: Tensor<5>| inner(x, context - Refinement::REACH);
-        halo.refined(near(halo.coarse(input.clone())), near(input))
+        halo.refined(near(halo.coarse(input.clone().narrow(1, 0, 1))), near(input))
     }
 
     /// What HALO sees of a tile and its context, and how many voxels that is.
@@ -243,7 +243,7 @@ impl HaloConfig {
     pub fn run_coarse(&self, halo: &Halo, seen: &ChannelField, device: &Device) -> Result<Vec<Vec<f32>>> {
         tile_by_tile(&self.lattice(seen.n)?, HALO_CLASSES, seen.n, device, |tile| {
             let (input, context) = self.window(seen, tile, device);
-            inner(halo.coarse(input), context)
+            inner(halo.coarse(input.narrow(1, 0, 1)), context)
         })
     }
 }
@@ -258,11 +258,11 @@ pub struct Halo {
 }
 
 impl Halo {
-    /// The U-Net's answer to what HALO sees ([`HaloInput::seen`], of which it sees the dark
-    /// matter), `[b, 1 + regions, x, y, z]`: the logarithms of the classes' probabilities
-    /// `[b, HALO_CLASSES, x, y, z]`, lightest bin first, no halo last.
-    pub fn coarse(&self, seen: Tensor<5>) -> Tensor<5> {
-        log_softmax(self.net.forward(seen.narrow(1, 0, 1), None), 1)
+    /// The U-Net's answer to the transformed dark matter, `[b, 1, x, y, z]`: the logarithms of
+    /// the classes' probabilities `[b, HALO_CLASSES, x, y, z]`, lightest bin first, no halo
+    /// last.
+    pub fn coarse(&self, dark_matter: Tensor<5>) -> Tensor<5> {
+        log_softmax(self.net.forward(dark_matter, None), 1)
     }
 
     /// The same, refined: of a cube whose side is smaller by [`Refinement::REACH`] voxels at

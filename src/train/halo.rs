@@ -13,7 +13,7 @@ use crate::field::{Grid, LogTransform};
 use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
-use crate::stitch::{ChannelField, NoiseColour};
+use crate::stitch::NoiseColour;
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
 pub(super) const EDGE: usize = 4;
@@ -48,10 +48,11 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
     }
 }
 
-/// A box as HALO learns from it, `n³` values a field and `n` voxels per axis.
+/// A box as HALO learns from it, `n³` values a field.
 struct Prepared {
-    /// The network's input.
-    seen: ChannelField,
+    n: usize,
+    /// The U-Net's input.
+    input: Vec<f32>,
     /// `1 + δ`.
     matter: Vec<f32>,
     /// Fractions of the matter per class.
@@ -62,7 +63,8 @@ impl Prepared {
     fn new(fields: &Fields, config: &HaloConfig) -> Self {
         let values = |grid: &Grid| grid.as_slice().to_vec();
         Self {
-            seen: config.seen(&fields.dark_matter, &fields.cosmology),
+            n: fields.dark_matter.n(),
+            input: fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)).collect(),
             matter: values(&fields.dark_matter),
             fractions: fields.halo_fractions().each_ref().map(values),
         }
@@ -83,7 +85,7 @@ struct DivideMatter<'a> {
 
 /// A crop of HALO's: the network's input, the matter and its fractions.
 struct HaloCrop {
-    seen: Vec<f32>,
+    input: Vec<f32>,
     matter: Vec<f32>,
     fractions: Vec<f32>,
 }
@@ -94,15 +96,15 @@ impl Task<Halo> for DivideMatter<'_> {
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<HaloCrop> {
         let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
         let mut cut = |_| {
-            let crop = draws.crop(boxes.len(), boxes[0].seen.n);
+            let crop = draws.crop(boxes.len(), boxes[0].n);
             let from = &boxes[crop.index];
             let cut = |fields: &[&[f32]]| {
                 let mut values = Vec::new();
-                crop.cut(fields, from.seen.n, self.fit.crop, &mut values);
+                crop.cut(fields, from.n, self.fit.crop, &mut values);
                 values
             };
             HaloCrop {
-                seen: cut(&from.seen.values.chunks(from.matter.len()).collect::<Vec<_>>()),
+                input: cut(&[&from.input]),
                 matter: cut(&[&from.matter]),
                 fractions: cut(&from.fractions.each_ref().map(Vec::as_slice)),
             }
@@ -128,8 +130,7 @@ impl Task<Halo> for DivideMatter<'_> {
             Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
         };
         let kept = |channels: usize| [0..count, 0..channels, inside.clone(), inside.clone(), inside.clone()];
-        let seen = tensor(|crop| &crop.seen, 1 + self.config.regions.len());
-        let log_probabilities = halo.coarse(seen).slice(kept(HALO_CLASSES));
+        let log_probabilities = halo.coarse(tensor(|crop| &crop.input, 1)).slice(kept(HALO_CLASSES));
         let matter = tensor(|crop| &crop.matter, 1).slice(kept(1));
         let fractions = tensor(|crop| &crop.fractions, HALO_CLASSES).slice(kept(HALO_CLASSES));
         let entropy = (log_probabilities * fractions).sum_dim(1).neg();

@@ -14,8 +14,30 @@ const FAINT: f32 = 0.1;
 pub(super) struct Importance {
     n: usize,
     weight: Vec<f32>,
+    by_weight: ByWeight,
+}
+
+/// Voxels to be drawn by their weights.
+pub(super) struct ByWeight {
     /// Sum of the weights up to and with each voxel.
     cumulative: Vec<f64>,
+}
+
+impl ByWeight {
+    pub fn new(weights: &[f32]) -> Self {
+        let sums = weights.iter().scan(0.0, |sum, &w| {
+            *sum += f64::from(w);
+            Some(*sum)
+        });
+        Self { cumulative: sums.collect() }
+    }
+
+    /// The voxel that two random words fall on.
+    pub fn voxel(&self, [high, low]: [u32; 2]) -> usize {
+        let total = self.cumulative.last().copied().unwrap_or_default();
+        let part = (f64::from(high) + f64::from(low) / 4_294_967_296.0) / 4_294_967_296.0;
+        self.cumulative.partition_point(|&sum| sum <= part * total).min(self.cumulative.len() - 1)
+    }
 }
 
 /// A crop that was drawn by importance.
@@ -34,11 +56,7 @@ impl Importance {
         let mut weight: Vec<f32> = temperature.iter().map(|&t| (1.0 + t / FAINT).powf(0.75)).collect();
         let mean = (weight.iter().map(|&w| f64::from(w)).sum::<f64>() / weight.len() as f64) as f32;
         weight.iter_mut().for_each(|w| *w /= mean);
-        let sums = weight.iter().scan(0.0, |sum, &w| {
-            *sum += f64::from(w);
-            Some(*sum)
-        });
-        Self { n, cumulative: sums.collect(), weight }
+        Self { n, by_weight: ByWeight::new(&weight), weight }
     }
 
     /// Place a crop of `side³` voxels: half of them stay where they are, half are
@@ -50,9 +68,7 @@ impl Importance {
         let n = self.n;
         let [which, high, low, _] = draws.words();
         if which & 1 == 0 {
-            let total = self.cumulative.last().copied().unwrap_or_default();
-            let part = (f64::from(high) + f64::from(low) / 4_294_967_296.0) / 4_294_967_296.0;
-            let voxel = self.cumulative.partition_point(|&sum| sum <= part * total).min(self.cumulative.len() - 1);
+            let voxel = self.by_weight.voxel([high, low]);
             crop.hold([voxel / n / n, voxel / n % n, voxel % n], n, side, draws.words());
         }
         let mut weight = Vec::with_capacity(side.pow(3));

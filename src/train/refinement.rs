@@ -7,6 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::data::{CubeSymmetry, Draws, Fields, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::halo::halo_power;
+use super::importance::ByWeight;
 use super::power::PowerRatio;
 use crate::error::Result;
 use crate::nn::{HALO_CLASSES, Halo, HaloConfig, Refinement};
@@ -23,8 +24,7 @@ struct Prepared {
     channels: ChannelField,
     /// Fractions of the matter per class.
     fractions: [Vec<f32>; HALO_CLASSES],
-    /// The matter up to and with each voxel.
-    cumulative: Vec<f64>,
+    by_matter: ByWeight,
 }
 
 impl Prepared {
@@ -32,22 +32,11 @@ impl Prepared {
         let mut channels = config.seen(&fields.dark_matter, &fields.cosmology);
         let mut values = config.run_coarse(halo, &channels, device)?.concat();
         values.append(&mut channels.values);
-        let sums = fields.dark_matter.as_slice().iter().scan(0.0, |sum, &m| {
-            *sum += f64::from(m);
-            Some(*sum)
-        });
         Ok(Self {
             channels: ChannelField { values, ..channels },
             fractions: fields.halo_fractions().each_ref().map(|grid| grid.as_slice().to_vec()),
-            cumulative: sums.collect(),
+            by_matter: ByWeight::new(fields.dark_matter.as_slice()),
         })
-    }
-
-    /// A voxel, every part of the matter alike likely.
-    fn voxel(&self, [high, low]: [u32; 2]) -> usize {
-        let part = (f64::from(high) + f64::from(low) / 4_294_967_296.0) / 4_294_967_296.0;
-        let total = self.cumulative.last().copied().unwrap_or_default();
-        self.cumulative.partition_point(|&sum| sum <= part * total).min(self.cumulative.len() - 1)
     }
 }
 
@@ -79,7 +68,7 @@ impl Task<Halo> for DivideVoxels<'_> {
             for _ in 0..VOXELS {
                 let [which, high, low, turned] = draws.words();
                 let from = &boxes[((u64::from(which) * boxes.len() as u64) >> 32) as usize];
-                let (n, voxel) = (from.channels.n, from.voxel([high, low]));
+                let (n, voxel) = (from.channels.n, from.by_matter.voxel([high, low]));
                 let corner = |at: usize| (at + n - Refinement::REACH) % n;
                 let origin = [corner(voxel / n / n), corner(voxel / n % n), corner(voxel % n)];
                 window.clear();

@@ -357,7 +357,7 @@ fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     let rest = train("parts", 0, &fit).unwrap();
     assert_eq!(rest.steps, 6);
     let output = |network: &Halo| {
-        let x = Tensor::<5>::ones([1, 2, 8, 8, 8], &device);
+        let x = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
         network.coarse(x).into_data().try_into_vec::<f32>().unwrap()
     };
     assert_eq!(output(&whole.network), output(&rest.network));
