@@ -30,11 +30,10 @@ def tensors(path, prefix):
 class UNet:
     """A network of a file, by the names of its tensors."""
 
-    def __init__(self, path, part=None):
+    def __init__(self, path):
         with safe_open(path, "pt") as file:
-            config = json.loads(file.metadata()["halodi.config"])
-        self.w = tensors(path, f"{part}.net." if part else "net.")
-        self.config = config[part] if part else config
+            self.config = json.loads(file.metadata()["halodi.config"])
+        self.w = tensors(path, "net.")
         self.net = self.config["net"]
 
     def conv(self, name, x, stride=1):
@@ -200,8 +199,9 @@ def anchored(painted, expected):
     return held * (1 - excess * faint)
 
 
-def region_mass(matter, threshold):
-    """The summed density of the connected region that each voxel lies in, 0 outside."""
+def regions(matter, threshold):
+    """Summed density of the connected region that each voxel lies in, 0 outside, and the
+    distance from its centre of mass in rms radii, 5 outside."""
     inside = matter >= threshold
     label = np.where(inside, np.arange(matter.size).reshape(matter.shape), matter.size)
     while True:
@@ -210,17 +210,38 @@ def region_mass(matter, threshold):
         if (spread == label).all():
             break
         label = spread
-    mass = np.bincount(label.ravel(), matter.ravel().astype(np.float64), matter.size + 1)
+    n, of = len(matter), label.ravel()
+    dense = matter.ravel().astype(np.float64)
+    total = lambda values: np.bincount(of, values, matter.size + 1)
+    mass = total(dense)
     mass[-1] = 0
-    return mass[label]
+    apart = np.zeros(matter.size)
+    for x in np.indices(matter.shape).reshape(3, -1):
+        centre = np.arctan2(*(total(dense * f(2 * np.pi * x / n)) for f in (np.sin, np.cos)))[of] * n / (2 * np.pi)
+        apart += (x - centre - n * np.round((x - centre) / n)) ** 2
+    squares = total(dense * apart) / np.maximum(mass, 1e-30)
+    distance = np.where(inside.ravel(), np.sqrt(apart / (squares[of] + 0.25)), 5)
+    return mass[label], distance.reshape(matter.shape)
+
+
+def region_channels(config, matter, voxel_mass):
+    channels = []
+    for threshold in config["thresholds"]:
+        mass, distance = regions(matter, threshold)
+        channels += [forward(config["mass"], mass * voxel_mass), forward(config["distance"], distance)]
+    return channels
+
+
+def voxelwise(w, x):
+    """A network of one convolution of 3³ and two of a voxel, by its tensors; one voxel less at every face."""
+    for name in ("neighbours", "hidden"):
+        x = F.silu(F.conv3d(x, w[f"{name}.weight"], w[f"{name}.bias"]))
+    return F.conv3d(x, w["output.weight"], w["output.bias"])
 
 
 def refined(w, coarse, seen):
-    """HALO's answer, voxel by voxel, by the tensors of its refinement; one voxel less at every face."""
-    x = torch.cat([(coarse + 4) / 4, seen], dim=1)
-    for name in ("neighbours", "hidden"):
-        x = F.silu(F.conv3d(x, w[f"{name}.weight"], w[f"{name}.bias"]))
-    x = F.conv3d(x, w["output.weight"], w["output.bias"])
+    """HALO's answer, voxel by voxel."""
+    x = voxelwise(w, torch.cat([(coarse + 4) / 4, seen], dim=1))
     return torch.log_softmax(coarse[:, :, 1:-1, 1:-1, 1:-1] + x, dim=1)
 
 
@@ -235,7 +256,7 @@ def main():
     torch.set_grad_enabled(False)
     halo, lodi = UNet(f"{folder}/halo.safetensors"), UNet(f"{folder}/lodi.safetensors")
     refinement = tensors(f"{folder}/halo.safetensors", "refinement.")
-    expectation = UNet(f"{folder}/lodi.safetensors", "expectation")
+    expectation = tensors(f"{folder}/lodi.safetensors", "expectation.net.")
     with h5py.File(path) as file:
         header = dict(file.attrs)
         matter = file["dark_matter"][...]
@@ -250,8 +271,10 @@ def main():
     # Where the smallest haloes lie by chance, in the maps that HALO paints.
     chance = coloured(philox_normals(n**3, seed, stream=3).reshape(n, n, n), halo.config["chance"])
     voxel_mass = mean * (float(header["BoxSize"]) / n) ** 3
-    regions = [region_mass(matter, t) * voxel_mass for t in halo.config["regions"]]
-    seen = [forward(halo.config["dark_matter"], matter), *(forward(halo.config["region_mass"], m) for m in regions)]
+    seen = [
+        forward(halo.config["dark_matter"], matter),
+        *region_channels(halo.config["regions"], matter, voxel_mass),
+    ]
     # The maps, and what LODI is told.
     ours, condition = np.zeros((2, 4, n, n, n))
     for o in origins(n, tile):
@@ -273,17 +296,17 @@ def main():
 
     # Villaescusa-Navarro et al. 2018: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
     scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)
-    fractions = expectation.config["relation"]["hydrogen_fraction"]
+    config = lodi.config["expectation"]
+    fractions = config["relation"]["hydrogen_fraction"]
     local = sum(f * m.astype(np.float64) for f, m in zip(fractions, maps)) * scale / 2.77536627e11
-    transforms = expectation.config["condition"]
+    transforms = config["condition"]
     channels = [forward(t, m) for t, m in zip(transforms, [*maps, matter, local])]
-    tile, context = expectation.config["tile"], context_of(expectation)
+    seen = [*channels, *region_channels(config["regions"], matter, voxel_mass)]
     expected = np.zeros((n, n, n))
-    for o in origins(n, tile):
-        window = np.stack([cut(f, o, tile, context) for f in channels])
-        factor = expectation(torch.from_numpy(window)[None])[0, 0].numpy().clip(-10, 10)
-        inside = (slice(context, -context),) * 3
-        put(expected, o, ((cut(local, o, tile, context) + 0.01) * np.exp(factor))[inside])
+    for o in origins(n, 32):
+        window = torch.from_numpy(np.stack([cut(f, o, 32, 1) for f in seen]))[None]
+        factor = voxelwise(expectation, window)[0, 0].numpy().clip(-10, 10)
+        put(expected, o, (cut(local, o, 32) + 0.01) * np.exp(factor))
     channels[-1] = forward(transforms[-1], expected)
     root, departure = np.sqrt(expected + 0.1), lodi.config["departure"]
     mean, deviation = (root * np.interp(knots(expected), np.arange(19), departure[k]) for k in ("mean", "deviation"))

@@ -193,7 +193,7 @@ impl Train {
     /// to be of the same shape.
     fn denoiser(&self, start: Option<Trained<Lodi>>, config: &LodiConfig) -> Result<(Option<Lodi>, Before)> {
         let Some(Trained { network, config: of_start, card }) = start else { return Ok((None, Before::default())) };
-        if of_start.net != config.net || of_start.expectation.net != config.expectation.net {
+        if of_start.net != config.net {
             return Err(Error::input(
                 self.from.as_deref().unwrap_or(Path::new("")),
                 "networks of another shape",

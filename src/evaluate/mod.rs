@@ -128,8 +128,7 @@ pub fn evaluate(
     let matter = made(outcome, Layer::DarkMatter)?;
     let LodiConfig { expectation, departure, .. } = &lodi.config;
     let expected = &told.expected;
-    let input = expectation.input(reference.n(), &told.slices(), matter.as_slice(), scale);
-    let local = Grid::from_values(input.local, reference.box_size);
+    let local = Grid::from_values(expectation.relation.temperature(&told.slices(), scale), reference.box_size);
     let halo_mass = (0..HALO_MASS_BINS)
         .map(|bin| Ok(Agreement::new([maps[bin].as_ref(), true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;

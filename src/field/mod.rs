@@ -15,6 +15,6 @@ pub use cosmology::{Cosmology, RHO_CRITICAL};
 pub use fft::{RealFft3, fft_frequency, fft_shell};
 pub use grid::Grid;
 pub(crate) use regions::DisjointSets;
-pub use regions::region_mass;
+pub use regions::Regions;
 pub use smooth::smooth;
 pub use transform::LogTransform;

@@ -1,32 +1,100 @@
 //! Connected overdense regions of a field: what a halo finder would see of haloes
 //! without the particles.
 
+use std::f64::consts::TAU;
+
 use super::Grid;
 
-/// The mass of the region that every voxel lies in, in voxels of mean density; 0 outside
-/// all of them. A region is a set of voxels of at least `threshold` times the mean
-/// (`1 + δ`), connected through their faces, periodic.
+/// What every voxel knows of the region it lies in, `n³` values each.
 ///
-/// Friends-of-friends groups of a linking length of 0.2 are about the regions above 60
-/// to 80 times the mean, so their masses tell which halo mass bin matter belongs to,
-/// wherever in a halo it lies.
-pub fn region_mass(dark_matter: &Grid, threshold: f64) -> Vec<f32> {
-    let (n, values) = (dark_matter.n(), dark_matter.as_slice());
-    let inside = |voxel: usize| f64::from(values[voxel]) >= threshold;
-    let mut regions = DisjointSets::new(values.len());
-    for voxel in (0..values.len()).filter(|&voxel| inside(voxel)) {
-        let [x, y, z] = [voxel / (n * n), voxel / n % n, voxel % n];
-        let next = [((x + 1) % n * n + y) * n + z, (x * n + (y + 1) % n) * n + z, (x * n + y) * n + (z + 1) % n];
-        for neighbour in next.into_iter().filter(|&neighbour| inside(neighbour)) {
-            regions.join(voxel as u32, neighbour as u32);
+/// A region is a set of voxels of at least a threshold times the mean (`1 + δ`), connected
+/// through their faces, periodic. Friends-of-friends groups of a linking length of 0.2 are
+/// about the regions above 60 to 80 times the mean: their masses tell which halo mass bin
+/// matter belongs to, wherever in a halo it lies, and their centres where its HI is densest.
+#[derive(Debug, Clone)]
+pub struct Regions {
+    /// Mass of the region, in voxels of mean density; 0 outside all of them.
+    pub mass: Vec<f32>,
+    /// Distance from the region's centre of mass over the region's rms radius;
+    /// [`Regions::OUTSIDE`] outside all of them.
+    pub distance: Vec<f32>,
+}
+
+impl Regions {
+    /// A distance beyond that of any region's edge.
+    pub const OUTSIDE: f32 = 5.0;
+    /// Mean square of the distances in a voxel from its centre, so that a region of a
+    /// single voxel has a radius.
+    const OWN_EXTENT: f64 = 0.25;
+
+    /// The regions of `dark_matter` (`1 + δ`) above `threshold`.
+    pub fn new(dark_matter: &Grid, threshold: f64) -> Self {
+        let (n, values) = (dark_matter.n(), dark_matter.as_slice());
+        let place = |voxel: usize| [voxel / (n * n), voxel / n % n, voxel % n];
+        let inside: Vec<usize> = (0..values.len()).filter(|&voxel| f64::from(values[voxel]) >= threshold).collect();
+        let mut sets = DisjointSets::new(values.len());
+        for &voxel in &inside {
+            let [x, y, z] = place(voxel);
+            let next = [((x + 1) % n * n + y) * n + z, (x * n + (y + 1) % n) * n + z, (x * n + y) * n + (z + 1) % n];
+            let neighbours = next.into_iter().filter(|&neighbour| f64::from(values[neighbour]) >= threshold);
+            neighbours.for_each(|neighbour| sets.join(voxel as u32, neighbour as u32));
         }
+        // Regions by the order of their first voxels.
+        let mut number = vec![u32::MAX; values.len()];
+        let mut regions: Vec<Sums> = Vec::new();
+        for &voxel in &inside {
+            let root = sets.find(voxel as u32) as usize;
+            if root == voxel {
+                number[root] = regions.len() as u32;
+                regions.push(Sums::default());
+            }
+            number[voxel] = number[root];
+            let sums = &mut regions[number[voxel] as usize];
+            let mass = f64::from(values[voxel]);
+            sums.mass += mass;
+            for (circle, x) in sums.circle.iter_mut().zip(place(voxel)) {
+                let (sin, cos) = (TAU * x as f64 / n as f64).sin_cos();
+                *circle = [circle[0] + mass * sin, circle[1] + mass * cos];
+            }
+        }
+        let squared_distance = |voxel: usize, centre: [f64; 3]| {
+            let along = place(voxel).into_iter().zip(centre).map(|(x, c)| {
+                let apart = x as f64 - c;
+                apart - n as f64 * (apart / n as f64).round()
+            });
+            along.map(|apart| apart * apart).sum::<f64>()
+        };
+        for &voxel in &inside {
+            let sums = &mut regions[number[voxel] as usize];
+            sums.squares += f64::from(values[voxel]) * squared_distance(voxel, sums.centre(n));
+        }
+        let mut found = Self { mass: vec![0.0; values.len()], distance: vec![Self::OUTSIDE; values.len()] };
+        for &voxel in &inside {
+            let sums = &regions[number[voxel] as usize];
+            let squared_radius = sums.squares / sums.mass + Self::OWN_EXTENT;
+            found.mass[voxel] = sums.mass as f32;
+            found.distance[voxel] = (squared_distance(voxel, sums.centre(n)) / squared_radius).sqrt() as f32;
+        }
+        found
     }
-    let mut mass = vec![0f64; values.len()];
-    for voxel in (0..values.len()).filter(|&voxel| inside(voxel)) {
-        mass[regions.find(voxel as u32) as usize] += f64::from(values[voxel]);
+}
+
+/// Sums over the voxels of a region.
+#[derive(Default)]
+struct Sums {
+    mass: f64,
+    /// Sines and cosines of the places on each periodic axis, weighted by mass.
+    circle: [[f64; 2]; 3],
+    /// Squared distances from the centre, weighted by mass.
+    squares: f64,
+}
+
+impl Sums {
+    /// The centre of mass, in voxels, on the circle that a periodic axis is: no voxel of
+    /// the region has to be its first.
+    fn centre(&self, n: usize) -> [f64; 3] {
+        self.circle.map(|[sin, cos]| sin.atan2(cos) * n as f64 / TAU)
     }
-    let of_voxel = |voxel: usize| if inside(voxel) { mass[regions.find(voxel as u32) as usize] as f32 } else { 0.0 };
-    (0..values.len()).map(of_voxel).collect()
 }
 
 /// Disjoint sets of indices, with path halving; the smallest index is the root.
@@ -77,14 +145,14 @@ mod tests {
         let pair = [([0, 3, 3], 100.0), ([7, 3, 3], 60.0)];
         let touching_at_an_edge = ([1, 4, 3], 200.0);
         let too_thin = ([0, 2, 3], 49.0);
-        let mass = region_mass(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 50.0);
+        let mass = Regions::new(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 50.0).mass;
         assert_eq!(mass[index([0, 3, 3])], 160.0);
         assert_eq!(mass[index([7, 3, 3])], 160.0);
         assert_eq!(mass[index([1, 4, 3])], 200.0);
         assert_eq!(mass[index([0, 2, 3])], 0.0);
         assert_eq!(mass.iter().filter(|m| **m > 0.0).count(), 3);
         // A lower threshold joins the thin voxel.
-        let lower = region_mass(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 10.0);
+        let lower = Regions::new(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 10.0).mass;
         assert_eq!(lower[index([0, 2, 3])], 209.0);
     }
 
@@ -95,19 +163,35 @@ mod tests {
         let mut grid = box_with(&[]);
         crate::stitch::fill_normal(grid.as_slice_mut(), 5, crate::stitch::Stream::Latent);
         let (threshold, shift) = (0.7, [3, 5, 6]);
-        let mass = region_mass(&grid, threshold);
+        let Regions { mass, distance } = Regions::new(&grid, threshold);
         let mut shifted = grid.clone();
         let moved =
             |v: usize| index([(v / (N * N) + shift[0]) % N, (v / N % N + shift[1]) % N, (v % N + shift[2]) % N]);
         (0..N.pow(3)).for_each(|v| shifted.as_slice_mut()[moved(v)] = grid.as_slice()[v]);
-        let mass_of_shifted = region_mass(&shifted, threshold);
+        let of_shifted = Regions::new(&shifted, threshold);
         for v in 0..N.pow(3) {
-            assert!((mass_of_shifted[moved(v)] - mass[v]).abs() < 1e-4, "voxel {v}");
+            assert!((of_shifted.mass[moved(v)] - mass[v]).abs() < 1e-4, "voxel {v}");
+            assert!((of_shifted.distance[moved(v)] - distance[v]).abs() < 1e-4, "voxel {v}");
         }
         // Every region's mass, once: a voxel's share of it is its own over the region's.
         let dense = || (0..N.pow(3)).filter(|&v| mass[v] > 0.0);
         let regions: f32 = dense().map(|v| grid.as_slice()[v] / mass[v]).sum();
         assert!((regions - regions.round()).abs() < 1e-3 && regions > 1.5, "{regions} regions");
         assert!(dense().all(|v| f64::from(grid.as_slice()[v]) >= threshold));
+    }
+
+    /// A bar of three voxels across the boundary: its middle voxel is its centre, and the
+    /// others lie `1/√(2/3 + 1/4)` of its radius away.
+    #[test]
+    fn distances_are_from_the_centre_of_mass_and_across_the_boundary() {
+        let bar = [([7, 2, 2], 100.0), ([0, 2, 2], 100.0), ([1, 2, 2], 100.0)];
+        let distance = Regions::new(&box_with(&[bar[0], bar[1], bar[2], ([4, 6, 6], 80.0)]), 50.0).distance;
+        assert!(distance[index([0, 2, 2])] < 1e-6);
+        for end in [[7, 2, 2], [1, 2, 2]] {
+            assert!((f64::from(distance[index(end)]) - 1.0 / (2.0 / 3.0 + 0.25f64).sqrt()).abs() < 1e-6);
+        }
+        // One voxel is its own centre; everything else is outside.
+        assert!(distance[index([4, 6, 6])] < 1e-6);
+        assert_eq!(distance.iter().filter(|d| **d == Regions::OUTSIDE).count(), N.pow(3) - 4);
     }
 }

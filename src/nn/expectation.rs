@@ -8,10 +8,10 @@ use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::relation::LocalRelation;
-use super::unet::{UNet, UNetConfig};
-use super::whole_box::{Tile, inner, tile_by_tile};
+use super::voxelwise::{RegionTransform, Voxelwise};
+use super::whole_box::{Tile, tile_by_tile};
 use crate::error::Result;
-use crate::field::{Grid, LogTransform, RealFft3, fft_shell};
+use crate::field::{Cosmology, Grid, LogTransform, RealFft3, fft_shell};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{ChannelField, Lattice, Overlap, gather};
 
@@ -23,6 +23,8 @@ pub const CONDITION_CHANNELS: usize = HALO_MASS_BINS + 2;
 const LEAST: f32 = 0.01;
 /// Bound of the logarithm of the factor.
 const FARTHEST: f64 = 10.0;
+/// Voxels per axis of a tile. Any would do, as none sees more than the next voxel.
+const TILE: usize = 32;
 
 /// Where more than this is expected, in mK, an [`Anchor`] holds; fainter voxels have a
 /// thousandth of the power.
@@ -34,22 +36,21 @@ const BRIGHT: f32 = 3.0;
 /// What defines an [`Expectation`] besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExpectationConfig {
-    /// The network: the condition in, one channel out.
-    pub net: UNetConfig,
-    /// Voxels per axis whose output is kept.
-    pub tile: usize,
-    /// Voxels around a tile, on every side, that the network sees beyond it.
-    pub context: usize,
+    /// Feature maps of the network.
+    pub width: usize,
     /// How it sees its condition, channel by channel: halo mass density per bin in
     /// (M☉/h)/(Mpc/h)³, `1 + δ`, and a temperature in mK.
     pub condition: [LogTransform; CONDITION_CHANNELS],
+    /// How it sees the overdense regions.
+    pub regions: RegionTransform,
     /// The local relation, which it corrects.
     pub relation: LocalRelation,
 }
 
 /// The expectation of the brightness temperature given HALO's maps and the dark
-/// matter: the temperature of the local relation times a factor that an
-/// [attention U-Net](UNet) finds.
+/// matter: the temperature of the local relation times a factor that a [`Voxelwise`]
+/// network finds. A halo's HI follows from its mass, and how it is spread from the
+/// distance to the halo's centre: both are those of the regions that a voxel lies in.
 ///
 /// The power of an expectation is `r²` times the truth's, and what it leaves to
 /// the diffusion is only what nothing in the condition tells: the scatter. So an
@@ -57,15 +58,15 @@ pub struct ExpectationConfig {
 /// (Mardani et al. 2025, arXiv:2309.15214, do the same with the weather).
 #[derive(Module, Debug)]
 pub struct Expectation {
-    net: UNet,
+    net: Voxelwise,
 }
 
 impl Expectation {
-    /// The logarithm of the expected temperature in mK, `[b, 1, x, y, z]`, from
-    /// the condition `[b, CONDITION_CHANNELS, x, y, z]` and the temperature of the
-    /// local relation in mK, `[b, 1, x, y, z]`.
-    pub fn log_temperature(&self, condition: Tensor<5>, local: Tensor<5>) -> Tensor<5> {
-        (local + LEAST).log() + self.net.forward(condition, None).clamp(-FARTHEST, FARTHEST)
+    /// The logarithm of the expected temperature in mK, `[b, 1, x, y, z]`, from what is
+    /// [seen](ExpectationInput::seen), with one voxel more at every face, and the
+    /// temperature of the local relation in mK, `[b, 1, x, y, z]`.
+    pub fn log_temperature(&self, seen: Tensor<5>, local: Tensor<5>) -> Tensor<5> {
+        (local + LEAST).log() + self.net.forward(seen).clamp(-FARTHEST, FARTHEST)
     }
 }
 
@@ -142,8 +143,8 @@ fn sum_per_shell(n: usize, a: &Array3<Complex32>, b: &Array3<Complex32>) -> Vec<
 /// A box as an [`Expectation`] sees it.
 #[derive(Debug, Clone)]
 pub struct ExpectationInput {
-    /// The condition, transformed.
-    pub condition: ChannelField,
+    /// The condition and the regions, transformed.
+    pub seen: ChannelField,
     /// Temperature of the local relation, mK.
     pub local: Vec<f32>,
 }
@@ -151,7 +152,7 @@ pub struct ExpectationInput {
 impl ExpectationConfig {
     /// A network with fresh weights: the local relation itself.
     pub fn init(&self, device: &Device) -> Expectation {
-        Expectation { net: self.net.init(device) }
+        Expectation { net: Voxelwise::new([CONDITION_CHANNELS + self.regions.channels(), self.width, 1], device) }
     }
 
     /// The tiles of a box of `n³` voxels.
@@ -159,7 +160,7 @@ impl ExpectationConfig {
     /// # Errors
     /// [`crate::Error::Setting`] for a grid that no tile divides.
     pub fn lattice(&self, n: usize) -> Result<Lattice> {
-        Lattice::new(n, self.tile, self.net.multiple(), Overlap::Naive)
+        Lattice::new(n, TILE, 1, Overlap::Naive)
     }
 
     /// The transformed condition of a box: halo maps in (M☉/h)/(Mpc/h)³, `1 + δ`
@@ -181,17 +182,18 @@ impl ExpectationConfig {
         ChannelField { n, values }
     }
 
-    /// What the network sees of a box; `scale` is
-    /// [`Cosmology::brightness_temperature_scale`](crate::field::Cosmology::brightness_temperature_scale).
+    /// What the network sees of a box with `dark_matter` `1 + δ` of a cosmology at a
+    /// redshift, and with HALO's maps in (M☉/h)/(Mpc/h)³.
     pub fn input(
         &self,
-        n: usize,
         halo_mass: &[&[f32]; HALO_MASS_BINS],
-        dark_matter: &[f32],
-        scale: f64,
+        dark_matter: &Grid,
+        (cosmology, redshift): (&Cosmology, f64),
     ) -> ExpectationInput {
-        let local = self.relation.temperature(halo_mass, scale);
-        ExpectationInput { condition: self.condition(n, halo_mass, dark_matter, &local), local }
+        let local = self.relation.temperature(halo_mass, cosmology.brightness_temperature_scale(redshift));
+        let mut seen = self.condition(dark_matter.n(), halo_mass, dark_matter.as_slice(), &local);
+        seen.values.append(&mut self.regions.forward(dark_matter, cosmology));
+        ExpectationInput { seen, local }
     }
 
     /// The expected temperature on one tile, mK: `[1, 1, side, side, side]`.
@@ -202,17 +204,15 @@ impl ExpectationConfig {
         tile: Tile,
         device: &Device,
     ) -> Tensor<5> {
-        let n = input.condition.n;
-        let context = self.net.rounded_up(self.context);
-        let Tile { origin, side } = tile.surrounded(context, n);
-        let tensor = |values: Vec<f32>, channels: usize| {
+        let ExpectationInput { seen, local } = input;
+        let window = tile.surrounded(Voxelwise::REACH, seen.n);
+        let tensor = |values: Vec<f32>, channels: usize, side: usize| {
             Tensor::<5>::from_data(TensorData::new(values, [1, channels, side, side, side]), device)
         };
-        let (mut condition, mut local) = (Vec::with_capacity(CONDITION_CHANNELS * side.pow(3)), Vec::new());
-        input.condition.gather(origin, side, &mut condition);
-        gather(&input.local, n, origin, side, &mut local);
-        let log = expectation.log_temperature(tensor(condition, CONDITION_CHANNELS), tensor(local, 1));
-        inner(log, context).exp()
+        let (mut around, mut inside) = (Vec::with_capacity(seen.channels() * window.side.pow(3)), Vec::new());
+        seen.gather(window.origin, window.side, &mut around);
+        gather(local, seen.n, tile.origin, tile.side, &mut inside);
+        expectation.log_temperature(tensor(around, seen.channels(), window.side), tensor(inside, 1, tile.side)).exp()
     }
 
     /// The expected temperature of a whole box, mK: `n³` values.
@@ -220,7 +220,7 @@ impl ExpectationConfig {
     /// # Errors
     /// As [`ExpectationConfig::lattice`], and of reading the result back.
     pub fn run(&self, expectation: &Expectation, input: &ExpectationInput, device: &Device) -> Result<Vec<f32>> {
-        let n = input.condition.n;
+        let n = input.seen.n;
         let output = |tile| self.run_tile(expectation, input, tile, device);
         Ok(tile_by_tile(&self.lattice(n)?, 1, n, device, output)?.remove(0))
     }

@@ -5,17 +5,16 @@
 //! in which haloes too small to see lie where chance puts them, and the maps that LODI
 //! is told, in which nothing is left to chance.
 
-use burn::module::{Initializer, Module};
-use burn::nn::conv::{Conv3d, Conv3dConfig};
-use burn::tensor::activation::{log_softmax, silu, softmax};
+use burn::module::Module;
+use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::blocks::conv1;
 use super::unet::{UNet, UNetConfig};
+use super::voxelwise::{RegionTransform, Voxelwise};
 use super::whole_box::{Tile, inner, tile_by_tile};
 use crate::error::Result;
-use crate::field::{Cosmology, Grid, LogTransform, region_mass};
+use crate::field::{Cosmology, Grid, LogTransform};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{ChannelField, Colouring, Lattice, NoiseColour, Overlap, Stream, gather};
 
@@ -28,7 +27,7 @@ pub const HALO_CLASSES: usize = HALO_MASS_BINS + 1;
 pub struct HaloConfig {
     /// The U-Net: one field in, [`HALO_CLASSES`] out.
     pub net: UNetConfig,
-    /// Feature maps of the [`Refinement`] behind it.
+    /// Feature maps of the refinement behind it.
     pub refinement: usize,
     /// Voxels per axis whose output is kept (see [`HaloConfig::context`]).
     pub tile: usize,
@@ -38,11 +37,8 @@ pub struct HaloConfig {
     pub voxel: f64,
     /// From `1 + δ` to the network's input.
     pub dark_matter: LogTransform,
-    /// Densities `1 + δ` above which connected matter is a region ([`region_mass`]),
-    /// one channel of the network's input each.
-    pub regions: Vec<f64>,
-    /// From a region's mass in M☉/h to the network's input.
-    pub region_mass: LogTransform,
+    /// How the refinement sees the overdense regions.
+    pub regions: RegionTransform,
     /// Edges of the halo mass bins in M☉/h, ascending, one more than bins; the
     /// last bin has no upper edge (its upper value is kept for the record).
     pub mass_edges: [f64; HALO_MASS_BINS + 1],
@@ -99,8 +95,8 @@ impl Default for Decision {
 pub struct HaloInput<'a> {
     /// `1 + δ`.
     pub dark_matter: &'a Grid,
-    /// What the network sees: the transformed dark matter and the transformed mass of the
-    /// region that a voxel lies in, for every threshold of [`HaloConfig::regions`].
+    /// What HALO sees: the transformed dark matter, and for its refinement the regions that
+    /// a voxel lies in.
     pub seen: ChannelField,
     /// Mean matter density, (M☉/h)/(Mpc/h)³.
     pub mean_density: f64,
@@ -119,8 +115,8 @@ pub struct HaloMaps {
 impl HaloConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Halo {
-        let seen = 1 + self.regions.len();
-        Halo { net: self.net.init(device), refinement: Refinement::new(seen, self.refinement, device) }
+        let refinement = [HALO_CLASSES + 1 + self.regions.channels(), self.refinement, HALO_CLASSES];
+        Halo { net: self.net.init(device), refinement: Voxelwise::new(refinement, device) }
     }
 
     /// The tiles of a box of `n³` voxels; they do not overlap, and each is seen
@@ -144,12 +140,8 @@ impl HaloConfig {
 
     /// [`HaloInput::seen`] of a box with `dark_matter` `1 + δ`.
     pub fn seen(&self, dark_matter: &Grid, cosmology: &Cosmology) -> ChannelField {
-        let voxel_mass = (cosmology.mean_matter_density() * dark_matter.voxel().powi(3)) as f32;
         let mut values: Vec<f32> = dark_matter.as_slice().iter().map(|&v| self.dark_matter.forward(v)).collect();
-        for &threshold in &self.regions {
-            let mass = region_mass(dark_matter, threshold);
-            values.extend(mass.into_iter().map(|m| self.region_mass.forward(m * voxel_mass)));
-        }
+        values.append(&mut self.regions.forward(dark_matter, cosmology));
         ChannelField { n: dark_matter.n(), values }
     }
 
@@ -188,13 +180,13 @@ impl HaloConfig {
     /// context: `[1, HALO_CLASSES, side, side, side]`.
     fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
         let (input, context) = self.window(seen, tile, device);
-        let near = |x: Tensor<5>| inner(x, context - Refinement::REACH);
+        let near = |x: Tensor<5>| inner(x, context - Voxelwise::REACH);
         halo.refined(near(halo.coarse(input.clone().narrow(1, 0, 1))), near(input))
     }
 
     /// What HALO sees of a tile and its context, and how many voxels that is.
     fn window(&self, seen: &ChannelField, tile: Tile, device: &Device) -> (Tensor<5>, usize) {
-        let context = self.net.rounded_up(self.context.max(Refinement::REACH));
+        let context = self.net.rounded_up(self.context.max(Voxelwise::REACH));
         let Tile { origin, side } = tile.surrounded(context, seen.n);
         let channels = seen.channels();
         let mut window = Vec::with_capacity(channels * side.pow(3));
@@ -236,7 +228,7 @@ impl HaloConfig {
         })
     }
 
-    /// The same before they are refined: what [`Refinement`] is fitted to.
+    /// The same before they are refined: what the refinement is fitted to.
     ///
     /// # Errors
     /// As [`HaloConfig::run`].
@@ -248,16 +240,19 @@ impl HaloConfig {
     }
 }
 
-/// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025) and a
-/// [`Refinement`] of what it says. It says of the matter in every voxel which fraction
-/// lies in haloes of each mass bin.
+/// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025), and a
+/// [`Voxelwise`] network that refines what it says. It says of the matter in every voxel
+/// which fraction lies in haloes of each mass bin.
 #[derive(Module, Debug)]
 pub struct Halo {
     net: UNet,
-    refinement: Refinement,
+    refinement: Voxelwise,
 }
 
 impl Halo {
+    /// Mean and deviation, roughly, of a logarithm of a probability.
+    const TYPICAL: [f64; 2] = [-4.0, 4.0];
+
     /// The U-Net's answer to the transformed dark matter, `[b, 1, x, y, z]`: the logarithms of
     /// the classes' probabilities `[b, HALO_CLASSES, x, y, z]`, lightest bin first, no halo
     /// last.
@@ -265,50 +260,12 @@ impl Halo {
         log_softmax(self.net.forward(dark_matter, None), 1)
     }
 
-    /// The same, refined: of a cube whose side is smaller by [`Refinement::REACH`] voxels at
+    /// The same, refined: of a cube whose side is smaller by [`Voxelwise::REACH`] voxels at
     /// every face.
     pub fn refined(&self, coarse: Tensor<5>, seen: Tensor<5>) -> Tensor<5> {
-        let added = self.refinement.forward(coarse.clone(), seen);
-        log_softmax(inner(coarse, Refinement::REACH) + added, 1)
-    }
-}
-
-/// Voxel by voxel, what is to be added to what the U-Net says.
-///
-/// The U-Net works on blocks of voxels ([`UNetConfig::patch`]): it knows a halo and its
-/// surroundings and is vague about each voxel of a block. And whether a halo weighs a
-/// little more or less than the edge of a bin it cannot tell, as that takes a sum over all
-/// of its voxels. Here a voxel's own density and its neighbours' count, and the masses of
-/// the regions they lie in.
-#[derive(Module, Debug)]
-pub struct Refinement {
-    neighbours: Conv3d,
-    hidden: Conv3d,
-    output: Conv3d,
-}
-
-impl Refinement {
-    /// How far it sees, in voxels.
-    pub const REACH: usize = 1;
-    /// Mean and deviation, roughly, of a logarithm of a probability.
-    const TYPICAL: [f64; 2] = [-4.0, 4.0];
-
-    /// One that adds nothing, for `seen` channels of input and with `width` feature maps.
-    fn new(seen: usize, width: usize, device: &Device) -> Self {
-        let output = Conv3dConfig::new([width, HALO_CLASSES], [1; 3]).with_initializer(Initializer::Zeros);
-        Self {
-            // Without padding: every neighbour is there.
-            neighbours: Conv3dConfig::new([HALO_CLASSES + seen, width], [2 * Self::REACH + 1; 3]).init(device),
-            hidden: conv1([width, width], device),
-            output: output.init(device),
-        }
-    }
-
-    /// `[b, HALO_CLASSES, x + 2, y + 2, z + 2]` and what HALO sees there to
-    /// `[b, HALO_CLASSES, x, y, z]`.
-    fn forward(&self, coarse: Tensor<5>, seen: Tensor<5>) -> Tensor<5> {
         let [mean, deviation] = Self::TYPICAL;
-        let x = Tensor::cat(vec![(coarse - mean) / deviation, seen], 1);
-        self.output.forward(silu(self.hidden.forward(silu(self.neighbours.forward(x)))))
+        let typical = (coarse.clone() - mean) / deviation;
+        let added = self.refinement.forward(Tensor::cat(vec![typical, seen], 1));
+        log_softmax(inner(coarse, Voxelwise::REACH) + added, 1)
     }
 }

@@ -11,6 +11,7 @@ mod lodi;
 mod relation;
 mod schedule;
 mod unet;
+mod voxelwise;
 mod weights;
 mod whole_box;
 
@@ -18,11 +19,12 @@ pub use correction::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Neighbour
 pub use departure::Departure;
 pub use device::{ComputeDevice, is_cpu, side_by_side};
 pub use expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
-pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, HaloInput, HaloMaps, Refinement};
+pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, HaloInput, HaloMaps};
 pub use lodi::{Lodi, LodiConfig};
 pub use relation::LocalRelation;
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};
+pub use voxelwise::{RegionTransform, Voxelwise};
 pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights};
 pub use whole_box::Tile;
 

@@ -161,8 +161,8 @@ fn expected_map(
 ) -> Result<Grid> {
     let n = loaded.dark_matter.n();
     let config = &lodi.config.expectation;
-    let scale = loaded.cosmology.brightness_temperature_scale(loaded.redshift);
-    let input = config.input(n, &halo_mass.each_ref().map(Grid::as_slice), loaded.dark_matter.as_slice(), scale);
+    let when = (&loaded.cosmology, loaded.redshift);
+    let input = config.input(&halo_mass.each_ref().map(Grid::as_slice), &loaded.dark_matter, when);
     let layer = Layer::BrightnessTemperature;
     run.show(layer, n, LogTransform::above(TEMPERATURE_DISPLAY));
     let device = run.device.burn.clone();

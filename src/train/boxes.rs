@@ -37,7 +37,6 @@ impl SeenBox {
     /// What the expected map is made from.
     pub fn input(&self, config: &ExpectationConfig) -> ExpectationInput {
         let Fields { dark_matter, cosmology, redshift, .. } = &self.fields;
-        let scale = cosmology.brightness_temperature_scale(*redshift);
-        config.input(dark_matter.n(), &self.halo_mass(), dark_matter.as_slice(), scale)
+        config.input(&self.halo_mass(), dark_matter, (cosmology, *redshift))
     }
 }

@@ -2,23 +2,23 @@
 
 use std::path::Path;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::boxes::SeenBox;
 use super::data::{Draws, Fields, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
-use super::halo::EDGE;
-use super::importance::{DrawnCrop, Importance};
+use super::halo::regions;
+use super::importance::Importance;
 use super::power::PowerRatio;
+use super::voxels::{VoxelBox, Voxels};
 use crate::error::{Error, Result};
 use crate::evaluate::K_MAPS;
 use crate::field::{Grid, LogTransform};
-use crate::nn::{
-    CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput, Halo, LocalRelation, Trained, UNetConfig,
-};
+use crate::nn::{Expectation, ExpectationConfig, ExpectationInput, Halo, LocalRelation, Trained};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HydrogenModel;
+use crate::stitch::ChannelField;
 
 /// Floor of the temperatures that networks see, mK.
 const FAINT: f64 = 0.1;
@@ -79,10 +79,9 @@ pub fn expectation_config(boxes: &ExpectationBoxes) -> ExpectationConfig {
     let halo_mass = decades(1e9);
     let dark_matter = LogTransform::standardised(boxes.train.iter().map(|b| &b.seen.fields.dark_matter), 0.05);
     ExpectationConfig {
-        net: UNetConfig::new(CONDITION_CHANNELS, 1, vec![32, 64]),
-        tile: 32,
-        context: 8,
+        width: 64,
         condition: [halo_mass, halo_mass, halo_mass, halo_mass, dark_matter, decades(FAINT)],
+        regions: regions(),
         relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.train) },
     }
 }
@@ -138,26 +137,21 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
     x
 }
 
-/// A box as the network learns from it, `n³` values a field.
-struct Prepared {
-    input: ExpectationInput,
-    /// mK.
-    mean: Vec<f32>,
-    importance: Importance,
-}
-
-impl Prepared {
-    fn new(from: &ExpectedBox, config: &ExpectationConfig) -> Self {
-        let input = from.seen.input(config);
-        let importance = Importance::new(from.seen.n(), &input.local);
-        Self { input, mean: from.mean.as_slice().to_vec(), importance }
-    }
+/// A box as the network learns from it, drawn by what the local relation says: every
+/// decade of temperature counts, and the few voxels that hold the HI are seen often.
+fn prepared(from: &ExpectedBox, config: &ExpectationConfig) -> VoxelBox {
+    let ExpectationInput { seen, local } = from.seen.input(config);
+    let mean = local.iter().sum::<f32>() / local.len() as f32;
+    let mut weights = Importance::new(seen.n, &local).into_weights();
+    weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / mean);
+    let targets = ChannelField { n: seen.n, values: [&local, from.mean.as_slice()].concat() };
+    VoxelBox::new(seen, targets, &weights)
 }
 
 /// What the network learns: to expect.
 struct Expect<'a> {
-    train: Vec<Prepared>,
-    validation: Vec<Prepared>,
+    train: Vec<VoxelBox>,
+    validation: Vec<VoxelBox>,
     /// The box whose map is looked at whole.
     looked_at: Option<&'a ExpectedBox>,
     config: &'a ExpectationConfig,
@@ -166,39 +160,12 @@ struct Expect<'a> {
     fit: &'a Fit,
 }
 
-/// A crop: what the network sees, the temperature of the local relation, what is to
-/// be expected, and what the crop counts.
-struct ExpectationCrop {
-    condition: Vec<f32>,
-    local: Vec<f32>,
-    mean: Vec<f32>,
-    share: f32,
-}
-
 impl Task<Expectation> for Expect<'_> {
-    type Crop = ExpectationCrop;
+    type Crop = Voxels;
 
-    fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<ExpectationCrop> {
+    fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<Voxels> {
         let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
-        let (n, side) = (boxes[0].input.condition.n, self.fit.crop);
-        let mut cut = |_| {
-            let crop = draws.crop(boxes.len(), n);
-            let from = &boxes[crop.index];
-            let DrawnCrop { crop, oftener, .. } = from.importance.place(crop, side, draws);
-            let cut = |fields: &[&[f32]]| {
-                let mut values = Vec::with_capacity(fields.len() * side.pow(3));
-                crop.cut(fields, n, side, &mut values);
-                values
-            };
-            let condition: Vec<&[f32]> = from.input.condition.values.chunks(n.pow(3)).collect();
-            ExpectationCrop {
-                condition: cut(&condition),
-                local: cut(&[&from.input.local]),
-                mean: cut(&[&from.mean]),
-                share: 1.0 / oftener,
-            }
-        };
-        (0..self.fit.batch).map(&mut cut).collect()
+        (0..self.fit.batch).map(|_| Voxels::draw(boxes, draws)).collect()
     }
 
     /// The power of the expected map over that of the map without scatter.
@@ -221,23 +188,13 @@ impl Task<Expectation> for Expect<'_> {
     /// units of the mean temperature. It is least where `μ` is the mean of `T`, as
     /// a squared error is, and the errors of bright voxels, which scatter in
     /// proportion, do not drown all others.
-    fn loss(&self, expectation: &Expectation, crops: &[ExpectationCrop], device: &Device) -> Tensor<1> {
-        let (count, side) = (crops.len(), self.fit.crop);
-        let tensor = |field: fn(&ExpectationCrop) -> &[f32], channels: usize| {
-            let values = crops.iter().flat_map(|crop| field(crop).iter().copied()).collect::<Vec<f32>>();
-            Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
-        };
-        let log = expectation
-            .log_temperature(tensor(|crop| &crop.condition, CONDITION_CHANNELS), tensor(|crop| &crop.local, 1));
-        let mean = tensor(|crop| &crop.mean, 1);
+    fn loss(&self, expectation: &Expectation, voxels: &[Voxels], device: &Device) -> Tensor<1> {
+        let [seen, targets, shares] = Voxels::tensors(voxels, device);
+        let (local, mean) = (targets.clone().narrow(1, 0, 1), targets.narrow(1, 1, 1));
+        let log = expectation.log_temperature(seen, local);
         let known = (mean.clone() + f32::MIN_POSITIVE).log() - 1.0;
         let deviance = log.clone().exp() + mean * (known - log);
-        let shares: Vec<f32> = crops.iter().map(|crop| crop.share).collect();
-        let shares = Tensor::<1>::from_floats(shares.as_slice(), device).reshape([count, 1, 1, 1, 1]);
-        // Where the surroundings are cut off, nobody could say what is a halo.
-        let inside = EDGE..side - EDGE;
-        let kept = deviance.slice([0..count, 0..1, inside.clone(), inside.clone(), inside]);
-        (kept * shares).mean() / self.mean
+        (deviance * shares).mean() / self.mean
     }
 }
 
@@ -254,7 +211,7 @@ pub fn train_expectation(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Fitted<Expectation>> {
-    let prepare = |boxes: &[ExpectedBox]| boxes.iter().map(|b| Prepared::new(b, config)).collect();
+    let prepare = |boxes: &[ExpectedBox]| boxes.iter().map(|b| prepared(b, config)).collect();
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
     let task = Expect {

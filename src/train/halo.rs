@@ -10,21 +10,28 @@ use super::power::PowerRatio;
 use crate::error::{Error, Result};
 use crate::evaluate::K_HALOES;
 use crate::field::{Grid, LogTransform};
-use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
+use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, RegionTransform, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
 use crate::stitch::NoiseColour;
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
-pub(super) const EDGE: usize = 4;
+const EDGE: usize = 4;
 
 /// How it is correlated where haloes lie that HALO cannot see: over the voxels that mass
 /// assignment spreads one to.
 const CHANCE: NoiseColour = NoiseColour { smooth: 0.9, radius: 0.8 };
 
-/// Densities `1 + δ` of the regions whose masses HALO is told: friends-of-friends groups are
-/// about those of the middle one; what it joins the highest takes apart.
-const REGIONS: [f64; 3] = [30.0, 60.0, 150.0];
+/// How networks see regions by default. Friends-of-friends groups are about those of the
+/// middle density; what it joins the highest takes apart.
+pub(super) fn regions() -> RegionTransform {
+    RegionTransform {
+        thresholds: vec![30.0, 60.0, 150.0],
+        // From nothing to a heavy halo, about a unit normal in matter.
+        mass: LogTransform { floor: 1e9, offset: 10.5, scale: 1.5 },
+        distance: LogTransform { floor: 0.2, offset: 0.0, scale: 0.4 },
+    }
+}
 
 /// HALO as it is trained by default: two resolutions behind a 2³ stem.
 pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
@@ -36,9 +43,7 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
         context: 8,
         voxel: boxes[0].fields().dark_matter.voxel(),
         dark_matter: LogTransform::standardised(fields().map(|b| &b.dark_matter), 0.05),
-        regions: REGIONS.to_vec(),
-        // From nothing to a heavy halo, about a unit normal in matter.
-        region_mass: LogTransform { floor: 1e9, offset: 10.5, scale: 1.5 },
+        regions: regions(),
         mass_edges: HALO_MASS_EDGES,
         // A hundredth of the mean matter density: far below any halo's edge.
         halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),

@@ -59,6 +59,11 @@ impl Importance {
         Self { n, by_weight: ByWeight::new(&weight), weight }
     }
 
+    /// The weight of every voxel.
+    pub fn into_weights(self) -> Vec<f32> {
+        self.weight
+    }
+
     /// Place a crop of `side³` voxels: half of them stay where they are, half are
     /// moved to hold a voxel drawn by its weight. A crop is then drawn `(1 + w̄)/2`
     /// times as often as by chance, `w̄` the mean of its weights; counted that much

@@ -14,6 +14,7 @@ mod paint;
 mod power;
 mod refinement;
 mod state;
+mod voxels;
 
 pub use correct::correct;
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};

@@ -11,7 +11,7 @@ use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
     CONDITION_CHANNELS, Correction, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig,
-    LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, Sampler, Trained, UNetConfig,
+    LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
@@ -22,6 +22,10 @@ use halodi::stitch::{
 };
 use halodi::train::{Fit, TrainingBox, train_halo, train_refinement};
 
+fn regions_above(thresholds: Vec<f64>) -> RegionTransform {
+    RegionTransform { thresholds, mass: LogTransform::above(1e9), distance: LogTransform::above(0.2) }
+}
+
 fn tiny_lodi() -> LodiConfig {
     LodiConfig {
         net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![8, 16]).with_heads(2).with_frequencies(4),
@@ -31,10 +35,9 @@ fn tiny_lodi() -> LodiConfig {
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
         noise: NoiseColour { smooth: 0.5, radius: 1.0 },
         expectation: ExpectationConfig {
-            net: UNetConfig::new(CONDITION_CHANNELS, 1, vec![8, 16]).with_heads(2),
-            tile: 8,
-            context: 4,
+            width: 8,
             condition: [LogTransform::above(0.1); CONDITION_CHANNELS],
+            regions: regions_above(vec![1.5]),
             relation: LocalRelation { hydrogen_fraction: [0.005; 4] },
         },
         departure: Departure::default(),
@@ -126,7 +129,8 @@ fn the_same_seed_gives_the_same_map_on_cpu_and_wgpu() {
 /// and in a box that begins elsewhere, by whole tiles, the same elsewhere.
 #[test]
 fn halo_says_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
-    let (config, cosmology, n) = (HaloConfig { regions: vec![1.5, 3.0], ..tiny_halo() }, Cosmology::default(), 16);
+    let config = HaloConfig { regions: regions_above(vec![1.5, 3.0]), ..tiny_halo() };
+    let (cosmology, n) = (Cosmology::default(), 16);
     let mut dark_matter = Grid::zeros(n, 4.0);
     fill_normal(dark_matter.as_slice_mut(), 6, Stream::Latent);
     let dark_matter = dark_matter.map(f32::exp);
@@ -151,26 +155,60 @@ fn halo_says_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
     assert!(close(&back, &on_cpu));
 }
 
+/// Halo maps in (M☉/h)/(Mpc/h)³ and `1 + δ` on `n³` voxels of a quarter Mpc/h.
+fn made_up_maps(n: usize) -> ([Vec<f32>; 4], Grid) {
+    let field = |stream: u32| {
+        let mut values = vec![0f32; n * n * n];
+        fill_normal(&mut values, 5, Stream::Training(stream));
+        values.into_iter().map(f32::exp)
+    };
+    let maps = std::array::from_fn(|bin| field(bin as u32).map(|v| 1e12 * v).collect());
+    let mut dark_matter = Grid::zeros(n, 0.25 * n as f64);
+    dark_matter.as_slice_mut().iter_mut().zip(field(4)).for_each(|(to, v)| *to = v);
+    (maps, dark_matter)
+}
+
 #[test]
 fn a_fresh_expectation_is_the_local_relation() {
     let config = tiny_lodi().expectation;
     let device = Device::flex();
-    let n = 16;
-    let field = |stream: u32| {
-        let mut values = vec![0f32; n * n * n];
-        fill_normal(&mut values, 5, Stream::Training(stream));
-        values.into_iter().map(|v| 1e12 * v.exp()).collect::<Vec<f32>>()
-    };
-    let maps: [Vec<f32>; 4] = std::array::from_fn(|bin| field(bin as u32));
+    let cosmology = Cosmology::default();
+    let (maps, dark_matter) = made_up_maps(16);
     let maps = maps.each_ref().map(Vec::as_slice);
-    let input = config.input(n, &maps, &vec![1.0; n * n * n], 200.0);
+    let input = config.input(&maps, &dark_matter, (&cosmology, 1.0));
     let expected = config.run(&config.init(&device), &input, &device).unwrap();
+    let scale = cosmology.brightness_temperature_scale(1.0) as f32;
     for (i, (&t, &local)) in expected.iter().zip(&input.local).enumerate() {
         // HI of half a percent of the mass, in mK, and next to nothing more.
         let mass: f32 = maps.iter().map(|map| map[i]).sum();
-        assert!((local / (0.005 * mass * 200.0 / 2.775_366e11) - 1.0).abs() < 1e-3);
+        assert!((local / (0.005 * mass * scale / 2.775_366e11) - 1.0).abs() < 1e-3);
         assert!(t > local && t - local < 0.011 + 1e-4 * local, "{t} mK where the local relation says {local}");
     }
+}
+
+/// No voxel sees how the box is cut into tiles, or where it begins.
+#[test]
+fn an_expected_map_is_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
+    let (config, n) = (tiny_lodi().expectation, 64);
+    let (maps, dark_matter) = made_up_maps(n);
+    let run = |maps: &[Vec<f32>; 4], dark_matter: &Grid, device: &Device| {
+        let input = config.input(&maps.each_ref().map(Vec::as_slice), dark_matter, (&Cosmology::default(), 1.0));
+        config.run(&filled(config.init(device)), &input, device).unwrap()
+    };
+    let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-3 * b.abs());
+    let on_cpu = run(&maps, &dark_matter, &Device::flex());
+    let local = config.relation.temperature(&maps.each_ref().map(Vec::as_slice), 200.0);
+    assert!(!close(&on_cpu, &local), "the network says nothing");
+    assert!(close(&run(&maps, &dark_matter, &GpuContext::shared().unwrap().burn), &on_cpu));
+
+    let moved = |field: &[f32]| -> Vec<f32> {
+        let from = |i: usize| [i / (n * n) + 5, i / n % n + 17, i % n + 40].map(|c| c % n);
+        let values = (0..n.pow(3)).map(from).map(|[x, y, z]| field[(x * n + y) * n + z]);
+        values.collect()
+    };
+    let elsewhere = Grid::from_values(moved(dark_matter.as_slice()), dark_matter.box_size);
+    let there = run(&maps.each_ref().map(|map| moved(map)), &elsewhere, &Device::flex());
+    assert!(close(&there, &moved(&on_cpu)));
 }
 
 #[test]
@@ -265,8 +303,7 @@ fn tiny_halo() -> HaloConfig {
         context: 4,
         voxel: 0.25,
         dark_matter: LogTransform::above(0.1),
-        regions: vec![20.0],
-        region_mass: LogTransform::above(1e9),
+        regions: regions_above(vec![20.0]),
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [LogTransform::above(1e9); 4],
         decision: Decision::default(),
