@@ -141,9 +141,9 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 /// decade of temperature counts, and the few voxels that hold the HI are seen often.
 fn prepared(from: &ExpectedBox, config: &ExpectationConfig) -> VoxelBox {
     let ExpectationInput { seen, local } = from.seen.input(config);
-    let mean = local.iter().sum::<f32>() / local.len() as f32;
+    let mean = local.iter().map(|&t| f64::from(t)).sum::<f64>() / local.len() as f64;
     let mut weights = Importance::new(seen.n, &local).into_weights();
-    weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / mean);
+    weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / (mean as f32).max(f32::MIN_POSITIVE));
     let targets = ChannelField { n: seen.n, values: [&local, from.mean.as_slice()].concat() };
     VoxelBox::new(seen, targets, &weights)
 }
