@@ -180,7 +180,7 @@ pub fn bootstrap_error(boxes: &[&[f64]]) -> Vec<f64> {
         let mut mean = vec![0.0; shells];
         for i in 0..count {
             let word = crate::stitch::philox([resample, i as u32, 5, 0], [0, 0])[0];
-            let chosen = boxes[((u64::from(word) * count as u64) >> 32) as usize];
+            let chosen = boxes[crate::stitch::below(count, word)];
             mean.iter_mut().zip(chosen).for_each(|(m, v)| *m += v / count as f64);
         }
         for (shell, m) in mean.into_iter().enumerate() {

@@ -64,16 +64,18 @@ impl Regions {
             });
             along.map(|apart| apart * apart).sum::<f64>()
         };
+        let centres: Vec<[f64; 3]> = regions.iter().map(|sums| sums.centre(n)).collect();
         for &voxel in &inside {
-            let sums = &mut regions[number[voxel] as usize];
-            sums.squares += f64::from(values[voxel]) * squared_distance(voxel, sums.centre(n));
+            let region = number[voxel] as usize;
+            regions[region].squares += f64::from(values[voxel]) * squared_distance(voxel, centres[region]);
         }
         let mut found = Self { mass: vec![0.0; values.len()], distance: vec![Self::OUTSIDE; values.len()] };
         for &voxel in &inside {
-            let sums = &regions[number[voxel] as usize];
+            let region = number[voxel] as usize;
+            let sums = &regions[region];
             let squared_radius = sums.squares / sums.mass + Self::OWN_EXTENT;
             found.mass[voxel] = sums.mass as f32;
-            found.distance[voxel] = (squared_distance(voxel, sums.centre(n)) / squared_radius).sqrt() as f32;
+            found.distance[voxel] = (squared_distance(voxel, centres[region]) / squared_radius).sqrt() as f32;
         }
         found
     }

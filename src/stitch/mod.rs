@@ -11,5 +11,5 @@ mod tiles;
 pub use colour::{Colouring, NoiseColour};
 pub use latent::{LatentOverlap, TileOrder, WindowBatch};
 pub use lattice::{Lattice, Overlap};
-pub use noise::{Stream, fill_normal, philox};
+pub use noise::{Stream, below, fill_normal, philox};
 pub use tiles::{ChannelField, gather, scatter};

@@ -6,6 +6,11 @@
 
 use rayon::prelude::*;
 
+/// One of `0..count`, all alike, from a random word.
+pub fn below(count: usize, word: u32) -> usize {
+    ((u64::from(word) * count as u64) >> 32) as usize
+}
+
 /// Philox4x32-10 (Salmon et al. 2011): 128 random bits from a 128-bit counter
 /// and a 64-bit key.
 pub fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {

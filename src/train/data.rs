@@ -9,7 +9,7 @@ use crate::field::{Cosmology, Grid, MassAssignment};
 use crate::io::{Map, read_map};
 use crate::pipeline::{HALO_MASS_BINS, Layer};
 use crate::sim::{HydrogenModel, repaint};
-use crate::stitch::{Stream, gather, philox};
+use crate::stitch::{Stream, below, gather, philox};
 
 /// A simulation box, every field on the same grid.
 #[derive(Debug, Clone)]
@@ -140,6 +140,19 @@ impl ValidationBox {
     }
 }
 
+/// What a network learns from, and what it is selected by.
+pub(super) struct Split<B> {
+    pub train: Vec<B>,
+    pub validation: Vec<B>,
+}
+
+impl<B> Split<B> {
+    /// What is drawn from: boxes to learn from, or, where there are any, to validate on.
+    pub fn seen(&self, validating: bool) -> &[B] {
+        if validating && !self.validation.is_empty() { &self.validation } else { &self.train }
+    }
+}
+
 /// One of the 48 symmetries of the cube.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CubeSymmetry(u8);
@@ -154,7 +167,7 @@ impl CubeSymmetry {
 
     /// One of them, from a random word.
     pub fn random(word: u32) -> Self {
-        Self(((u64::from(word) * 48) >> 32) as u8)
+        Self(below(48, word) as u8)
     }
 
     /// Apply to a cube of `side³` values in C order.
@@ -196,7 +209,6 @@ impl Draws {
 
     /// A place and an orientation for a crop of one of `boxes` boxes of `n³`.
     pub fn crop(&mut self, boxes: usize, n: usize) -> Crop {
-        let below = |count: usize, word: u32| ((u64::from(word) * count as u64) >> 32) as usize;
         let [which, x, y, z] = self.words();
         Crop {
             index: below(boxes, which),
@@ -227,11 +239,16 @@ pub(super) struct Crop {
 }
 
 impl Crop {
+    /// `voxel` of box `index` and `reach` voxels around it, turned by a random word.
+    pub fn around(index: usize, voxel: [usize; 3], n: usize, reach: usize, turned: u32) -> Self {
+        Self { index, origin: voxel.map(|at| (at + n - reach) % n), symmetry: CubeSymmetry::random(turned) }
+    }
+
     /// Move the crop of `side³` voxels so that it holds `voxel`, anywhere in it
     /// alike; `place` are random words.
     pub fn hold(&mut self, voxel: [usize; 3], n: usize, side: usize, place: [u32; 4]) {
         for axis in 0..3 {
-            let offset = ((u64::from(place[axis]) * side as u64) >> 32) as usize;
+            let offset = below(side, place[axis]);
             self.origin[axis] = (voxel[axis] + n * side.div_ceil(n) - offset) % n;
         }
     }

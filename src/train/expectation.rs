@@ -6,10 +6,10 @@ use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 
 use super::boxes::SeenBox;
-use super::data::{Draws, Fields, TrainingBox, ValidationBox};
+use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::halo::regions;
-use super::importance::Importance;
+use super::importance::importance;
 use super::power::PowerRatio;
 use super::voxels::{VoxelBox, Voxels};
 use crate::error::{Error, Result};
@@ -142,7 +142,7 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 fn prepared(from: &ExpectedBox, config: &ExpectationConfig) -> VoxelBox {
     let ExpectationInput { seen, local } = from.seen.input(config);
     let mean = local.iter().map(|&t| f64::from(t)).sum::<f64>() / local.len() as f64;
-    let mut weights = Importance::new(seen.n, &local).into_weights();
+    let mut weights = importance(&local);
     weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / (mean as f32).max(f32::MIN_POSITIVE));
     let targets = ChannelField { n: seen.n, values: [&local, from.mean.as_slice()].concat() };
     VoxelBox::new(seen, targets, &weights)
@@ -150,8 +150,7 @@ fn prepared(from: &ExpectedBox, config: &ExpectationConfig) -> VoxelBox {
 
 /// What the network learns: to expect.
 struct Expect<'a> {
-    train: Vec<VoxelBox>,
-    validation: Vec<VoxelBox>,
+    boxes: Split<VoxelBox>,
     /// The box whose map is looked at whole.
     looked_at: Option<&'a ExpectedBox>,
     config: &'a ExpectationConfig,
@@ -164,8 +163,7 @@ impl Task<Expectation> for Expect<'_> {
     type Crop = Voxels;
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<Voxels> {
-        let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
-        (0..self.fit.batch).map(|_| Voxels::draw(boxes, draws)).collect()
+        (0..self.fit.batch).map(|_| Voxels::draw(self.boxes.seen(validating), draws)).collect()
     }
 
     /// The power of the expected map over that of the map without scatter.
@@ -215,8 +213,7 @@ pub fn train_expectation(
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
     let task = Expect {
-        train: prepare(&boxes.train),
-        validation: prepare(&boxes.validation),
+        boxes: Split { train: prepare(&boxes.train), validation: prepare(&boxes.validation) },
         looked_at: boxes.validation.first(),
         config,
         mean: boxes.train.iter().map(|b| b.mean.mean()).sum::<f64>() / boxes.train.len() as f64,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{Draws, Fields, TrainingBox, ValidationBox};
+use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::power::PowerRatio;
 use crate::error::{Error, Result};
@@ -78,8 +78,7 @@ impl Prepared {
 
 /// What HALO learns: to divide the matter of every voxel.
 struct DivideMatter<'a> {
-    train: Vec<Prepared>,
-    validation: Vec<Prepared>,
+    boxes: Split<Prepared>,
     /// The box whose maps are looked at whole.
     looked_at: Option<&'a Fields>,
     config: &'a HaloConfig,
@@ -99,7 +98,7 @@ impl Task<Halo> for DivideMatter<'_> {
     type Crop = HaloCrop;
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<HaloCrop> {
-        let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
+        let boxes = self.boxes.seen(validating);
         let mut cut = |_| {
             let crop = draws.crop(boxes.len(), boxes[0].n);
             let from = &boxes[crop.index];
@@ -188,7 +187,7 @@ pub fn train_halo(
     let mean_matter = boxes.iter().map(|b| b.fields().dark_matter.mean()).sum::<f64>() / boxes.len() as f64;
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
-    let task = DivideMatter { train, validation, looked_at, config, mean_matter, fit };
+    let task = DivideMatter { boxes: Split { train, validation }, looked_at, config, mean_matter, fit };
     descend((network, config), &task, fit, device, folder, report)
 }
 

@@ -5,14 +5,23 @@ use super::data::{Crop, Draws};
 /// Below this temperature, in mK, all voxels count alike.
 const FAINT: f32 = 0.1;
 
-/// How much each voxel of a box counts: three quarters of a power of the
+/// How much each voxel of a box with temperatures in mK counts: three quarters of a power of the
 /// temperature to be expected there, one on average. Nine voxels in ten are
 /// empty, and a few thousand of two million hold nearly all the power; with this
 /// weight every decade of temperature counts about the same. It depends on
 /// nothing but the condition, so it moves a network's attention and not its
 /// optimum.
+pub(super) fn importance(temperature: &[f32]) -> Vec<f32> {
+    let mut weight: Vec<f32> = temperature.iter().map(|&t| (1.0 + t / FAINT).powf(0.75)).collect();
+    let mean = (weight.iter().map(|&w| f64::from(w)).sum::<f64>() / weight.len() as f64) as f32;
+    weight.iter_mut().for_each(|w| *w /= mean);
+    weight
+}
+
+/// Where crops of a box are drawn: by the [`importance`] of their voxels.
 pub(super) struct Importance {
     n: usize,
+    /// Of every voxel.
     weight: Vec<f32>,
     by_weight: ByWeight,
 }
@@ -53,15 +62,8 @@ pub(super) struct DrawnCrop {
 impl Importance {
     /// Of a box of `n³` voxels with temperatures in mK.
     pub fn new(n: usize, temperature: &[f32]) -> Self {
-        let mut weight: Vec<f32> = temperature.iter().map(|&t| (1.0 + t / FAINT).powf(0.75)).collect();
-        let mean = (weight.iter().map(|&w| f64::from(w)).sum::<f64>() / weight.len() as f64) as f32;
-        weight.iter_mut().for_each(|w| *w /= mean);
+        let weight = importance(temperature);
         Self { n, by_weight: ByWeight::new(&weight), weight }
-    }
-
-    /// The weight of every voxel.
-    pub fn into_weights(self) -> Vec<f32> {
-        self.weight
     }
 
     /// Place a crop of `side³` voxels: half of them stay where they are, half are

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::boxes::SeenBox;
-use super::data::{Draws, Fields, TrainingBox, ValidationBox};
+use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::importance::{DrawnCrop, Importance};
 use super::paint::paint;
@@ -18,7 +18,7 @@ use crate::nn::{
     CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
 };
 use crate::sim::HydrogenModel;
-use crate::stitch::{ChannelField, Colouring, NoiseColour, gather};
+use crate::stitch::{ChannelField, Colouring, NoiseColour, below, gather};
 
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
@@ -158,8 +158,7 @@ pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> Lod
 
 /// What LODI learns: to undo noise.
 struct UndoNoise<'a> {
-    train: Vec<Prepared>,
-    validation: Vec<Prepared>,
+    boxes: Split<Prepared>,
     /// The box that is painted whole for a look at its power.
     looked_at: Option<&'a LodiBox>,
     config: &'a LodiConfig,
@@ -184,7 +183,7 @@ impl UndoNoise<'_> {
         let (n, side) = (boxes[0].condition.n, self.config.tile);
         let crop = draws.crop(boxes.len(), n);
         let from = &boxes[crop.index];
-        let painting = (u64::from(draws.words()[0]) * from.data.len() as u64) >> 32;
+        let painting = below(from.data.len(), draws.words()[0]);
         let DrawnCrop { crop, mut weight, oftener } = from.importance.place(crop, side, draws);
         weight.iter_mut().for_each(|w| *w /= oftener);
         let cut = |fields: &[&[f32]]| {
@@ -196,7 +195,7 @@ impl UndoNoise<'_> {
         let around = self.colouring.draw(self.fit.seed, draws.stream());
         let mut noise = Vec::with_capacity(side.pow(3));
         gather(&around, side + 2 * MARGIN, [MARGIN; 3], side, &mut noise);
-        LodiCrop { data: cut(&[&from.data[painting as usize]]), condition: cut(&condition), weight, noise, time }
+        LodiCrop { data: cut(&[&from.data[painting]]), condition: cut(&condition), weight, noise, time }
     }
 }
 
@@ -204,7 +203,7 @@ impl Task<Lodi> for UndoNoise<'_> {
     type Crop = LodiCrop;
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<LodiCrop> {
-        let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
+        let boxes = self.boxes.seen(validating);
         let count = self.fit.batch;
         // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
         let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
@@ -275,7 +274,8 @@ pub fn train_lodi(
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
     let colouring = Colouring::new(config.noise, config.tile + 2 * MARGIN);
-    let task = UndoNoise { train, validation, looked_at: boxes.validation.first(), config, colouring, fit };
+    let task =
+        UndoNoise { boxes: Split { train, validation }, looked_at: boxes.validation.first(), config, colouring, fit };
     let mut fitted = descend((network, config), &task, fit, device, folder, report)?;
     // That of the state may be an earlier one.
     fitted.network.expectation = expectation.clone();

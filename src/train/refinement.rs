@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 
-use super::data::{Draws, Fields, TrainingBox, ValidationBox};
+use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
 use super::fit::{Fit, Fitted, Report, Task, descend};
 use super::halo::halo_power;
 use super::power::PowerRatio;
@@ -16,8 +16,7 @@ use crate::stitch::ChannelField;
 
 /// What the refinement learns: to divide the matter of every voxel.
 struct DivideVoxels<'a> {
-    train: Vec<VoxelBox>,
-    validation: Vec<VoxelBox>,
+    boxes: Split<VoxelBox>,
     /// The box whose maps are looked at whole.
     looked_at: Option<&'a Fields>,
     config: &'a HaloConfig,
@@ -39,8 +38,7 @@ impl Task<Halo> for DivideVoxels<'_> {
     type Crop = Voxels;
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<Voxels> {
-        let boxes = if validating && !self.validation.is_empty() { &self.validation } else { &self.train };
-        (0..self.fit.batch).map(|_| Voxels::draw(boxes, draws)).collect()
+        (0..self.fit.batch).map(|_| Voxels::draw(self.boxes.seen(validating), draws)).collect()
     }
 
     fn power(
@@ -79,8 +77,10 @@ pub fn train_refinement(
         fields.into_iter().map(|f| prepared(f, (&halo, config), device)).collect::<Result<Vec<_>>>()
     };
     let task = DivideVoxels {
-        train: all(boxes.iter().map(TrainingBox::fields).collect())?,
-        validation: all(validation.iter().map(ValidationBox::fields).collect())?,
+        boxes: Split {
+            train: all(boxes.iter().map(TrainingBox::fields).collect())?,
+            validation: all(validation.iter().map(ValidationBox::fields).collect())?,
+        },
         looked_at,
         config,
         fit,

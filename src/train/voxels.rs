@@ -5,10 +5,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{CubeSymmetry, Draws};
+use super::data::{Crop, Draws};
 use super::importance::ByWeight;
 use crate::nn::Voxelwise;
-use crate::stitch::ChannelField;
+use crate::stitch::{ChannelField, below};
 
 /// Voxels that are drawn and shown together: what [`super::Fit::batch`] counts.
 pub(super) const VOXELS: usize = 512;
@@ -49,17 +49,14 @@ impl Voxels {
     /// Draw some from `boxes`, in random orientations.
     pub fn draw(boxes: &[VoxelBox], draws: &mut Draws) -> Self {
         let mut drawn = Self::default();
-        let mut window = Vec::new();
         for _ in 0..VOXELS {
             let [which, high, low, turned] = draws.words();
-            let from = &boxes[((u64::from(which) * boxes.len() as u64) >> 32) as usize];
+            let index = below(boxes.len(), which);
+            let from = &boxes[index];
             let (n, voxel) = (from.channels.n, from.by_weight.voxel([high, low]));
-            let corner = |at: usize| (at + n - Voxelwise::REACH) % n;
-            let origin = [corner(voxel / n / n), corner(voxel / n % n), corner(voxel % n)];
-            window.clear();
-            from.channels.gather(origin, SIDE, &mut window);
-            let symmetry = CubeSymmetry::random(turned);
-            window.chunks(SIDE.pow(3)).for_each(|cube| drawn.channels.extend(symmetry.apply(cube, SIDE)));
+            let place = [voxel / n / n, voxel / n % n, voxel % n];
+            let channels: Vec<&[f32]> = from.channels.values.chunks(n.pow(3)).collect();
+            Crop::around(index, place, n, Voxelwise::REACH, turned).cut(&channels, n, SIDE, &mut drawn.channels);
             drawn.targets.extend(from.targets.values.iter().skip(voxel).step_by(n.pow(3)));
             drawn.shares.push(1.0 / from.oftener[voxel]);
         }
