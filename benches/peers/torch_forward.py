@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
+from torch_networks import UNet
+
 
 def tensors(path, prefix):
     """The tensors of a file whose names begin so, by the rest of their names."""
@@ -27,81 +29,11 @@ def tensors(path, prefix):
         return {name.removeprefix(prefix): file.get_tensor(name) for name in file.keys() if name.startswith(prefix)}
 
 
-class UNet:
-    """A network of a file, by the names of its tensors."""
-
-    def __init__(self, path):
-        with safe_open(path, "pt") as file:
-            self.config = json.loads(file.metadata()["halodi.config"])
-        self.w = tensors(path, "net.")
-        self.net = self.config["net"]
-
-    def conv(self, name, x, stride=1):
-        weight = self.w[name + ".weight"]
-        padding = 1 if weight.shape[-1] == 3 else 0
-        return F.conv3d(x, weight, self.w[name + ".bias"], stride=stride, padding=padding)
-
-    def norm(self, name, x):
-        channels = x.shape[1]
-        groups = channels // 8 if channels % 8 == 0 else 1
-        return F.group_norm(x, groups, self.w[name + ".gamma"], self.w[name + ".beta"], 1e-5)
-
-    def linear(self, name, x):
-        # Stored [in, out].
-        return x @ self.w[name + ".weight"] + self.w[name + ".bias"]
-
-    def block(self, name, x, embedding):
-        h = self.norm(name + ".norm2", self.conv(name + ".conv1", F.silu(self.norm(name + ".norm1", x))))
-        if embedding is not None:
-            scale, shift = self.linear(name + ".film", embedding).chunk(2, dim=1)
-            h = h * (scale[..., None, None, None] + 1) + shift[..., None, None, None]
-        h = self.conv(name + ".conv2", F.silu(h))
-        return h + (self.conv(name + ".skip", x) if name + ".skip.weight" in self.w else x)
-
-    def blocks(self, name, x, embedding):
-        for i in range(self.net["blocks"]):
-            x = self.block(f"{name}.{i}", x, embedding)
-        return x
-
-    def attention(self, x):
-        b, c, *grid = x.shape
-        heads = self.net["heads"]
-        q, k, v = self.conv("attention.query_key_value", self.norm("attention.norm", x)).chunk(3, dim=1)
-        q, k, v = (t.reshape(b, heads, c // heads, -1).transpose(2, 3) for t in (q, k, v))
-        weights = torch.softmax(q @ k.transpose(2, 3) / (c // heads) ** 0.5, dim=-1)
-        return x + self.conv("attention.output", (weights @ v).transpose(2, 3).reshape(b, c, *grid))
-
-    def gate(self, name, skip, x):
-        agreement = F.relu(self.conv(name + ".skip", skip) + self.conv(name + ".gate", x))
-        return skip * torch.sigmoid(self.conv(name + ".weight", agreement))
-
-    def __call__(self, x, position=None):
-        f, levels = self.net["patch"], len(self.net["channels"])
-        b, c, nx, ny, nz = x.shape
-        x = x.reshape(b, c, nx // f, f, ny // f, f, nz // f, f).permute(0, 1, 3, 5, 7, 2, 4, 6)
-        x = self.conv("stem", x.reshape(b, c * f**3, nx // f, ny // f, nz // f))
-        embedding = None
-        if position is not None:
-            phase = position[:, None] * np.pi * 2.0 ** torch.arange(self.net["frequencies"])[None]
-            features = torch.cat([phase.sin(), phase.cos()], dim=1)
-            embedding = F.silu(self.linear("embedding.second", F.silu(self.linear("embedding.first", features))))
-        skips = []
-        for level in range(levels - 1):
-            x = self.blocks(f"encoder.{level}.blocks", x, embedding)
-            skips.append(x)
-            x = self.conv(f"encoder.{level}.shrink", x, stride=2)
-        x = self.attention(self.blocks("before", x, embedding))
-        x = self.blocks("after", x, embedding)
-        for level in range(levels - 1):
-            x = F.interpolate(self.conv(f"decoder.{level}.grow", x), scale_factor=2, mode="nearest")
-            skip = skips.pop()
-            if self.net["gated"]:
-                skip = self.gate(f"decoder.{level}.gate", skip, x)
-            x = self.blocks(f"decoder.{level}.blocks", torch.cat([x, skip], dim=1), embedding)
-        x = self.conv("head", F.silu(self.norm("norm", x)))
-        b, c, nx, ny, nz = x.shape
-        x = x.reshape(b, c // f**3, f, f, f, nx, ny, nz).permute(0, 1, 5, 2, 6, 3, 7, 4)
-        return x.reshape(b, c // f**3, nx * f, ny * f, nz * f)
+def network(path):
+    """The U-Net of a file."""
+    with safe_open(path, "pt") as file:
+        config = json.loads(file.metadata()["halodi.config"])
+    return UNet(config, tensors(path, "net."))
 
 
 def philox_normals(count, seed, stream=0):
@@ -232,6 +164,14 @@ def region_channels(config, matter, voxel_mass):
     return channels
 
 
+def surrounding_channels(config, matter):
+    """The density smoothed with Gaussians."""
+    for radius in config["radii"]:
+        axis = np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(len(matter)) * radius) ** 2)
+        gaussian = axis[:, None, None] * axis[:, None] * axis
+        yield forward(config["density"], np.fft.ifftn(np.fft.fftn(matter) * gaussian).real)
+
+
 def voxelwise(w, x):
     """A network of one convolution of 3³ and two of a voxel, by its tensors; one voxel less at every face."""
     for name in ("neighbours", "hidden"):
@@ -254,7 +194,7 @@ def difference(name, ours, theirs):
 def main():
     folder, path, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     torch.set_grad_enabled(False)
-    halo, lodi = UNet(f"{folder}/halo.safetensors"), UNet(f"{folder}/lodi.safetensors")
+    halo, lodi = network(f"{folder}/halo.safetensors"), network(f"{folder}/lodi.safetensors")
     refinement = tensors(f"{folder}/halo.safetensors", "refinement.")
     expectation = tensors(f"{folder}/lodi.safetensors", "expectation.net.")
     with h5py.File(path) as file:
@@ -279,7 +219,7 @@ def main():
     ours, condition = np.zeros((2, 4, n, n, n))
     for o in origins(n, tile):
         window = torch.from_numpy(np.stack([cut(channel, o, tile, context) for channel in seen]))[None]
-        coarse = torch.log_softmax(halo(window[:, :1]), dim=1)
+        coarse = torch.log_softmax(halo(window), dim=1)
         near = (..., *(slice(context - 1, 1 - context),) * 3)
         log_probabilities = refined(refinement, coarse[near], window[near])[0]
         for field, name in (ours, "decision"), (condition, "condition"):
@@ -302,6 +242,7 @@ def main():
     transforms = config["condition"]
     channels = [forward(t, m) for t, m in zip(transforms, [*maps, matter, local])]
     seen = [*channels, *region_channels(config["regions"], matter, voxel_mass)]
+    seen += surrounding_channels(config["surroundings"], matter)
     expected = np.zeros((n, n, n))
     for o in origins(n, 32):
         window = torch.from_numpy(np.stack([cut(f, o, 32, 1) for f in seen]))[None]

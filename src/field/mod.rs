@@ -16,5 +16,5 @@ pub use fft::{RealFft3, fft_frequency, fft_shell};
 pub use grid::Grid;
 pub(crate) use regions::DisjointSets;
 pub use regions::Regions;
-pub use smooth::smooth;
+pub use smooth::{smooth, smooth_widely};
 pub use transform::LogTransform;

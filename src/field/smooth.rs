@@ -1,6 +1,8 @@
-//! Smoothing with a Gaussian of one voxel.
+//! Smoothing with Gaussians.
 
 use rayon::prelude::*;
+
+use super::{Grid, RealFft3};
 
 /// The binomial weights of five voxels: a Gaussian with a deviation of one voxel.
 const KERNEL: [f32; 5] = [0.0625, 0.25, 0.375, 0.25, 0.0625];
@@ -27,9 +29,41 @@ fn along(field: &[f32], n: usize, stride: usize) -> Vec<f32> {
     out
 }
 
+/// A periodic field smoothed with a Gaussian of `radius` voxels.
+pub fn smooth_widely(field: &Grid, radius: f64) -> Grid {
+    let n = field.n();
+    let plan = RealFft3::new(n);
+    // The transform of a Gaussian is one, along each axis; that of a field is not normalised.
+    let share: Vec<f64> = (0..n)
+        .map(|i| {
+            let wavenumber = std::f64::consts::TAU * i.min(n - i) as f64 / n as f64;
+            (-0.5 * (wavenumber * radius).powi(2)).exp() / n as f64
+        })
+        .collect();
+    let mut modes = plan.forward(&field.values);
+    for ((x, y, z), mode) in modes.indexed_iter_mut() {
+        *mode *= (share[x] * share[y] * share[z]) as f32;
+    }
+    Grid { values: plan.inverse(modes), ..*field }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wide_gaussian_keeps_the_mean_and_has_its_width_around_the_box() {
+        let (n, radius) = (32, 2.0);
+        let mut point = Grid::zeros(n, 25.0);
+        point.values[[n - 1, 0, 5]] = 1.0;
+        let smooth = smooth_widely(&point, radius);
+        assert!((smooth.as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let peak = 1.0 / (std::f64::consts::TAU.sqrt() * radius).powi(3);
+        for (place, apart) in [([n - 1, 0, 5], 0.0), ([2, 0, 5], 9.0), ([n - 1, n - 2, 6], 5.0)] {
+            let expected = peak * (-0.5 * apart / radius.powi(2)).exp();
+            assert!((f64::from(smooth.values[place]) / expected - 1.0).abs() < 1e-3, "{place:?}");
+        }
+    }
 
     #[test]
     fn a_point_spreads_over_its_neighbours_and_around_the_box() {

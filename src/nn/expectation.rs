@@ -8,7 +8,7 @@ use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
 use super::relation::LocalRelation;
-use super::voxelwise::{RegionTransform, Voxelwise};
+use super::voxelwise::{RegionTransform, SurroundingsTransform, Voxelwise};
 use super::whole_box::{Tile, tile_by_tile};
 use crate::error::Result;
 use crate::field::{Cosmology, Grid, LogTransform, RealFft3, fft_shell};
@@ -43,6 +43,8 @@ pub struct ExpectationConfig {
     pub condition: [LogTransform; CONDITION_CHANNELS],
     /// How it sees the overdense regions.
     pub regions: RegionTransform,
+    /// How it sees the surroundings of a voxel, in which haloes are brighter or fainter.
+    pub surroundings: SurroundingsTransform,
     /// The local relation, which it corrects.
     pub relation: LocalRelation,
 }
@@ -51,6 +53,8 @@ pub struct ExpectationConfig {
 /// matter: the temperature of the local relation times a factor that a [`Voxelwise`]
 /// network finds. A halo's HI follows from its mass, and how it is spread from the
 /// distance to the halo's centre: both are those of the regions that a voxel lies in.
+/// What HALO says of a halo is not always right, and how far it is off hangs on the
+/// surroundings: without them there is too little power on the largest scales.
 ///
 /// The power of an expectation is `r²` times the truth's, and what it leaves to
 /// the diffusion is only what nothing in the condition tells: the scatter. So an
@@ -143,7 +147,7 @@ fn sum_per_shell(n: usize, a: &Array3<Complex32>, b: &Array3<Complex32>) -> Vec<
 /// A box as an [`Expectation`] sees it.
 #[derive(Debug, Clone)]
 pub struct ExpectationInput {
-    /// The condition and the regions, transformed.
+    /// The condition, the regions and the surroundings, transformed.
     pub seen: ChannelField,
     /// Temperature of the local relation, mK.
     pub local: Vec<f32>,
@@ -152,7 +156,8 @@ pub struct ExpectationInput {
 impl ExpectationConfig {
     /// A network with fresh weights: the local relation itself.
     pub fn init(&self, device: &Device) -> Expectation {
-        Expectation { net: Voxelwise::new([CONDITION_CHANNELS + self.regions.channels(), self.width, 1], device) }
+        let seen = CONDITION_CHANNELS + self.regions.channels() + self.surroundings.radii.len();
+        Expectation { net: Voxelwise::new([seen, self.width, 1], device) }
     }
 
     /// The tiles of a box of `n³` voxels.
@@ -193,6 +198,7 @@ impl ExpectationConfig {
         let local = self.relation.temperature(halo_mass, cosmology.brightness_temperature_scale(redshift));
         let mut seen = self.condition(dark_matter.n(), halo_mass, dark_matter.as_slice(), &local);
         seen.values.append(&mut self.regions.forward(dark_matter, cosmology));
+        seen.values.append(&mut self.surroundings.forward(dark_matter));
         ExpectationInput { seen, local }
     }
 

@@ -25,7 +25,7 @@ pub const HALO_CLASSES: usize = HALO_MASS_BINS + 1;
 /// What defines a HALO network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HaloConfig {
-    /// The U-Net: one field in, [`HALO_CLASSES`] out.
+    /// The U-Net: [`HaloInput::seen`] in, [`HALO_CLASSES`] out.
     pub net: UNetConfig,
     /// Feature maps of the refinement behind it.
     pub refinement: usize,
@@ -37,7 +37,7 @@ pub struct HaloConfig {
     pub voxel: f64,
     /// From `1 + δ` to the network's input.
     pub dark_matter: LogTransform,
-    /// How the refinement sees the overdense regions.
+    /// How the networks see the overdense regions.
     pub regions: RegionTransform,
     /// Edges of the halo mass bins in M☉/h, ascending, one more than bins; the
     /// last bin has no upper edge (its upper value is kept for the record).
@@ -95,8 +95,7 @@ impl Default for Decision {
 pub struct HaloInput<'a> {
     /// `1 + δ`.
     pub dark_matter: &'a Grid,
-    /// What HALO sees: the transformed dark matter, and for its refinement the regions that
-    /// a voxel lies in.
+    /// What HALO sees: the transformed dark matter and the regions that a voxel lies in.
     pub seen: ChannelField,
     /// Mean matter density, (M☉/h)/(Mpc/h)³.
     pub mean_density: f64,
@@ -115,7 +114,7 @@ pub struct HaloMaps {
 impl HaloConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Halo {
-        let refinement = [HALO_CLASSES + 1 + self.regions.channels(), self.refinement, HALO_CLASSES];
+        let refinement = [HALO_CLASSES + self.net.input, self.refinement, HALO_CLASSES];
         Halo { net: self.net.init(device), refinement: Voxelwise::new(refinement, device) }
     }
 
@@ -181,7 +180,7 @@ impl HaloConfig {
     fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
         let (input, context) = self.window(seen, tile, device);
         let near = |x: Tensor<5>| inner(x, context - Voxelwise::REACH);
-        halo.refined(near(halo.coarse(input.clone().narrow(1, 0, 1))), near(input))
+        halo.refined(near(halo.coarse(input.clone())), near(input))
     }
 
     /// What HALO sees of a tile and its context, and how many voxels that is.
@@ -235,7 +234,7 @@ impl HaloConfig {
     pub fn run_coarse(&self, halo: &Halo, seen: &ChannelField, device: &Device) -> Result<Vec<Vec<f32>>> {
         tile_by_tile(&self.lattice(seen.n)?, HALO_CLASSES, seen.n, device, |tile| {
             let (input, context) = self.window(seen, tile, device);
-            inner(halo.coarse(input.narrow(1, 0, 1)), context)
+            inner(halo.coarse(input), context)
         })
     }
 }
@@ -253,11 +252,11 @@ impl Halo {
     /// Mean and deviation, roughly, of a logarithm of a probability.
     const TYPICAL: [f64; 2] = [-4.0, 4.0];
 
-    /// The U-Net's answer to the transformed dark matter, `[b, 1, x, y, z]`: the logarithms of
-    /// the classes' probabilities `[b, HALO_CLASSES, x, y, z]`, lightest bin first, no halo
-    /// last.
-    pub fn coarse(&self, dark_matter: Tensor<5>) -> Tensor<5> {
-        log_softmax(self.net.forward(dark_matter, None), 1)
+    /// The U-Net's answer to what is [seen](HaloInput::seen), `[b, channels, x, y, z]`: the
+    /// logarithms of the classes' probabilities `[b, HALO_CLASSES, x, y, z]`, lightest bin
+    /// first, no halo last.
+    pub fn coarse(&self, seen: Tensor<5>) -> Tensor<5> {
+        log_softmax(self.net.forward(seen, None), 1)
     }
 
     /// The same, refined: of a cube whose side is smaller by [`Voxelwise::REACH`] voxels at

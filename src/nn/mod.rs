@@ -24,7 +24,7 @@ pub use lodi::{Lodi, LodiConfig};
 pub use relation::LocalRelation;
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};
-pub use voxelwise::{RegionTransform, Voxelwise};
+pub use voxelwise::{RegionTransform, SurroundingsTransform, Voxelwise};
 pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights};
 pub use whole_box::Tile;
 

@@ -1,5 +1,5 @@
-//! The network that looks at every voxel and its neighbours alone, and how it sees the
-//! regions that a voxel lies in.
+//! The network that looks at every voxel and its neighbours alone, and how it sees what
+//! lies farther away: the regions that a voxel lies in, and its surroundings.
 
 use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::blocks::conv1;
-use crate::field::{Cosmology, Grid, LogTransform, Regions};
+use crate::field::{Cosmology, Grid, LogTransform, Regions, smooth_widely};
 
 /// How networks see the overdense regions of a box ([`Regions`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,13 +42,30 @@ impl RegionTransform {
     }
 }
 
+/// How a network sees the surroundings of a voxel: the density, smoothed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SurroundingsTransform {
+    /// Deviations of the Gaussians in voxels: a channel each.
+    pub radii: Vec<f64>,
+    /// From a smoothed `1 + δ` to the network's input.
+    pub density: LogTransform,
+}
+
+impl SurroundingsTransform {
+    /// The channels of a box with `dark_matter` `1 + δ`, one after the other.
+    pub fn forward(&self, dark_matter: &Grid) -> Vec<f32> {
+        let channel = |&radius: &f64| smooth_widely(dark_matter, radius).map(|v| self.density.forward(v.max(0.0)));
+        self.radii.iter().flat_map(|radius| channel(radius).as_slice().to_vec()).collect()
+    }
+}
+
 /// A network of one 3³ convolution and two of a single voxel.
 ///
 /// A U-Net on blocks of voxels ([`super::UNetConfig::patch`]) knows a halo and its
 /// surroundings, is vague about each voxel of a block, and cannot weigh a halo, which
 /// takes a sum over all of its voxels. Here a voxel's own channels and its neighbours'
 /// count; what lies farther away is told by channels such as those of
-/// [`RegionTransform`]. It learns in minutes, from voxels drawn one by one.
+/// [`RegionTransform`] and [`SurroundingsTransform`]. It learns in minutes, from voxels drawn one by one.
 #[derive(Module, Debug)]
 pub struct Voxelwise {
     neighbours: Conv3d,

@@ -15,7 +15,9 @@ use super::voxels::{VoxelBox, Voxels};
 use crate::error::{Error, Result};
 use crate::evaluate::K_MAPS;
 use crate::field::{Grid, LogTransform};
-use crate::nn::{Expectation, ExpectationConfig, ExpectationInput, Halo, LocalRelation, Trained};
+use crate::nn::{
+    Expectation, ExpectationConfig, ExpectationInput, Halo, LocalRelation, SurroundingsTransform, Trained,
+};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HydrogenModel;
 use crate::stitch::ChannelField;
@@ -82,6 +84,11 @@ pub fn expectation_config(boxes: &ExpectationBoxes) -> ExpectationConfig {
         width: 64,
         condition: [halo_mass, halo_mass, halo_mass, halo_mass, dark_matter, decades(FAINT)],
         regions: regions(),
+        surroundings: SurroundingsTransform {
+            // From a halo's own radius to that of a cluster's neighbourhood.
+            radii: vec![1.5, 3.0, 6.0],
+            density: LogTransform { floor: 0.05, offset: 0.0, scale: 0.5 },
+        },
         relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.train) },
     }
 }

@@ -13,7 +13,7 @@ use crate::field::{Grid, LogTransform};
 use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, RegionTransform, UNetConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
-use crate::stitch::NoiseColour;
+use crate::stitch::{ChannelField, NoiseColour};
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
 const EDGE: usize = 4;
@@ -36,14 +36,15 @@ pub(super) fn regions() -> RegionTransform {
 /// HALO as it is trained by default: two resolutions behind a 2³ stem.
 pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
     let fields = || boxes.iter().map(TrainingBox::fields);
+    let regions = regions();
     HaloConfig {
-        net: UNetConfig::new(1, HALO_CLASSES, vec![32, 64]),
+        net: UNetConfig::new(1 + regions.channels(), HALO_CLASSES, vec![32, 64]),
         refinement: 64,
         tile: 32,
         context: 8,
         voxel: boxes[0].fields().dark_matter.voxel(),
         dark_matter: LogTransform::standardised(fields().map(|b| &b.dark_matter), 0.05),
-        regions: regions(),
+        regions,
         mass_edges: HALO_MASS_EDGES,
         // A hundredth of the mean matter density: far below any halo's edge.
         halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
@@ -55,9 +56,8 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
 
 /// A box as HALO learns from it, `n³` values a field.
 struct Prepared {
-    n: usize,
     /// The U-Net's input.
-    input: Vec<f32>,
+    seen: ChannelField,
     /// `1 + δ`.
     matter: Vec<f32>,
     /// Fractions of the matter per class.
@@ -68,8 +68,7 @@ impl Prepared {
     fn new(fields: &Fields, config: &HaloConfig) -> Self {
         let values = |grid: &Grid| grid.as_slice().to_vec();
         Self {
-            n: fields.dark_matter.n(),
-            input: fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)).collect(),
+            seen: config.seen(&fields.dark_matter, &fields.cosmology),
             matter: values(&fields.dark_matter),
             fractions: fields.halo_fractions().each_ref().map(values),
         }
@@ -89,7 +88,7 @@ struct DivideMatter<'a> {
 
 /// A crop of HALO's: the network's input, the matter and its fractions.
 struct HaloCrop {
-    input: Vec<f32>,
+    seen: Vec<f32>,
     matter: Vec<f32>,
     fractions: Vec<f32>,
 }
@@ -100,15 +99,15 @@ impl Task<Halo> for DivideMatter<'_> {
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<HaloCrop> {
         let boxes = self.boxes.seen(validating);
         let mut cut = |_| {
-            let crop = draws.crop(boxes.len(), boxes[0].n);
+            let crop = draws.crop(boxes.len(), boxes[0].seen.n);
             let from = &boxes[crop.index];
             let cut = |fields: &[&[f32]]| {
                 let mut values = Vec::new();
-                crop.cut(fields, from.n, self.fit.crop, &mut values);
+                crop.cut(fields, from.seen.n, self.fit.crop, &mut values);
                 values
             };
             HaloCrop {
-                input: cut(&[&from.input]),
+                seen: cut(&from.seen.values.chunks(from.matter.len()).collect::<Vec<_>>()),
                 matter: cut(&[&from.matter]),
                 fractions: cut(&from.fractions.each_ref().map(Vec::as_slice)),
             }
@@ -134,7 +133,7 @@ impl Task<Halo> for DivideMatter<'_> {
             Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
         };
         let kept = |channels: usize| [0..count, 0..channels, inside.clone(), inside.clone(), inside.clone()];
-        let log_probabilities = halo.coarse(tensor(|crop| &crop.input, 1)).slice(kept(HALO_CLASSES));
+        let log_probabilities = halo.coarse(tensor(|crop| &crop.seen, self.config.net.input)).slice(kept(HALO_CLASSES));
         let matter = tensor(|crop| &crop.matter, 1).slice(kept(1));
         let fractions = tensor(|crop| &crop.fractions, HALO_CLASSES).slice(kept(HALO_CLASSES));
         let entropy = (log_probabilities * fractions).sum_dim(1).neg();

@@ -11,7 +11,8 @@ use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
     CONDITION_CHANNELS, Correction, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig,
-    LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler, Trained, UNetConfig,
+    LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler, SurroundingsTransform,
+    Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
@@ -38,6 +39,7 @@ fn tiny_lodi() -> LodiConfig {
             width: 8,
             condition: [LogTransform::above(0.1); CONDITION_CHANNELS],
             regions: regions_above(vec![1.5]),
+            surroundings: SurroundingsTransform { radii: vec![2.0], density: LogTransform::above(0.1) },
             relation: LocalRelation { hydrogen_fraction: [0.005; 4] },
         },
         departure: Departure::default(),
@@ -129,7 +131,7 @@ fn the_same_seed_gives_the_same_map_on_cpu_and_wgpu() {
 /// and in a box that begins elsewhere, by whole tiles, the same elsewhere.
 #[test]
 fn halo_says_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
-    let config = HaloConfig { regions: regions_above(vec![1.5, 3.0]), ..tiny_halo() };
+    let config = tiny_halo(&[1.5, 3.0]);
     let (cosmology, n) = (Cosmology::default(), 16);
     let mut dark_matter = Grid::zeros(n, 4.0);
     fill_normal(dark_matter.as_slice_mut(), 6, Stream::Latent);
@@ -230,7 +232,7 @@ fn weights_survive_the_disk_and_the_wrong_ones_are_refused() {
     let loaded = Trained::<Lodi>::load(&path, &device).unwrap();
     assert_eq!((&loaded.config, &loaded.card), (&config, &card));
     let forward = |lodi: &Lodi| {
-        let z = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
+        let z = Tensor::<5>::ones([1, config.net.input, 8, 8, 8], &device);
         let condition = Tensor::<5>::ones([1, CONDITION_CHANNELS, 8, 8, 8], &device);
         lodi.denoise(z, condition, &config, 0.5).into_data().try_into_vec::<f32>().unwrap()
     };
@@ -295,15 +297,15 @@ fn made_up_box(folder: &Path) -> TrainingBox {
     TrainingBox::read(&Dataset::open(folder).unwrap().train()[0]).unwrap()
 }
 
-fn tiny_halo() -> HaloConfig {
+fn tiny_halo(regions: &[f64]) -> HaloConfig {
     HaloConfig {
-        net: UNetConfig::new(1, HALO_CLASSES, vec![16, 16]).with_heads(2),
+        net: UNetConfig::new(1 + 2 * regions.len(), HALO_CLASSES, vec![16, 16]).with_heads(2),
         refinement: 8,
         tile: 8,
         context: 4,
         voxel: 0.25,
         dark_matter: LogTransform::above(0.1),
-        regions: regions_above(vec![20.0]),
+        regions: regions_above(regions.to_vec()),
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [LogTransform::above(1e9); 4],
         decision: Decision::default(),
@@ -316,7 +318,7 @@ fn tiny_halo() -> HaloConfig {
 fn halo_learns_which_matter_is_in_haloes_and_keeps_its_mass() {
     let folder = tempfile::tempdir().unwrap();
     let boxes = [made_up_box(folder.path())];
-    let config = tiny_halo();
+    let config = tiny_halo(&[20.0]);
     let device = Device::flex();
     let fit =
         Fit { steps: 300, batch: 2, crop: 24, learning_rate: 2e-3, warmup: 20, ema_decay: 0.95, ..Fit::default() };
@@ -351,7 +353,7 @@ fn halo_learns_which_matter_is_in_haloes_and_keeps_its_mass() {
 fn a_refinement_divides_voxels_and_leaves_the_u_net_alone() {
     let folder = tempfile::tempdir().unwrap();
     let boxes = [made_up_box(folder.path())];
-    let config = tiny_halo();
+    let config = tiny_halo(&[20.0]);
     let device = Device::flex();
     let halo = config.init(&device);
     let fit = Fit { steps: 500, batch: 1, learning_rate: 1e-2, warmup: 10, ema_decay: 0.9, ..Fit::default() };
@@ -382,7 +384,7 @@ fn a_refinement_divides_voxels_and_leaves_the_u_net_alone() {
 fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().unwrap();
     let boxes = [made_up_box(folder.path())];
-    let config = tiny_halo();
+    let config = tiny_halo(&[20.0]);
     let device = Device::flex();
     let fit = Fit { steps: 6, batch: 1, crop: 24, warmup: 2, validate_every: 2, ..Fit::default() };
     let train = |state: &str, stop_at: usize, fit: &Fit| {
@@ -394,7 +396,7 @@ fn a_stopped_training_goes_on_as_if_it_had_not_been() {
     let rest = train("parts", 0, &fit).unwrap();
     assert_eq!(rest.steps, 6);
     let output = |network: &Halo| {
-        let x = Tensor::<5>::ones([1, 1, 8, 8, 8], &device);
+        let x = Tensor::<5>::ones([1, config.net.input, 8, 8, 8], &device);
         network.coarse(x).into_data().try_into_vec::<f32>().unwrap()
     };
     assert_eq!(output(&whole.network), output(&rest.network));

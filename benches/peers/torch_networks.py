@@ -1,0 +1,81 @@
+"""The attention residual U-Net of HALO and LODI in PyTorch, independent of Halodi."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+class UNet:
+    """HALO's and LODI's U-Net, by the names of its tensors."""
+
+    def __init__(self, config, tensors):
+        self.config, self.w, self.net = config, tensors, config["net"]
+        # Part of the features that are left out; where a network learns.
+        self.dropout = 0.0
+
+    def conv(self, name, x, stride=1):
+        weight = self.w[name + ".weight"]
+        padding = 1 if weight.shape[-1] == 3 else 0
+        return F.conv3d(x, weight, self.w[name + ".bias"], stride=stride, padding=padding)
+
+    def norm(self, name, x):
+        channels = x.shape[1]
+        groups = channels // 8 if channels % 8 == 0 else 1
+        return F.group_norm(x, groups, self.w[name + ".gamma"], self.w[name + ".beta"], 1e-5)
+
+    def linear(self, name, x):
+        # Stored [in, out].
+        return x @ self.w[name + ".weight"] + self.w[name + ".bias"]
+
+    def block(self, name, x, embedding):
+        h = self.norm(name + ".norm2", self.conv(name + ".conv1", F.silu(self.norm(name + ".norm1", x))))
+        if embedding is not None:
+            scale, shift = self.linear(name + ".film", embedding).chunk(2, dim=1)
+            h = h * (scale[..., None, None, None] + 1) + shift[..., None, None, None]
+        h = self.conv(name + ".conv2", F.dropout(F.silu(h), self.dropout))
+        return h + (self.conv(name + ".skip", x) if name + ".skip.weight" in self.w else x)
+
+    def blocks(self, name, x, embedding):
+        for i in range(self.net["blocks"]):
+            x = self.block(f"{name}.{i}", x, embedding)
+        return x
+
+    def attention(self, x):
+        b, c, *grid = x.shape
+        heads = self.net["heads"]
+        q, k, v = self.conv("attention.query_key_value", self.norm("attention.norm", x)).chunk(3, dim=1)
+        q, k, v = (t.reshape(b, heads, c // heads, -1).transpose(2, 3) for t in (q, k, v))
+        weights = torch.softmax(q @ k.transpose(2, 3) / (c // heads) ** 0.5, dim=-1)
+        return x + self.conv("attention.output", (weights @ v).transpose(2, 3).reshape(b, c, *grid))
+
+    def gate(self, name, skip, x):
+        agreement = F.relu(self.conv(name + ".skip", skip) + self.conv(name + ".gate", x))
+        return skip * torch.sigmoid(self.conv(name + ".weight", agreement))
+
+    def __call__(self, x, position=None):
+        f, levels = self.net["patch"], len(self.net["channels"])
+        b, c, nx, ny, nz = x.shape
+        x = x.reshape(b, c, nx // f, f, ny // f, f, nz // f, f).permute(0, 1, 3, 5, 7, 2, 4, 6)
+        x = self.conv("stem", x.reshape(b, c * f**3, nx // f, ny // f, nz // f))
+        embedding = None
+        if position is not None:
+            phase = position[:, None] * np.pi * 2.0 ** torch.arange(self.net["frequencies"], device=x.device)[None]
+            features = torch.cat([phase.sin(), phase.cos()], dim=1)
+            embedding = F.silu(self.linear("embedding.second", F.silu(self.linear("embedding.first", features))))
+        skips = []
+        for level in range(levels - 1):
+            x = self.blocks(f"encoder.{level}.blocks", x, embedding)
+            skips.append(x)
+            x = self.conv(f"encoder.{level}.shrink", x, stride=2)
+        x = self.attention(self.blocks("before", x, embedding))
+        x = self.blocks("after", x, embedding)
+        for level in range(levels - 1):
+            x = F.interpolate(self.conv(f"decoder.{level}.grow", x), scale_factor=2, mode="nearest")
+            skip = skips.pop()
+            if self.net["gated"]:
+                skip = self.gate(f"decoder.{level}.gate", skip, x)
+            x = self.blocks(f"decoder.{level}.blocks", torch.cat([x, skip], dim=1), embedding)
+        x = self.conv("head", F.silu(self.norm("norm", x)))
+        b, c, nx, ny, nz = x.shape
+        x = x.reshape(b, c // f**3, f, f, f, nx, ny, nz).permute(0, 1, 5, 2, 6, 3, 7, 4)
+        return x.reshape(b, c // f**3, nx * f, ny * f, nz * f)
