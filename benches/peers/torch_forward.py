@@ -179,9 +179,9 @@ def voxelwise(w, x):
     return F.conv3d(x, w["output.weight"], w["output.bias"])
 
 
-def refined(w, coarse, seen):
+def refined(w, coarse, matter):
     """HALO's answer, voxel by voxel."""
-    x = voxelwise(w, torch.cat([(coarse + 4) / 4, seen], dim=1))
+    x = voxelwise(w, torch.cat([(coarse + 4) / 4, matter], dim=1))
     return torch.log_softmax(coarse[:, :, 1:-1, 1:-1, 1:-1] + x, dim=1)
 
 
@@ -221,7 +221,7 @@ def main():
         window = torch.from_numpy(np.stack([cut(channel, o, tile, context) for channel in seen]))[None]
         coarse = torch.log_softmax(halo(window), dim=1)
         near = (..., *(slice(context - 1, 1 - context),) * 3)
-        log_probabilities = refined(refinement, coarse[near], window[near])[0]
+        log_probabilities = refined(refinement, coarse[near], window[:, :1][near])[0]
         for field, name in (ours, "decision"), (condition, "condition"):
             per_class = halo.config[name]
             sharpness, bias, scatter = (

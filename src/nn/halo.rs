@@ -114,7 +114,7 @@ pub struct HaloMaps {
 impl HaloConfig {
     /// A network with fresh weights.
     pub fn init(&self, device: &Device) -> Halo {
-        let refinement = [HALO_CLASSES + self.net.input, self.refinement, HALO_CLASSES];
+        let refinement = [HALO_CLASSES + 1, self.refinement, HALO_CLASSES];
         Halo { net: self.net.init(device), refinement: Voxelwise::new(refinement, device) }
     }
 
@@ -180,7 +180,7 @@ impl HaloConfig {
     fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
         let (input, context) = self.window(seen, tile, device);
         let near = |x: Tensor<5>| inner(x, context - Voxelwise::REACH);
-        halo.refined(near(halo.coarse(input.clone())), near(input))
+        halo.refined(near(halo.coarse(input.clone())), near(input.narrow(1, 0, 1)))
     }
 
     /// What HALO sees of a tile and its context, and how many voxels that is.
@@ -259,12 +259,12 @@ impl Halo {
         log_softmax(self.net.forward(seen, None), 1)
     }
 
-    /// The same, refined: of a cube whose side is smaller by [`Voxelwise::REACH`] voxels at
-    /// every face.
-    pub fn refined(&self, coarse: Tensor<5>, seen: Tensor<5>) -> Tensor<5> {
+    /// The same, refined with the transformed dark matter, `[b, 1, x, y, z]`: of a cube whose
+    /// side is smaller by [`Voxelwise::REACH`] voxels at every face.
+    pub fn refined(&self, coarse: Tensor<5>, dark_matter: Tensor<5>) -> Tensor<5> {
         let [mean, deviation] = Self::TYPICAL;
         let typical = (coarse.clone() - mean) / deviation;
-        let added = self.refinement.forward(Tensor::cat(vec![typical, seen], 1));
+        let added = self.refinement.forward(Tensor::cat(vec![typical, dark_matter], 1));
         log_softmax(inner(coarse, Voxelwise::REACH) + added, 1)
     }
 }

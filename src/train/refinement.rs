@@ -23,15 +23,15 @@ struct DivideVoxels<'a> {
     fit: &'a Fit,
 }
 
-/// A box as the refinement learns from it: what the U-Net says and what HALO sees, and the
+/// A box as the refinement learns from it: what the U-Net says and the dark matter, and the
 /// fractions of the matter per class; drawn by its matter.
 fn prepared(fields: &Fields, (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<VoxelBox> {
-    let mut channels = config.seen(&fields.dark_matter, &fields.cosmology);
-    let mut values = config.run_coarse(halo, &channels, device)?.concat();
-    values.append(&mut channels.values);
+    let seen = config.seen(&fields.dark_matter, &fields.cosmology);
+    let mut values = config.run_coarse(halo, &seen, device)?.concat();
+    values.extend(fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)));
     let fractions = fields.halo_fractions().each_ref().map(Grid::as_slice).concat();
-    let targets = ChannelField { values: fractions, ..channels };
-    Ok(VoxelBox::new(ChannelField { values, ..channels }, targets, fields.dark_matter.as_slice()))
+    let [channels, targets] = [values, fractions].map(|values| ChannelField { n: seen.n, values });
+    Ok(VoxelBox::new(channels, targets, fields.dark_matter.as_slice()))
 }
 
 impl Task<Halo> for DivideVoxels<'_> {
@@ -52,15 +52,16 @@ impl Task<Halo> for DivideVoxels<'_> {
 
     fn loss(&self, halo: &Halo, voxels: &[Voxels], device: &Device) -> Tensor<1> {
         let [shown, fractions, _] = Voxels::tensors(voxels, device);
-        let seen = shown.dims()[1] - HALO_CLASSES;
         let coarse = shown.clone().narrow(1, 0, HALO_CLASSES);
-        let log_probabilities = halo.refined(coarse, shown.narrow(1, HALO_CLASSES, seen));
+        let log_probabilities = halo.refined(coarse, shown.narrow(1, HALO_CLASSES, 1));
         (log_probabilities * fractions).sum().neg() / (voxels.len() * VOXELS) as f64
     }
 }
 
 /// Fit the refinement of `halo`, whose U-Net stays as it is: the objective of
 /// [`super::train_halo`]. Voxels are drawn by their matter, one by one.
+///
+/// It sees no regions: by their masses it would know every heavy halo that it learned from.
 ///
 /// # Errors
 /// Those of running HALO and of the state in `folder`.
