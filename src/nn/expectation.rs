@@ -43,7 +43,7 @@ pub struct ExpectationConfig {
     pub condition: [LogTransform; CONDITION_CHANNELS],
     /// How it sees the overdense regions.
     pub regions: RegionTransform,
-    /// How it sees the surroundings of a voxel, in which haloes are brighter or fainter.
+    /// How it sees the surroundings of a voxel.
     pub surroundings: SurroundingsTransform,
     /// The local relation, which it corrects.
     pub relation: LocalRelation,
@@ -53,8 +53,8 @@ pub struct ExpectationConfig {
 /// matter: the temperature of the local relation times a factor that a [`Voxelwise`]
 /// network finds. A halo's HI follows from its mass, and how it is spread from the
 /// distance to the halo's centre: both are those of the regions that a voxel lies in.
-/// What HALO says of a halo is not always right, and how far it is off hangs on the
-/// surroundings: without them there is too little power on the largest scales.
+/// What HALO says of a halo is not always right; how far it is off may hang on the
+/// surroundings, which it sees, too.
 ///
 /// The power of an expectation is `r²` times the truth's, and what it leaves to
 /// the diffusion is only what nothing in the condition tells: the scatter. So an
