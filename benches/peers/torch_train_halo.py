@@ -4,9 +4,9 @@
     python benches/peers/torch_train_halo.py START OUT SECONDS VALIDATION DATA...
 
 START is a halo.safetensors whose configuration (and, with RESUME=1 in the environment,
-weights) to begin with; OUT is written whenever the validation is the best so far. VALIDATION and DATA are folders with
-box_*/fields.hdf5 ('halodi dataset'); boxes that appear in DATA while it trains are learned
-from, too. The objective is that of 'halodi train halo': the cross-entropy between fractions
+weights) to begin with; OUT is written whenever the validation is the best so far. VALIDATION
+and DATA are folders with box_*/fields.hdf5 ('halodi dataset'); boxes that appear in DATA
+while it trains are learned from, too. The objective is that of 'halodi train halo': the cross-entropy between fractions
 of the matter, each voxel weighted by its matter. 'halodi train refinement --from OUT'
 goes on from there.
 """
@@ -133,8 +133,6 @@ def fresh(tensors, config):
     """Weights as Halodi begins with: uniform within 1/√fan-in, and zero where a block ends."""
     inputs = config["net"]["input"] * config["net"]["patch"] ** 3
     for name, value in tensors.items():
-        if not name.startswith("net."):
-            continue
         layer, kind = name.rsplit(".", 1)
         if kind in ("gamma", "beta"):
             tensors[name] = torch.full_like(value, float(kind == "gamma"))
@@ -143,7 +141,7 @@ def fresh(tensors, config):
         if layer == "net.stem" and kind == "weight":
             value = value.new_empty(value.shape[0], inputs, 3, 3, 3)
         fan = inputs * 27 if layer == "net.stem" else weight[0].numel()
-        ends = layer.endswith(("conv2", "net.head", "attention.output"))
+        ends = layer.endswith(("conv2", "net.head", "attention.output", "refinement.output"))
         tensors[name] = torch.zeros_like(value) if ends else value.new_empty(value.shape).uniform_(-1, 1) / math.sqrt(fan)
 
 
