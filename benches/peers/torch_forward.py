@@ -1,6 +1,6 @@
 """HALO and LODI in PyTorch, from the safetensors files alone, against Halodi.
 
-    pip install numpy h5py safetensors torch
+    pip install numpy scipy h5py safetensors torch
     halodi predict --demo --steps 1 --seed 7 --out DIR [--weights WEIGHTS]
     python benches/peers/torch_forward.py WEIGHTS DIR/map.hdf5 7
 
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from torch_networks import UNet
+from torch_networks import UNet, forward, halo_channels, region_channels
 
 
 def tensors(path, prefix):
@@ -68,11 +68,6 @@ def balanced(noise, weight, colour):
     """Noise on the condition that its weighted sum is nothing."""
     together = coloured(coloured(weight, colour), colour).astype(np.float64)
     return (noise - (weight * noise).sum() / (weight * together).sum() * together).astype(np.float32)
-
-
-def forward(transform, x):
-    logarithm = np.log10(np.maximum(x, 0).astype(np.float64) + transform["floor"])
-    return ((logarithm - transform["offset"]) / transform["scale"]).astype(np.float32)
 
 
 def origins(n, tile):
@@ -131,39 +126,6 @@ def anchored(painted, expected):
     return held * (1 - excess * faint)
 
 
-def regions(matter, threshold):
-    """Summed density of the connected region that each voxel lies in, 0 outside, and the
-    distance from its centre of mass in rms radii, 5 outside."""
-    inside = matter >= threshold
-    label = np.where(inside, np.arange(matter.size).reshape(matter.shape), matter.size)
-    while True:
-        neighbours = [np.roll(label, step, axis) for axis in range(3) for step in (-1, 1)]
-        spread = np.where(inside, np.minimum.reduce([label, *neighbours]), matter.size)
-        if (spread == label).all():
-            break
-        label = spread
-    n, of = len(matter), label.ravel()
-    dense = matter.ravel().astype(np.float64)
-    total = lambda values: np.bincount(of, values, matter.size + 1)
-    mass = total(dense)
-    mass[-1] = 0
-    apart = np.zeros(matter.size)
-    for x in np.indices(matter.shape).reshape(3, -1):
-        centre = np.arctan2(*(total(dense * f(2 * np.pi * x / n)) for f in (np.sin, np.cos)))[of] * n / (2 * np.pi)
-        apart += (x - centre - n * np.round((x - centre) / n)) ** 2
-    squares = total(dense * apart) / np.maximum(mass, 1e-30)
-    distance = np.where(inside.ravel(), np.sqrt(apart / (squares[of] + 0.25)), 5)
-    return mass[label], distance.reshape(matter.shape)
-
-
-def region_channels(config, matter, voxel_mass):
-    channels = []
-    for threshold in config["thresholds"]:
-        mass, distance = regions(matter, threshold)
-        channels += [forward(config["mass"], mass * voxel_mass), forward(config["distance"], distance)]
-    return channels
-
-
 def surrounding_channels(config, matter):
     """The density smoothed with Gaussians."""
     for radius in config["radii"]:
@@ -211,10 +173,7 @@ def main():
     # Where the smallest haloes lie by chance, in the maps that HALO paints.
     chance = coloured(philox_normals(n**3, seed, stream=3).reshape(n, n, n), halo.config["chance"])
     voxel_mass = mean * (float(header["BoxSize"]) / n) ** 3
-    seen = [
-        forward(halo.config["dark_matter"], matter),
-        *region_channels(halo.config["regions"], matter, voxel_mass),
-    ]
+    seen = halo_channels(halo.config, matter, voxel_mass)
     # The maps, and what LODI is told.
     ours, condition = np.zeros((2, 4, n, n, n))
     for o in origins(n, tile):

@@ -1,8 +1,59 @@
-"""The attention residual U-Net of HALO and LODI in PyTorch, independent of Halodi."""
+"""What HALO and LODI see, and their attention residual U-Net in PyTorch, independent of Halodi."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
+
+
+def forward(transform, x):
+    logarithm = np.log10(np.maximum(x, 0).astype(np.float64) + transform["floor"])
+    return ((logarithm - transform["offset"]) / transform["scale"]).astype(np.float32)
+
+
+def regions(matter, threshold):
+    """Summed density of the connected region that each voxel lies in, 0 outside, and the
+    distance from its centre of mass in rms radii, 5 outside; the box is periodic."""
+    n = len(matter)
+    label, count = ndimage.label(matter >= threshold)
+    parent = np.arange(count + 1)
+
+    def root(a):
+        while parent[a] != a:
+            parent[a] = a = parent[parent[a]]
+        return a
+
+    for axis in range(3):
+        first, last = (np.take(label, i, axis).ravel() for i in (0, -1))
+        both = (first > 0) & (last > 0)
+        for a, b in np.unique(np.stack([first[both], last[both]], 1), axis=0):
+            parent[root(a)] = root(b)
+    label = np.array([root(a) for a in range(count + 1)])[label]
+    inside = np.nonzero(label)
+    of, dense = label[inside], matter[inside].astype(np.float64)
+    total = lambda values: np.bincount(of, values, count + 1)
+    mass = np.maximum(total(dense), 1e-30)
+    apart = np.zeros(len(of))
+    for x in inside:
+        centre = np.arctan2(*(total(dense * f(2 * np.pi * x / n)) for f in (np.sin, np.cos)))[of] * n / (2 * np.pi)
+        apart += (x - centre - n * np.round((x - centre) / n)) ** 2
+    squares = total(dense * apart) / mass
+    masses, distances = np.zeros(matter.shape), np.full(matter.shape, 5.0)
+    masses[inside], distances[inside] = mass[of], np.sqrt(apart / (squares[of] + 0.25))
+    return masses, distances
+
+
+def region_channels(config, matter, voxel_mass):
+    channels = []
+    for threshold in config["thresholds"]:
+        mass, distance = regions(matter, threshold)
+        channels += [forward(config["mass"], mass * voxel_mass), forward(config["distance"], distance)]
+    return channels
+
+
+def halo_channels(config, matter, voxel_mass):
+    """What HALO sees of a box: the density, and the regions' masses and distances."""
+    return [forward(config["dark_matter"], matter), *region_channels(config["regions"], matter, voxel_mass)]
 
 
 class UNet:

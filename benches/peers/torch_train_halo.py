@@ -25,9 +25,8 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from scipy import ndimage
 
-from torch_networks import UNet
+from torch_networks import UNet, halo_channels
 
 CLASSES = 5
 CROP = 48
@@ -41,42 +40,6 @@ WARMUP = 200
 EMA = 0.999
 
 
-def log10(transform, x):
-    return (np.log10(np.maximum(x, 0).astype(np.float64) + transform["floor"]) - transform["offset"]) / transform["scale"]
-
-
-def regions(matter, threshold):
-    """Summed density of the connected region that each voxel lies in, 0 outside, and the
-    distance from its centre of mass in rms radii, 5 outside; the box is periodic."""
-    n = len(matter)
-    label, count = ndimage.label(matter >= threshold)
-    parent = np.arange(count + 1)
-
-    def root(a):
-        while parent[a] != a:
-            parent[a] = a = parent[parent[a]]
-        return a
-
-    for axis in range(3):
-        first, last = (np.take(label, i, axis).ravel() for i in (0, -1))
-        both = (first > 0) & (last > 0)
-        for a, b in np.unique(np.stack([first[both], last[both]], 1), axis=0):
-            parent[root(a)] = root(b)
-    label = np.array([root(a) for a in range(count + 1)])[label]
-    inside = np.nonzero(label)
-    of, dense = label[inside], matter[inside].astype(np.float64)
-    total = lambda values: np.bincount(of, values, count + 1)
-    mass = np.maximum(total(dense), 1e-30)
-    apart = np.zeros(len(of))
-    for x in inside:
-        centre = np.arctan2(*(total(dense * f(2 * np.pi * x / n)) for f in (np.sin, np.cos)))[of] * n / (2 * np.pi)
-        apart += (x - centre - n * np.round((x - centre) / n)) ** 2
-    squares = total(dense * apart) / mass
-    masses, distances = np.zeros(matter.shape), np.full(matter.shape, 5.0)
-    masses[inside], distances[inside] = mass[of], np.sqrt(apart / (squares[of] + 0.25))
-    return masses, distances
-
-
 def prepare(path, config, target):
     """The network's input, the matter and its fractions per class, as one array of halves."""
     with h5py.File(path) as file:
@@ -85,10 +48,7 @@ def prepare(path, config, target):
         haloes = [file[f"halo_mass_{i}"][...] for i in range(1, CLASSES)]
     mean = float(header["Omega0"]) * 2.77536627e11
     voxel_mass = mean * (float(header["BoxSize"]) / len(matter)) ** 3
-    channels = [log10(config["dark_matter"], matter)]
-    for threshold in config["regions"]["thresholds"]:
-        mass, distance = regions(matter, threshold)
-        channels += [log10(config["regions"]["mass"], mass * voxel_mass), log10(config["regions"]["distance"], distance)]
+    channels = halo_channels(config, matter, voxel_mass)
     fractions = [np.clip(h / (matter * mean + 1e-30), 0, 1) for h in haloes]
     rest = np.clip(1 - sum(fractions), 0, 1)
     values = np.stack([*channels, np.minimum(matter, 6e4), *fractions, rest]).astype(np.float16)

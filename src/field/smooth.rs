@@ -29,22 +29,26 @@ fn along(field: &[f32], n: usize, stride: usize) -> Vec<f32> {
     out
 }
 
-/// A periodic field smoothed with a Gaussian of `radius` voxels.
-pub fn smooth_widely(field: &Grid, radius: f64) -> Grid {
+/// A periodic field smoothed with Gaussians of `radii` voxels, one after the other.
+pub fn smooth_widely(field: &Grid, radii: &[f64]) -> Vec<Grid> {
     let n = field.n();
     let plan = RealFft3::new(n);
-    // The transform of a Gaussian is one, along each axis; that of a field is not normalised.
-    let share: Vec<f64> = (0..n)
-        .map(|i| {
-            let wavenumber = std::f64::consts::TAU * i.min(n - i) as f64 / n as f64;
-            (-0.5 * (wavenumber * radius).powi(2)).exp() / n as f64
-        })
-        .collect();
-    let mut modes = plan.forward(&field.values);
-    for ((x, y, z), mode) in modes.indexed_iter_mut() {
-        *mode *= (share[x] * share[y] * share[z]) as f32;
-    }
-    Grid { values: plan.inverse(modes), ..*field }
+    let modes = plan.forward(&field.values);
+    let smoothed = |&radius: &f64| {
+        // The transform of a Gaussian is one, along each axis; that of a field is not normalised.
+        let share: Vec<f64> = (0..n)
+            .map(|i| {
+                let wavenumber = std::f64::consts::TAU * i.min(n - i) as f64 / n as f64;
+                (-0.5 * (wavenumber * radius).powi(2)).exp() / n as f64
+            })
+            .collect();
+        let mut modes = modes.clone();
+        for ((x, y, z), mode) in modes.indexed_iter_mut() {
+            *mode *= (share[x] * share[y] * share[z]) as f32;
+        }
+        Grid { values: plan.inverse(modes), ..*field }
+    };
+    radii.iter().map(smoothed).collect()
 }
 
 #[cfg(test)]
@@ -56,7 +60,7 @@ mod tests {
         let (n, radius) = (32, 2.0);
         let mut point = Grid::zeros(n, 25.0);
         point.values[[n - 1, 0, 5]] = 1.0;
-        let smooth = smooth_widely(&point, radius);
+        let smooth = smooth_widely(&point, &[1.0, radius]).remove(1);
         assert!((smooth.as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-5);
         let peak = 1.0 / (std::f64::consts::TAU.sqrt() * radius).powi(3);
         for (place, apart) in [([n - 1, 0, 5], 0.0), ([2, 0, 5], 9.0), ([n - 1, n - 2, 6], 5.0)] {

@@ -54,8 +54,10 @@ pub struct SurroundingsTransform {
 impl SurroundingsTransform {
     /// The channels of a box with `dark_matter` `1 + δ`, one after the other.
     pub fn forward(&self, dark_matter: &Grid) -> Vec<f32> {
-        let channel = |&radius: &f64| smooth_widely(dark_matter, radius).map(|v| self.density.forward(v.max(0.0)));
-        self.radii.iter().flat_map(|radius| channel(radius).as_slice().to_vec()).collect()
+        let smoothed = smooth_widely(dark_matter, &self.radii);
+        let transformed =
+            |grid: &Grid| grid.as_slice().iter().map(|&v| self.density.forward(v.max(0.0))).collect::<Vec<_>>();
+        smoothed.iter().flat_map(transformed).collect()
     }
 }
 

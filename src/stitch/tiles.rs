@@ -16,10 +16,15 @@ impl ChannelField {
         self.values.len() / self.n.pow(3)
     }
 
+    /// Its channels one by one, `n³` values each.
+    pub fn each(&self) -> std::slice::Chunks<'_, f32> {
+        self.values.chunks(self.n.pow(3))
+    }
+
     /// Append the window of `side³` voxels at `origin` to `out`, channel by
     /// channel, periodic beyond the faces of the box.
     pub fn gather(&self, origin: [usize; 3], side: usize, out: &mut Vec<f32>) {
-        for channel in self.values.chunks(self.n.pow(3)) {
+        for channel in self.each() {
             gather(channel, self.n, origin, side, out);
         }
     }

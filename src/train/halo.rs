@@ -107,7 +107,7 @@ impl Task<Halo> for DivideMatter<'_> {
                 values
             };
             HaloCrop {
-                seen: cut(&from.seen.values.chunks(from.matter.len()).collect::<Vec<_>>()),
+                seen: cut(&from.seen.each().collect::<Vec<_>>()),
                 matter: cut(&[&from.matter]),
                 fractions: cut(&from.fractions.each_ref().map(Vec::as_slice)),
             }

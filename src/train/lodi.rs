@@ -191,7 +191,7 @@ impl UndoNoise<'_> {
             crop.cut(fields, n, side, &mut values);
             values
         };
-        let condition: Vec<&[f32]> = from.condition.values.chunks(n.pow(3)).collect();
+        let condition: Vec<&[f32]> = from.condition.each().collect();
         let around = self.colouring.draw(self.fit.seed, draws.stream());
         let mut noise = Vec::with_capacity(side.pow(3));
         gather(&around, side + 2 * MARGIN, [MARGIN; 3], side, &mut noise);

@@ -55,7 +55,7 @@ impl Voxels {
             let from = &boxes[index];
             let (n, voxel) = (from.channels.n, from.by_weight.voxel([high, low]));
             let place = [voxel / n / n, voxel / n % n, voxel % n];
-            let channels: Vec<&[f32]> = from.channels.values.chunks(n.pow(3)).collect();
+            let channels: Vec<&[f32]> = from.channels.each().collect();
             Crop::around(index, place, n, Voxelwise::REACH, turned).cut(&channels, n, SIDE, &mut drawn.channels);
             drawn.targets.extend(from.targets.values.iter().skip(voxel).step_by(n.pow(3)));
             drawn.shares.push(1.0 / from.oftener[voxel]);
