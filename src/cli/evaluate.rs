@@ -11,12 +11,12 @@ use super::{print, to_json};
 use crate::dataset::{Dataset, DatasetConfig, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{Rescaling, Truth, evaluate, job, matter_and_hydrogen};
-use crate::field::MassAssignment;
+use crate::field::{Grid, MassAssignment};
 use crate::io;
 use crate::nn::{self, Sampler};
 use crate::pipeline::{self, DeviceChoice, JobConfig, NoCanvas};
 use crate::report::{evaluation_table, write_evaluation_figures};
-use crate::sim::{HydrogenModel, ReferenceConfig, ReferenceModel, reference, repaint};
+use crate::sim::{HydrogenModel, Painter, ReferenceConfig, ReferenceModel, reference};
 use crate::stitch::Overlap;
 
 /// Judge the networks on the boxes of a data set, or on any dark-matter snapshots
@@ -84,7 +84,7 @@ impl Evaluate {
         let rescaling = Rescaling::fit(training.iter().map(|entry| matter_and_hydrogen(&entry.fields())))?;
         let mut evaluated = Vec::new();
         let mut weights = Vec::new();
-        for case in &cases {
+        for (index, case) in cases.iter().enumerate() {
             eprintln!("{}", case.name);
             let grid = Some(case.n);
             let predict = |realisation: u64| {
@@ -94,10 +94,13 @@ impl Evaluate {
             };
             let outcomes = (0..self.realisations.max(1)).map(predict).collect::<Result<Vec<_>>>()?;
             weights.clone_from(&outcomes[0].weights);
-            // Not the truth's own draw once more.
-            let seeds = (1..).filter(|&seed| seed != case.hydrogen.seed).take(self.draws);
-            let draws = repaint(&case.snapshot, case.n, MassAssignment::Cic, &case.hydrogen, seeds)?;
-            let truth = Truth { fields: &case.fields, draws: &draws, rescaling: rescaling.as_ref() };
+            let painter = Painter::open(&case.snapshot, case.n, MassAssignment::Cic, &case.hydrogen)?;
+            // Of every box its own, and not the truth's once more.
+            let seeds = (1..=self.draws as u64).map(|draw| (draw << 32) + index as u64);
+            let draws: Vec<Grid> = seeds.map(|seed| painter.draw(seed)).collect();
+            let mean_power = painter.mean_power();
+            let truth =
+                Truth { fields: &case.fields, draws: &draws, mean_power: &mean_power, rescaling: rescaling.as_ref() };
             evaluated.push(evaluate(&case.name, &outcomes, truth, &lodi, &device.burn)?);
         }
         let caption = format!(

@@ -76,36 +76,39 @@ pub(super) fn power(grid: &Grid, shells: usize) -> Vec<f64> {
 pub struct Draws {
     /// How many, the truth itself among them.
     pub count: usize,
-    /// `P` of the prediction over the mean of the draws' `P`, per shell.
+    /// `P` of the prediction over the mean of all draws' `P`, per shell.
     pub power_ratio: Vec<f64>,
     /// Standard deviation of the draws' `P` over its mean, per shell.
     pub spread: Vec<f64>,
     /// Mean of `|P/P_true − 1|` over the draws other than the truth, per shell:
     /// what a perfect model, which paints such draws, is off by.
     pub another_draw: Vec<f64>,
-    /// `|P/P_true − 1|` of their mean power, per shell: what a prediction that knows all
-    /// but the draw is off by.
-    pub mean_of_others: Vec<f64>,
+    /// `|P/P_true − 1|` of the mean of all draws' `P`, per shell: what a prediction that
+    /// knows all but the draw is off by.
+    pub mean_of_draws: Vec<f64>,
 }
 
 impl Draws {
-    pub(super) fn new(prediction: &Grid, truth: &Grid, draws: &[Grid], shells: usize) -> Self {
-        let of_draws: Vec<Vec<f64>> = std::iter::once(truth).chain(draws).map(|grid| power(grid, shells)).collect();
-        let (mean, spread) = over_boxes(of_draws.iter().map(Vec::as_slice));
-        let ratio = |values: &[f64]| values.iter().zip(&mean).map(|(v, m)| v / m).collect();
-        let count = draws.len().max(1) as f64;
-        // Of the power of every draw but the truth's, how far off in a shell.
-        let others: Vec<Vec<f64>> = (0..mean.len())
-            .map(|shell| of_draws[1..].iter().map(|draw| draw[shell] / of_draws[0][shell] - 1.0).collect())
-            .collect();
-        let off = |deviations: &Vec<f64>| deviations.iter().map(|d| d.abs()).sum::<f64>() / count;
-        let mean_off = |deviations: &Vec<f64>| (deviations.iter().sum::<f64>() / count).abs();
+    /// Of a prediction and a truth, against `draws` of it and the mean power of all there
+    /// could be.
+    pub(super) fn new(prediction: &Grid, truth: &Grid, (draws, mean_power): (&[Grid], &[f64]), shells: usize) -> Self {
+        let mean = &mean_power[..shells];
+        let of_truth = power(truth, shells);
+        let others: Vec<Vec<f64>> = draws.iter().map(|grid| power(grid, shells)).collect();
+        let (_, spread) = over_boxes(std::iter::once(&of_truth).chain(&others).map(Vec::as_slice));
+        let over = |values: &[f64], of: &[f64]| -> Vec<f64> { values.iter().zip(of).map(|(v, of)| v / of).collect() };
+        let off = |ratios: Vec<f64>| ratios.into_iter().map(|ratio| (ratio - 1.0).abs());
+        let mut another_draw = vec![0.0; shells];
+        for draw in &others {
+            another_draw.iter_mut().zip(off(over(draw, &of_truth))).for_each(|(sum, off)| *sum += off);
+        }
+        another_draw.iter_mut().for_each(|sum| *sum /= others.len().max(1) as f64);
         Self {
-            count: of_draws.len(),
-            mean_of_others: others.iter().map(mean_off).collect(),
-            power_ratio: ratio(&power(prediction, shells)),
-            spread: ratio(&spread),
-            another_draw: others.iter().map(off).collect(),
+            count: 1 + draws.len(),
+            power_ratio: over(&power(prediction, shells), mean),
+            spread: over(&spread, mean),
+            another_draw,
+            mean_of_draws: off(over(mean, &of_truth)).collect(),
         }
     }
 }
@@ -265,9 +268,11 @@ mod tests {
         assert_eq!(bright.voxel_ranks[16], voxels);
         // A draw of the same kind is off by √2 of what the mean is off by.
         let draws: Vec<Grid> = predictions.iter().map(|grid| grid.as_ref().clone()).collect();
-        let draws = Draws::new(&field(1), &field(1), &draws, 8);
+        let of_draws: Vec<Vec<f64>> = draws.iter().map(|grid| power(grid, 8)).collect();
+        let (mean_power, _) = over_boxes(of_draws.iter().map(Vec::as_slice));
+        let draws = Draws::new(&field(1), &field(1), (&draws, &mean_power), 8);
         assert!(draws.count == 17 && draws.another_draw.iter().all(|&off| off > 0.0 && off < 1.0));
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        assert!(average(&draws.mean_of_others) < 0.95 * average(&draws.another_draw));
+        assert!(average(&draws.mean_of_draws) < 0.95 * average(&draws.another_draw));
     }
 }

@@ -91,8 +91,10 @@ fn lacks(fields: &Path, layer: Layer) -> Error {
 pub struct Truth<'a> {
     /// The map file with dark matter, halo maps and 21 cm map.
     pub fields: &'a Path,
-    /// Further draws of the 21 cm map ([`repaint`](crate::sim::repaint)).
+    /// Further draws of the 21 cm map ([`Painter::draw`](crate::sim::Painter::draw)).
     pub draws: &'a [Grid],
+    /// The mean power over all draws ([`Painter::mean_power`](crate::sim::Painter::mean_power)).
+    pub mean_power: &'a [f64],
     /// The baseline fitted to training boxes.
     pub rescaling: Option<&'a Rescaling>,
 }
@@ -140,7 +142,7 @@ pub fn evaluate(
     let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
     Ok(BoxEvaluation {
         name: name.to_owned(),
-        draws: Draws::new(prediction, reference, against.draws, k.len()),
+        draws: Draws::new(prediction, reference, (against.draws, against.mean_power), k.len()),
         ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, expected, k.len())),
         prediction: agreement,
         expected: Agreement::new([expected, reference], K_MAPS)?.0,

@@ -31,8 +31,8 @@ fn deviation(agreement: &Agreement) -> String {
 fn per_box(boxes: &[BoxEvaluation]) -> String {
     let mut out = String::from(
         "`|P/P_true − 1|` for k ≤ 10 h/Mpc, mean over shells and largest. No prediction that does not see the draw itself \
-         can be expected nearer to it than the mean of other draws is:\n\n\
-         | box | LODI | another draw of the truth | mean of other draws | LODI over the mean of draws | local relation | rescaled dark matter | mean T_b ratio | r at k = 1, 5, 10 | r of the expected map | seconds |\n\
+         can be expected nearer to it than the mean of all draws is:\n\n\
+         | box | LODI | another draw of the truth | mean of all draws | LODI over the mean of draws | local relation | rescaled dark matter | mean T_b ratio | r at k = 1, 5, 10 | r of the expected map | seconds |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for b in boxes {
@@ -49,7 +49,7 @@ fn per_box(boxes: &[BoxEvaluation]) -> String {
             b.name,
             deviation(&b.prediction),
             both(&b.draws.another_draw),
-            both(&b.draws.mean_of_others),
+            both(&b.draws.mean_of_draws),
             both(&of_draws),
             deviation(&b.local_relation),
             b.rescaled_dark_matter.as_ref().map_or("–".to_owned(), deviation),
@@ -74,7 +74,7 @@ fn per_box(boxes: &[BoxEvaluation]) -> String {
         boxes.len(),
         over(&|b| off(&b.prediction.power_ratio)),
         over(&|b| b.draws.another_draw.clone()),
-        over(&|b| b.draws.mean_of_others.clone()),
+        over(&|b| b.draws.mean_of_draws.clone()),
         over(&|b| off(&b.draws.power_ratio)),
         over(&|b| off(&b.local_relation.power_ratio)),
         if rescaled {
@@ -88,8 +88,8 @@ fn per_box(boxes: &[BoxEvaluation]) -> String {
 
 fn per_shell(boxes: &[BoxEvaluation]) -> String {
     let mut out = format!(
-        "P_draws is the mean power of {} draws of the truth's scatter of HI about halo mass; σ_draw is how much one of \
-         them varies. Errors of the mean over {} boxes by bootstrap.\n\n\
+        "P_draws is the mean power over all draws of the truth's scatter of HI about halo mass; σ_draw is how much one \
+         varies, by {} of them. Errors of the mean over {} boxes by bootstrap.\n\n\
          | k [h/Mpc] | P/P_true | error | spread over boxes | P/P_draws | σ_draw | σ of LODI's realisations | expected map | local relation |\n\
          |---|---|---|---|---|---|---|---|---|\n",
         boxes[0].draws.count,

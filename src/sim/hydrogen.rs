@@ -77,20 +77,41 @@ pub struct HydrogenMap {
 /// core. In redshift space each particle moves with its own velocity, so the
 /// map has the haloes' fingers of god.
 pub fn paint_hydrogen(haloes: &[Halo], particles: &Particles, frame: &Frame, model: &HydrogenModel) -> HydrogenMap {
+    // ⟨10^(s g)⟩ = exp((s ln 10)²/2) for a standard normal g.
+    let sigma = model.scatter * std::f64::consts::LN_10;
+    let factor = |halo: u64| (sigma * normal(model.seed, halo) - sigma * sigma / 2.0).exp();
+    paint(haloes, particles, frame, model.core, factor)
+}
+
+/// Paint what the scatter of a `model` adds to a map, such that products of one halo with
+/// itself are right in every map and those of one halo with another average nothing:
+/// every halo with its HI times the deviation of its scatter, of either sign.
+pub(super) fn paint_deviations(
+    haloes: &[Halo],
+    particles: &Particles,
+    frame: &Frame,
+    model: &HydrogenModel,
+) -> HydrogenMap {
+    let sigma = model.scatter * std::f64::consts::LN_10;
+    let deviation = (sigma * sigma).exp_m1().sqrt();
+    let factor = |halo: u64| deviation.copysign(normal(model.seed, halo));
+    paint(haloes, particles, frame, model.core, factor)
+}
+
+/// Paint every halo with the mean HI of its mass times a factor that hangs on its number,
+/// with a `core` as [`HydrogenModel::core`].
+fn paint(haloes: &[Halo], particles: &Particles, frame: &Frame, core: f64, factor: impl Fn(u64) -> f64) -> HydrogenMap {
     let box_size = frame.box_size;
     let mut members = Vec::new();
     let mut masses = Vec::new();
     for (index, halo) in haloes.iter().enumerate() {
-        // ⟨10^(s g)⟩ = exp((s ln 10)²/2) for a standard normal g.
-        let dex = model.scatter * std::f64::consts::LN_10;
-        let total =
-            hydrogen_mass(halo.mass, frame.redshift) * (dex * normal(model.seed, index as u64) - dex * dex / 2.0).exp();
+        let total = hydrogen_mass(halo.mass, frame.redshift) * factor(index as u64);
         let squares: Vec<f64> = halo
             .members
             .iter()
             .map(|&i| distance_squared(&particles.positions[i as usize], &halo.centre, box_size))
             .collect();
-        let core = model.core.powi(2) * squares.iter().sum::<f64>() / squares.len() as f64;
+        let core = core.powi(2) * squares.iter().sum::<f64>() / squares.len() as f64;
         let weights: Vec<f64> = squares.iter().map(|r2| 1.0 / (1.0 + r2 / core.max(f64::MIN_POSITIVE))).collect();
         let sum: f64 = weights.iter().sum();
         for (&i, w) in halo.members.iter().zip(&weights) {

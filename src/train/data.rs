@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::field::{Cosmology, Grid, MassAssignment};
 use crate::io::{Map, read_map};
 use crate::pipeline::{HALO_MASS_BINS, Layer};
-use crate::sim::{HydrogenModel, repaint};
+use crate::sim::{HydrogenModel, Painter};
 use crate::stitch::{Stream, below, gather, philox};
 
 /// A simulation box, every field on the same grid.
@@ -98,14 +98,13 @@ impl TrainingBox {
         &self.fields
     }
 
-    /// Further draws of its 21 cm map, mK: the same haloes with other HI masses.
-    /// A network that sees only one draw learns it by heart and not how it
-    /// scatters.
+    /// Its haloes, to paint further draws of its 21 cm map: the same haloes with other HI
+    /// masses. A network that sees only one draw learns it by heart and not how it scatters.
     ///
     /// # Errors
     /// Those of reading the snapshot.
-    pub fn repaint(&self, hydrogen: &HydrogenModel, seeds: impl IntoIterator<Item = u64>) -> Result<Vec<Grid>> {
-        repaint(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen, seeds)
+    pub fn painter(&self, hydrogen: &HydrogenModel) -> Result<Painter> {
+        Painter::open(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen)
     }
 }
 
@@ -130,13 +129,12 @@ impl ValidationBox {
         &self.fields
     }
 
-    /// Further draws of its 21 cm map, mK, as [`TrainingBox::repaint`]: what is
-    /// painted is compared with all of them.
+    /// Its haloes, as [`TrainingBox::painter`]: what is painted is compared with all draws.
     ///
     /// # Errors
     /// Those of reading the snapshot.
-    pub fn repaint(&self, hydrogen: &HydrogenModel, seeds: impl IntoIterator<Item = u64>) -> Result<Vec<Grid>> {
-        repaint(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen, seeds)
+    pub fn painter(&self, hydrogen: &HydrogenModel) -> Result<Painter> {
+        Painter::open(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen)
     }
 }
 

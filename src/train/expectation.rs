@@ -53,17 +53,11 @@ impl ExpectationBoxes {
         hydrogen: &HydrogenModel,
         device: &Device,
     ) -> Result<Self> {
-        let without_scatter = HydrogenModel { scatter: 0.0, ..*hydrogen };
         // Finding haloes takes longest and one thread.
-        let paint = |maps: Result<Vec<Grid>>| maps.map(|mut maps| maps.remove(0));
-        let train = train
-            .par_iter()
-            .map(|b| Ok((b.fields(), paint(b.repaint(&without_scatter, [0]))?)))
-            .collect::<Result<Vec<_>>>()?;
-        let validation = validation
-            .par_iter()
-            .map(|b| Ok((b.fields(), paint(b.repaint(&without_scatter, [0]))?)))
-            .collect::<Result<Vec<_>>>()?;
+        let train =
+            train.par_iter().map(|b| Ok((b.fields(), b.painter(hydrogen)?.mean()))).collect::<Result<Vec<_>>>()?;
+        let validation =
+            validation.par_iter().map(|b| Ok((b.fields(), b.painter(hydrogen)?.mean()))).collect::<Result<Vec<_>>>()?;
         let all = |boxes: Vec<(&Fields, Grid)>| {
             let with_maps = |(fields, mean)| Ok(ExpectedBox { seen: SeenBox::new(fields, halo, device)?, mean });
             boxes.into_iter().map(with_maps).collect::<Result<Vec<_>>>()

@@ -17,7 +17,7 @@ use crate::field::Grid;
 use crate::nn::{
     CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
 };
-use crate::sim::HydrogenModel;
+use crate::sim::{HydrogenModel, Painter};
 use crate::stitch::{ChannelField, Colouring, NoiseColour, below, gather};
 
 /// Fraction of the training set's values, at either end, that lie outside
@@ -81,17 +81,19 @@ impl LodiBoxes {
             Ok(LodiBox { seen, expected, paintings })
         };
         // Haloes are numbered by mass: every box needs draws of its own.
-        let seeds = |index: usize| (1..paintings as u64).map(move |painting| (painting << 32) + index as u64);
+        let paint = |painter: Painter, index: usize| -> Vec<Grid> {
+            (1..paintings as u64).map(|painting| painter.draw((painting << 32) + index as u64)).collect()
+        };
         // Finding haloes takes longest and one thread.
         let train = train
             .par_iter()
             .enumerate()
-            .map(|(index, b)| Ok((b.fields(), b.repaint(hydrogen, seeds(index))?)))
+            .map(|(index, b)| Ok((b.fields(), paint(b.painter(hydrogen)?, index))))
             .collect::<Result<Vec<_>>>()?;
         let validation = validation
             .par_iter()
             .enumerate()
-            .map(|(index, b)| Ok((b.fields(), b.repaint(hydrogen, seeds(train.len() + index))?)))
+            .map(|(index, b)| Ok((b.fields(), paint(b.painter(hydrogen)?, train.len() + index))))
             .collect::<Result<Vec<_>>>()?;
         let all = |boxes: Vec<(&Fields, Vec<Grid>)>| {
             boxes.into_iter().map(|(fields, more)| with_maps(fields, more)).collect::<Result<Vec<_>>>()
