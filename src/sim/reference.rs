@@ -18,7 +18,8 @@ use crate::pipeline::{HALO_MASS_BINS, Layer};
 use crate::stats::power_spectrum;
 
 /// Maps of deviations that [`Painter::mean_power`] is averaged over. What they have by
-/// chance is a thirtieth of the scatter's power in a shell of ten modes, and less in others.
+/// chance is a tenth of the scatter's part of the power in a shell of ten modes, and less
+/// in shells of more.
 const DEVIATIONS: u64 = 8;
 
 /// Where a reference takes its HI from.
@@ -201,8 +202,9 @@ impl Painter {
     /// The mean power over all draws, shell by shell as [`power_spectrum`], (Mpc/h)³ mK².
     ///
     /// A draw is `Σ f_h T_h` over haloes with independent factors of mean one, so its mean
-    /// power is that of `Σ T_h` and `var(f) Σ |T_h(k)|²`. Some thirty draws of the few heavy
-    /// haloes that rule a box come as near to it as a tenth; this, as a hundredth.
+    /// power is that of `Σ T_h` and `var(f) Σ |T_h(k)|²`. In 25 Mpc/h a few heavy haloes rule,
+    /// and a draw is off by a sixth: the mean of nine comes as near as a twentieth; this, as
+    /// a hundredth.
     pub fn mean_power(&self) -> Vec<f64> {
         let mut mean = power_spectrum(&self.mean(), None).power;
         for seed in 0..DEVIATIONS {
