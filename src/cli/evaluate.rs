@@ -11,7 +11,7 @@ use super::{print, to_json};
 use crate::dataset::{Dataset, DatasetConfig, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{Rescaling, Truth, evaluate, job, matter_and_hydrogen};
-use crate::field::{Grid, MassAssignment};
+use crate::field::MassAssignment;
 use crate::io;
 use crate::nn::{self, Sampler};
 use crate::pipeline::{self, DeviceChoice, JobConfig, NoCanvas};
@@ -95,9 +95,7 @@ impl Evaluate {
             let outcomes = (0..self.realisations.max(1)).map(predict).collect::<Result<Vec<_>>>()?;
             weights.clone_from(&outcomes[0].weights);
             let painter = Painter::open(&case.snapshot, case.n, MassAssignment::Cic, &case.hydrogen)?;
-            // Of every box its own, and not the truth's once more.
-            let seeds = (1..=self.draws as u64).map(|draw| (draw << 32) + index as u64);
-            let draws: Vec<Grid> = seeds.map(|seed| painter.draw(seed)).collect();
+            let draws = painter.further_draws(index, self.draws);
             let mean_power = painter.mean_power();
             let truth =
                 Truth { fields: &case.fields, draws: &draws, mean_power: &mean_power, rescaling: rescaling.as_ref() };

@@ -91,7 +91,7 @@ fn lacks(fields: &Path, layer: Layer) -> Error {
 pub struct Truth<'a> {
     /// The map file with dark matter, halo maps and 21 cm map.
     pub fields: &'a Path,
-    /// Further draws of the 21 cm map ([`Painter::draw`](crate::sim::Painter::draw)).
+    /// Further draws of the 21 cm map ([`Painter::further_draws`](crate::sim::Painter::further_draws)).
     pub draws: &'a [Grid],
     /// The mean power over all draws ([`Painter::mean_power`](crate::sim::Painter::mean_power)).
     pub mean_power: &'a [f64],

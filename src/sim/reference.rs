@@ -186,9 +186,15 @@ impl Painter {
         Ok(Self { haloes, particles, frame, hydrogen: *hydrogen })
     }
 
-    /// The 21 cm map in mK of the draw with a seed. Haloes are numbered by mass, so the same
-    /// seed gives the heaviest haloes of all boxes the same luck.
-    pub fn draw(&self, seed: u64) -> Grid {
+    /// `count` draws of the 21 cm map in mK beside the reference itself. Haloes are numbered
+    /// by mass, so the same seeds would give the heaviest haloes of all boxes the same luck:
+    /// those of the box with number `index` among others are its own.
+    pub fn further_draws(&self, index: usize, count: usize) -> Vec<Grid> {
+        (1..=count as u64).map(|draw| self.draw((draw << 32) + index as u64)).collect()
+    }
+
+    /// The map in mK of the draw with a seed.
+    fn draw(&self, seed: u64) -> Grid {
         let model = HydrogenModel { seed, ..self.hydrogen };
         paint_hydrogen(&self.haloes, &self.particles, &self.frame, &model).brightness_temperature
     }

@@ -17,7 +17,7 @@ use crate::field::Grid;
 use crate::nn::{
     CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained, UNetConfig,
 };
-use crate::sim::{HydrogenModel, Painter};
+use crate::sim::HydrogenModel;
 use crate::stitch::{ChannelField, Colouring, NoiseColour, below, gather};
 
 /// Fraction of the training set's values, at either end, that lie outside
@@ -80,20 +80,18 @@ impl LodiBoxes {
             let paintings = std::iter::once(fields.brightness_temperature.clone()).chain(more).collect();
             Ok(LodiBox { seen, expected, paintings })
         };
-        // Haloes are numbered by mass: every box needs draws of its own.
-        let paint = |painter: Painter, index: usize| -> Vec<Grid> {
-            (1..paintings as u64).map(|painting| painter.draw((painting << 32) + index as u64)).collect()
-        };
         // Finding haloes takes longest and one thread.
         let train = train
             .par_iter()
             .enumerate()
-            .map(|(index, b)| Ok((b.fields(), paint(b.painter(hydrogen)?, index))))
+            .map(|(index, b)| Ok((b.fields(), b.painter(hydrogen)?.further_draws(index, paintings.saturating_sub(1)))))
             .collect::<Result<Vec<_>>>()?;
         let validation = validation
             .par_iter()
             .enumerate()
-            .map(|(index, b)| Ok((b.fields(), paint(b.painter(hydrogen)?, train.len() + index))))
+            .map(|(index, b)| {
+                Ok((b.fields(), b.painter(hydrogen)?.further_draws(train.len() + index, paintings.saturating_sub(1))))
+            })
             .collect::<Result<Vec<_>>>()?;
         let all = |boxes: Vec<(&Fields, Vec<Grid>)>| {
             boxes.into_iter().map(|(fields, more)| with_maps(fields, more)).collect::<Result<Vec<_>>>()
