@@ -7,7 +7,7 @@
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
 With one denoising step the map is LODI's estimate from pure noise, so the file
 tells what the networks answered. Everything is computed anew here: transforms,
-regions, tiles, noise (Philox, coloured, balanced), U-Nets, local relation, corrected estimates and
+regions, tiles, noise (Philox, coloured, balanced), U-Nets, local relation, HI of haloes, corrected estimates and
 departures from the expected map.
 """
 
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from torch_networks import UNet, forward, halo_channels, region_channels
+from torch_networks import UNet, forward, halo_channels, labels, region_channels
 
 
 def tensors(path, prefix):
@@ -153,6 +153,21 @@ def difference(name, ours, theirs):
     return relative
 
 
+def held(expected, matter, relation, voxel_mass, temperature):
+    """The map with haloes that hold what their mass says; `temperature` is that of a voxel
+    with a unit of HI."""
+    label = labels(matter, relation["threshold"])
+    sums = lambda values: np.bincount(label.ravel(), values.ravel().astype(np.float64))
+    mass, hydrogen = sums(matter) * voxel_mass, sums(expected) / temperature
+    least, most = relation["range"]
+    x = np.log(np.maximum(mass, 1) / 1e12)
+    last = np.minimum(x, np.log(most / 1e12))
+    constant, slope, curvature = relation["log_hydrogen"]
+    wanted = np.exp(constant + slope * last + curvature * last**2 + (slope + 2 * curvature * last) * (x - last))
+    is_halo = (mass >= least) & (hydrogen > 0) & (np.arange(len(mass)) > 0)
+    return expected * np.where(is_halo, wanted / np.where(is_halo, hydrogen, 1), 1)[label]
+
+
 def main():
     folder, path, seed = sys.argv[1], sys.argv[2], int(sys.argv[3])
     torch.set_grad_enabled(False)
@@ -207,6 +222,7 @@ def main():
         window = torch.from_numpy(np.stack([cut(f, o, 32, 1) for f in seen]))[None]
         factor = voxelwise(expectation, window)[0, 0].numpy().clip(-10, 10)
         put(expected, o, (cut(local, o, 32) + 0.01) * np.exp(factor))
+    expected = held(expected, matter, config["haloes"], voxel_mass, scale / 2.77536627e11 * mean / voxel_mass)
     channels[-1] = forward(transforms[-1], expected)
     root, departure = np.sqrt(expected + 0.1), lodi.config["departure"]
     mean, deviation = (root * np.interp(knots(expected), np.arange(19), departure[k]) for k in ("mean", "deviation"))
@@ -221,7 +237,7 @@ def main():
         velocity = lodi(torch.from_numpy(window)[None], torch.ones(1))[0, 0].numpy()
         put(clean, o, alpha * window[0] - sigma * velocity)
     clean = corrected(clean.clip(*lodi.config["data_range"]), expected, lodi.config)
-    ours = anchored(np.maximum(mean + deviation * clean, 0) ** 2, expected)
+    ours = anchored(np.maximum(mean + lodi.config["scatter"] * deviation * clean, 0) ** 2, expected)
     worst.append(difference("LODI, brightness temperature", ours, painted))
     sys.exit(int(max(worst) > 1e-4))
 

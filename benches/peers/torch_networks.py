@@ -11,10 +11,8 @@ def forward(transform, x):
     return ((logarithm - transform["offset"]) / transform["scale"]).astype(np.float32)
 
 
-def regions(matter, threshold):
-    """Summed density of the connected region that each voxel lies in, 0 outside, and the
-    distance from its centre of mass in rms radii, 5 outside; the box is periodic."""
-    n = len(matter)
+def labels(matter, threshold):
+    """The connected region that each voxel lies in, 0 outside; the box is periodic."""
     label, count = ndimage.label(matter >= threshold)
     parent = np.arange(count + 1)
 
@@ -28,7 +26,14 @@ def regions(matter, threshold):
         both = (first > 0) & (last > 0)
         for a, b in np.unique(np.stack([first[both], last[both]], 1), axis=0):
             parent[root(a)] = root(b)
-    label = np.array([root(a) for a in range(count + 1)])[label]
+    return np.array([root(a) for a in range(count + 1)])[label]
+
+
+def regions(matter, threshold):
+    """Summed density of the connected region that each voxel lies in, 0 outside, and the
+    distance from its centre of mass in rms radii, 5 outside."""
+    label = labels(matter, threshold)
+    n, count = len(matter), label.max()
     inside = np.nonzero(label)
     of, dense = label[inside], matter[inside].astype(np.float64)
     total = lambda values: np.bincount(of, values, count + 1)

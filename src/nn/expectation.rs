@@ -7,6 +7,7 @@ use ndarray::Array3;
 use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
+use super::halo_relation::{HaloRelation, Haloes};
 use super::relation::LocalRelation;
 use super::voxelwise::{RegionTransform, SurroundingsTransform, Voxelwise};
 use super::whole_box::{Tile, tile_by_tile};
@@ -47,11 +48,14 @@ pub struct ExpectationConfig {
     pub surroundings: SurroundingsTransform,
     /// The local relation, which it corrects.
     pub relation: LocalRelation,
+    /// What haloes hold, however the network spreads it within them; none in older files.
+    #[serde(default)]
+    pub haloes: Option<HaloRelation>,
 }
 
 /// The expectation of the brightness temperature given HALO's maps and the dark
 /// matter: the temperature of the local relation times a factor that a [`Voxelwise`]
-/// network finds. A halo's HI follows from its mass, and how it is spread from the
+/// network finds, scaled so that every halo holds the HI of a [`HaloRelation`]. A halo's HI follows from its mass, and how it is spread from the
 /// distance to the halo's centre: both are those of the regions that a voxel lies in.
 /// What HALO says of a halo is not always right; how far it is off may hang on the
 /// surroundings, which it sees, too.
@@ -99,6 +103,11 @@ impl Anchor {
         let modes = plan.forward(&expected.values);
         let power = sum_per_shell(expected.n(), &modes, &modes);
         Self { plan, expected, modes, power }
+    }
+
+    /// The expected map, mK.
+    pub fn expected(&self) -> &Grid {
+        &self.expected
     }
 
     /// The map `painted` in mK, held at the expected one; never negative.
@@ -151,6 +160,17 @@ pub struct ExpectationInput {
     pub seen: ChannelField,
     /// Temperature of the local relation, mK.
     pub local: Vec<f32>,
+    haloes: Option<Haloes>,
+}
+
+impl ExpectationInput {
+    /// Give the haloes of a map in mK that the network made, `n³` values, what they hold:
+    /// the expected map.
+    pub fn hold(&self, made: &mut [f32]) {
+        if let Some(haloes) = &self.haloes {
+            haloes.hold(made);
+        }
+    }
 }
 
 impl ExpectationConfig {
@@ -199,10 +219,12 @@ impl ExpectationConfig {
         let mut seen = self.condition(dark_matter.n(), halo_mass, dark_matter.as_slice(), &local);
         seen.values.append(&mut self.regions.forward(dark_matter, cosmology));
         seen.values.append(&mut self.surroundings.forward(dark_matter));
-        ExpectationInput { seen, local }
+        let haloes = self.haloes.as_ref().map(|relation| relation.haloes(dark_matter, (cosmology, redshift)));
+        ExpectationInput { seen, local, haloes }
     }
 
-    /// The expected temperature on one tile, mK: `[1, 1, side, side, side]`.
+    /// What the network makes of one tile, mK: `[1, 1, side, side, side]`. The expected map
+    /// is the whole box of it, [held](ExpectationInput::hold).
     pub fn run_tile(
         &self,
         expectation: &Expectation,
@@ -210,7 +232,7 @@ impl ExpectationConfig {
         tile: Tile,
         device: &Device,
     ) -> Tensor<5> {
-        let ExpectationInput { seen, local } = input;
+        let ExpectationInput { seen, local, .. } = input;
         let window = tile.surrounded(Voxelwise::REACH, seen.n);
         let tensor = |values: Vec<f32>, channels: usize, side: usize| {
             Tensor::<5>::from_data(TensorData::new(values, [1, channels, side, side, side]), device)
@@ -228,7 +250,9 @@ impl ExpectationConfig {
     pub fn run(&self, expectation: &Expectation, input: &ExpectationInput, device: &Device) -> Result<Vec<f32>> {
         let n = input.seen.n;
         let output = |tile| self.run_tile(expectation, input, tile, device);
-        Ok(tile_by_tile(&self.lattice(n)?, 1, n, device, output)?.remove(0))
+        let mut expected = tile_by_tile(&self.lattice(n)?, 1, n, device, output)?.remove(0);
+        input.hold(&mut expected);
+        Ok(expected)
     }
 }
 

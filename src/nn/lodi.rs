@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::correction::{Correction, Neighbourhood};
 use super::departure::Departure;
 use super::device::side_by_side;
-use super::expectation::{CONDITION_CHANNELS, Expectation, ExpectationConfig};
+use super::expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig};
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
 use super::whole_box::{Tile, tile_by_tile};
 use crate::error::Result;
+use crate::field::Grid;
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{ChannelField, Lattice, NoiseColour, Overlap, WindowBatch, gather};
 
@@ -40,9 +41,17 @@ pub struct LodiConfig {
     /// What sets the denoiser's estimates right.
     #[serde(default)]
     pub correction: Correction,
+    /// What painted data is multiplied by, so that maps have the power of the truth's
+    /// draws; 1 where a file does not say.
+    #[serde(default = "as_painted")]
+    pub scatter: f64,
     /// Range of the training set in data space. Estimates are kept within it: a
     /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
+}
+
+fn as_painted() -> f64 {
+    1.0
 }
 
 impl LodiConfig {
@@ -73,6 +82,14 @@ impl LodiConfig {
         let weights: Vec<f32> = expected.iter().map(weight).collect();
         let largest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
         weights.into_iter().map(|weight| weight / largest).collect()
+    }
+
+    /// The map in mK of painted data, `n³` values, held by the `anchor` of the expected map.
+    pub fn brightness_temperature(&self, data: &[f32], anchor: &Anchor) -> Grid {
+        let expected = anchor.expected();
+        let scattered: Vec<f32> = data.iter().map(|x| self.scatter as f32 * x).collect();
+        let painted = self.departure.temperatures(&scattered, expected.as_slice());
+        anchor.hold(&Grid::from_values(painted, expected.box_size))
     }
 
     /// Set the estimates of a whole box at `gamma` right.

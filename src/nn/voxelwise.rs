@@ -34,7 +34,7 @@ impl RegionTransform {
         let voxel_mass = (cosmology.mean_matter_density() * dark_matter.voxel().powi(3)) as f32;
         let mut values = Vec::with_capacity(self.channels() * dark_matter.as_slice().len());
         for &threshold in &self.thresholds {
-            let Regions { mass, distance } = Regions::new(dark_matter, threshold);
+            let Regions { mass, distance, .. } = Regions::new(dark_matter, threshold);
             values.extend(mass.into_iter().map(|m| self.mass.forward(m * voxel_mass)));
             values.extend(distance.into_iter().map(|d| self.distance.forward(d)));
         }

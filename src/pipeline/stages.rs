@@ -168,8 +168,11 @@ fn expected_map(
     let device = run.device.burn.clone();
     let run_tile = |tile| config.run_tile(&lodi.network.expectation, &input, tile, &device);
     let lattice = config.lattice(n)?;
-    let expected = tile_by_tile(run, &lattice, (n, Stage::Expectation), &[layer], run_tile, decades)?.remove(0);
-    Ok(Grid::from_values(expected, loaded.dark_matter.box_size))
+    let mut expected = tile_by_tile(run, &lattice, (n, Stage::Expectation), &[layer], run_tile, decades)?.remove(0);
+    input.hold(&mut expected);
+    let expected = Grid::from_values(expected, loaded.dark_matter.box_size);
+    run.canvas.paint_field(layer, &expected);
+    Ok(expected)
 }
 
 /// Run a network on every tile of a box of `n³` voxels and return its answers, `n³`
@@ -226,15 +229,16 @@ fn paint(
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
 ) -> Result<()> {
-    let (n, box_size) = (plan.n, loaded.dark_matter.box_size);
+    let n = plan.n;
     // The diffusion paints how the map departs from the expected one.
     let departure = &lodi.config.departure;
     let expected = told.expected.as_slice();
     let condition = lodi.config.condition(n, &told.slices(), loaded.dark_matter.as_slice(), expected);
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| departure.spread(t)[i]).collect::<Vec<f32>>());
+    let scatter = lodi.config.scatter;
     let about = nn::Neighbourhood::new(n, expected);
     let anchor = nn::Anchor::new(told.expected.clone());
-    let physical = |data: &[f32]| anchor.hold(&Grid::from_values(departure.temperatures(data, expected), box_size));
+    let physical = |data: &[f32]| lodi.config.brightness_temperature(data, &anchor);
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();
     let mut done = 0;
@@ -257,7 +261,7 @@ fn paint(
                     Tensor::<3>::from_data(TensorData::new(values, [side, side, side]), &device)
                 };
                 let x = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
-                let temperature = (window(&mean) + x * window(&deviation)).clamp_min(0.0).square();
+                let temperature = (window(&mean) + x * scatter * window(&deviation)).clamp_min(0.0).square();
                 run.canvas.paint_tile(layer, tile_box, decades(temperature));
                 run.send(Event::TileFinished(layer, tile_box));
             }

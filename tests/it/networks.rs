@@ -11,8 +11,8 @@ use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
     CONDITION_CHANNELS, Correction, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig,
-    LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler, SurroundingsTransform,
-    Trained, UNetConfig,
+    HaloRelation, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler,
+    SurroundingsTransform, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
@@ -41,9 +41,11 @@ fn tiny_lodi() -> LodiConfig {
             regions: regions_above(vec![1.5]),
             surroundings: SurroundingsTransform { radii: vec![2.0], density: LogTransform::above(0.1) },
             relation: LocalRelation { hydrogen_fraction: [0.005; 4] },
+            haloes: None,
         },
         departure: Departure::default(),
         correction: Correction::default(),
+        scatter: 1.0,
         data_range: [-10.0, 10.0],
     }
 }
@@ -191,7 +193,9 @@ fn a_fresh_expectation_is_the_local_relation() {
 /// No voxel sees how the box is cut into tiles, or where it begins.
 #[test]
 fn an_expected_map_is_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
-    let (config, n) = (tiny_lodi().expectation, 64);
+    let n = 64;
+    let haloes = Some(HaloRelation { threshold: 8.0, range: [1e10, 1e12], log_hydrogen: [22.0, 0.8, 0.0] });
+    let config = ExpectationConfig { haloes, ..tiny_lodi().expectation };
     let (maps, dark_matter) = made_up_maps(n);
     let run = |maps: &[Vec<f32>; 4], dark_matter: &Grid, device: &Device| {
         let input = config.input(&maps.each_ref().map(Vec::as_slice), dark_matter, (&Cosmology::default(), 1.0));
