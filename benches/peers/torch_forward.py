@@ -237,7 +237,7 @@ def main():
         velocity = lodi(torch.from_numpy(window)[None], torch.ones(1))[0, 0].numpy()
         put(clean, o, alpha * window[0] - sigma * velocity)
     clean = corrected(clean.clip(*lodi.config["data_range"]), expected, lodi.config)
-    ours = anchored(np.maximum(mean + lodi.config["scatter"] * deviation * clean, 0) ** 2, expected)
+    ours = anchored(np.maximum(mean + deviation * clean, 0) ** 2, expected)
     worst.append(difference("LODI, brightness temperature", ours, painted))
     sys.exit(int(max(worst) > 1e-4))
 

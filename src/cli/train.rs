@@ -14,8 +14,8 @@ use crate::pipeline::DeviceChoice;
 use crate::report::write_training_figure;
 use crate::train::{
     ExpectationBoxes, Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, correct, curve_csv, decide,
-    expectation_config, fit_scatter, halo_config, lodi_config, power_csv, saved_config, train_expectation, train_halo,
-    train_lodi, train_refinement,
+    expectation_config, halo_config, lodi_config, power_csv, saved_config, train_expectation, train_halo, train_lodi,
+    train_refinement,
 };
 
 /// Which network to train
@@ -125,10 +125,15 @@ impl Train {
                 let boxes = ExpectationBoxes::new(&train, &validation, &halo, &data.manifest.config.hydrogen, &device)?;
                 let state = self.out.join("expectation.state");
                 let start = self.from.as_ref().map(|path| Trained::<Expectation>::load(path, &device)).transpose()?;
-                let (config, network, before) = begin(start, saved_config(&state)?, || expectation_config(&boxes));
+                let (mut config, network, before) = begin(start, saved_config(&state)?, || expectation_config(&boxes));
                 let fitted = follow(&fit, &stop, |report| {
                     train_expectation(&boxes, &config, network, &fit, &device, &state, report)
                 })?;
+                if let Some(variance) = boxes.variance((&fitted.network, &config), &device)?
+                    && let Some(haloes) = &mut config.haloes
+                {
+                    haloes.variance = variance;
+                }
                 self.write("expectation", config, fitted, (before, describe, compute.name), fit.seed)
             }
             Which::Lodi => {
@@ -153,21 +158,15 @@ impl Train {
                     train_lodi(&boxes, &config, start, &fit, &device, &state, report)
                 })?;
                 if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
-                    let bar = ProgressBar::new(0);
+                    let bar = ProgressBar::new(0).with_message("setting estimates right");
                     let report = |done: usize, total: usize| {
                         bar.set_length(total as u64);
                         bar.set_position(done as u64);
                         !stop.load(Ordering::Relaxed)
                     };
-                    bar.set_message("setting estimates right");
                     let network = (&fitted.network, &config);
                     config.correction = correct(&boxes, fit.calibration_boxes, network, &device, report)?;
-                    bar.set_message("setting the power right");
-                    let network = (&fitted.network, &config);
-                    config.scatter =
-                        fit_scatter(&boxes, fit.calibration_boxes, network, fit.power_steps, &device, report)?;
                     bar.finish_and_clear();
-                    eprintln!("What is painted is multiplied by {:.3}.", config.scatter);
                 }
                 self.write("lodi", config, fitted, (before, describe, compute.name), fit.seed)
             }

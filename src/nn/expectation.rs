@@ -171,6 +171,17 @@ impl ExpectationInput {
             haloes.hold(made);
         }
     }
+
+    /// The mean power over all draws that the expected map implies, mK² (Mpc/h)³ per shell
+    /// ([`Haloes::mean_power`]); `None` where nothing is known of haloes.
+    pub fn mean_power(&self, expected: &Grid) -> Option<Vec<f64>> {
+        self.haloes.as_ref().map(|haloes| haloes.mean_power(expected))
+    }
+
+    /// What haloes hold, if anything is known of them.
+    pub fn haloes(&self) -> Option<&Haloes> {
+        self.haloes.as_ref()
+    }
 }
 
 impl ExpectationConfig {

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::solve::solve;
 use crate::field::{Cosmology, Grid, RHO_CRITICAL, Regions};
+use crate::stats::power_spectrum;
+use crate::stitch::philox;
 
 /// Coefficients of the relation.
 const ORDER: usize = 3;
@@ -11,6 +13,9 @@ const ORDER: usize = 3;
 const PIVOT: f64 = 1e12;
 /// Fewer haloes than this say nothing of a curve.
 const ENOUGH: usize = 20;
+/// Maps of signs that [`Haloes::own_power`] is averaged over: what they have by chance is a
+/// tenth of it in a shell of ten modes, and less in shells of more.
+const SIGNS: u32 = 8;
 /// Iterations of the fit; it converges in five or six.
 const ITERATIONS: usize = 30;
 
@@ -30,6 +35,8 @@ pub struct HaloRelation {
     pub range: [f64; 2],
     /// `ln(M_HI / (M☉/h))` as a polynomial of `ln(M / (10¹² M☉/h))`, constant first.
     pub log_hydrogen: [f64; ORDER],
+    /// Variance of a halo's HI from draw to draw, over the square of its mean.
+    pub variance: f64,
 }
 
 impl HaloRelation {
@@ -70,7 +77,12 @@ impl HaloRelation {
             }
             c = solve(normal, right);
         }
-        c.iter().all(|c| c.is_finite()).then_some(Self { threshold, range: [least, most], log_hydrogen: c })
+        c.iter().all(|c| c.is_finite()).then_some(Self {
+            threshold,
+            range: [least, most],
+            log_hydrogen: c,
+            variance: 0.0,
+        })
     }
 
     /// The haloes of a box with `dark_matter` `1 + δ` at a redshift.
@@ -81,7 +93,7 @@ impl HaloRelation {
             let mass = mass * units.voxel_mass;
             (mass >= self.range[0]).then(|| self.hydrogen(mass) * units.temperature)
         };
-        Haloes { temperature: regions.masses.iter().map(temperature).collect(), regions }
+        Haloes { temperature: regions.masses.iter().map(temperature).collect(), variance: self.variance, regions }
     }
 
     /// The haloes above `threshold` of a box as [`HaloRelation::fit`] takes them: its
@@ -124,9 +136,41 @@ pub struct Haloes {
     /// Sum of the brightness temperature over the voxels of each region, mK; none for one
     /// that is too light.
     temperature: Vec<Option<f64>>,
+    /// [`HaloRelation::variance`].
+    variance: f64,
 }
 
 impl Haloes {
+    /// The mean power over all draws of the map whose mean is `expected`, mK² (Mpc/h)³, shell
+    /// by shell: haloes have as much HI as is expected times a factor of mean one, each its
+    /// own, so it is the power of the expected map and the variance of the factor times
+    /// [what haloes have by themselves](Self::own_power).
+    pub fn mean_power(&self, expected: &Grid) -> Vec<f64> {
+        let own = self.own_power(expected);
+        let power = power_spectrum(expected, None).power;
+        power.into_iter().zip(own).map(|(power, own)| power + self.variance * own).collect()
+    }
+
+    /// `Σ |T_h(k)|²` of the parts of a map in mK that lie in each halo, as power in mK²
+    /// (Mpc/h)³ per shell: the mean power of maps in which every halo has a sign by chance.
+    pub fn own_power(&self, map: &Grid) -> Vec<f64> {
+        let mut mean = Vec::new();
+        for index in 0..SIGNS {
+            let sign = |halo: u32| match philox([halo, index, 7, 0], [0, 0])[0] & 1 {
+                0 => 1.0,
+                _ => -1.0,
+            };
+            let mut signed = map.clone();
+            signed.as_slice_mut().iter_mut().zip(&self.regions.region).for_each(|(t, &region)| {
+                *t *= if region == Regions::NONE { 0.0 } else { sign(region) };
+            });
+            let power = power_spectrum(&signed, None).power;
+            mean.resize(power.len(), 0.0);
+            mean.iter_mut().zip(power).for_each(|(mean, power)| *mean += power / f64::from(SIGNS));
+        }
+        mean
+    }
+
     /// Scale an expected map in mK in every halo so that it holds what it should.
     pub fn hold(&self, expected: &mut [f32]) {
         let sums = self.regions.sums(expected);
@@ -182,7 +226,8 @@ mod tests {
         let heavy = [voxel(0, 3, 3), voxel(15, 3, 3), voxel(0, 4, 3)];
         heavy.iter().for_each(|&v| dark_matter.as_slice_mut()[v] = 2000.0);
         dark_matter.as_slice_mut()[voxel(8, 8, 8)] = 100.0;
-        let relation = HaloRelation { threshold: 60.0, range: [1e12, 1e14], log_hydrogen: [23.0, 0.8, 0.0] };
+        let relation =
+            HaloRelation { threshold: 60.0, range: [1e12, 1e14], log_hydrogen: [23.0, 0.8, 0.0], variance: 0.3 };
         let mut expected: Vec<f32> = (0..n.pow(3)).map(|v| 1.0 + (v % 5) as f32).collect();
         let before = expected.clone();
         relation.haloes(&dark_matter, when).hold(&mut expected);
@@ -195,6 +240,43 @@ mod tests {
         for v in 0..n.pow(3) {
             let wanted = if heavy.contains(&v) { factor * before[v] } else { before[v] };
             assert!((expected[v] / wanted - 1.0).abs() < 1e-5, "voxel {v}");
+        }
+    }
+
+    /// Maps in which the HI of every halo is drawn by itself have, in the mean over many of
+    /// them, the power that is told from the expected map alone.
+    #[test]
+    fn the_mean_power_is_that_of_many_draws() {
+        let (n, draws, variance) = (16, 400, 0.25);
+        let mut dark_matter = Grid::zeros(n, 16.0).map(|_| 0.4);
+        let mut expected = Grid::zeros(n, 16.0).map(|_| 0.1);
+        for halo in 0..12u32 {
+            let [x, y, z, t] = philox([halo, 0, 0, 0], [1, 0]).map(|word| word as usize);
+            for voxel in [0, 1].map(|step| (x % n * n + y % n) * n + (z + step) % n) {
+                dark_matter.as_slice_mut()[voxel] = 100.0;
+                expected.as_slice_mut()[voxel] = 1.0 + (t % 8) as f32;
+            }
+        }
+        let relation = HaloRelation { threshold: 60.0, range: [1e30, 1e31], log_hydrogen: [0.0; 3], variance };
+        let haloes = relation.haloes(&dark_matter, (&Cosmology::default(), 1.0));
+        let mut mean = vec![0.0; n];
+        for draw in 0..draws {
+            let mut map = expected.clone();
+            for (t, &region) in map.as_slice_mut().iter_mut().zip(&haloes.regions.region) {
+                if region != Regions::NONE {
+                    let up = philox([region, draw, 1, 0], [2, 0])[0] & 1 == 0;
+                    *t *= 1.0 + variance.sqrt() as f32 * if up { 1.0 } else { -1.0 };
+                }
+            }
+            let power = power_spectrum(&map, None).power;
+            mean.iter_mut().zip(power).for_each(|(mean, power)| *mean += power / f64::from(draws));
+        }
+        let told = haloes.mean_power(&expected);
+        let alone = power_spectrum(&expected, None).power;
+        for shell in 0..n / 2 {
+            let ratio = told[shell] / mean[shell];
+            assert!((ratio - 1.0).abs() < 0.06, "shell {shell}: {ratio}");
+            assert!(alone[shell] < 0.95 * mean[shell]);
         }
     }
 }

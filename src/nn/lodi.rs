@@ -41,17 +41,9 @@ pub struct LodiConfig {
     /// What sets the denoiser's estimates right.
     #[serde(default)]
     pub correction: Correction,
-    /// What painted data is multiplied by, so that maps have the power of the truth's
-    /// draws; 1 where a file does not say.
-    #[serde(default = "as_painted")]
-    pub scatter: f64,
     /// Range of the training set in data space. Estimates are kept within it: a
     /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
-}
-
-fn as_painted() -> f64 {
-    1.0
 }
 
 impl LodiConfig {
@@ -84,11 +76,12 @@ impl LodiConfig {
         weights.into_iter().map(|weight| weight / largest).collect()
     }
 
-    /// The map in mK of painted data, `n³` values, held by the `anchor` of the expected map.
-    pub fn brightness_temperature(&self, data: &[f32], anchor: &Anchor) -> Grid {
+    /// The map in mK of painted data, `n³` values, times `amplitude`, held by the `anchor` of the
+    /// expected map.
+    pub fn brightness_temperature(&self, data: &[f32], anchor: &Anchor, amplitude: f64) -> Grid {
         let expected = anchor.expected();
-        let scattered: Vec<f32> = data.iter().map(|x| self.scatter as f32 * x).collect();
-        let painted = self.departure.temperatures(&scattered, expected.as_slice());
+        let scaled: Vec<f32> = data.iter().map(|x| amplitude as f32 * x).collect();
+        let painted = self.departure.temperatures(&scaled, expected.as_slice());
         anchor.hold(&Grid::from_values(painted, expected.box_size))
     }
 

@@ -1,6 +1,7 @@
 //! The networks: HALO and LODI with the map it expects, the noise schedule and samplers of LODI, their
 //! weights, and the device they run on.
 
+mod amplitude;
 mod blocks;
 mod correction;
 mod departure;
@@ -17,6 +18,7 @@ mod voxelwise;
 mod weights;
 mod whole_box;
 
+pub use amplitude::amplitude;
 pub use correction::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Neighbourhood};
 pub use departure::Departure;
 pub use device::{ComputeDevice, is_cpu, side_by_side};

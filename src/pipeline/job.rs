@@ -62,6 +62,9 @@ pub struct Told {
     pub halo_mass: [Grid; HALO_MASS_BINS],
     /// The expected map, mK.
     pub expected: Grid,
+    /// The mean power over all draws that it implies, mK² (Mpc/h)³ per shell, which the
+    /// painted map is given; `None` where the weights do not tell.
+    pub mean_power: Option<Vec<f64>>,
 }
 
 impl Told {

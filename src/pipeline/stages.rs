@@ -36,10 +36,10 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         let halo_mass = halo_maps(run, &loaded, &halo)?;
         if run.outcome.config.until >= Stage::Lodi {
             run.begin(Stage::Expectation)?;
-            let expected = expected_map(run, &halo_mass, &lodi, &loaded)?;
+            let (expected, mean_power) = expected_map(run, &halo_mass, &lodi, &loaded)?;
             run.begin(Stage::Lodi)?;
             let plan = LatentOverlap { balance: lodi.config.balance(expected.as_slice()), ..plan };
-            let told = Told { halo_mass, expected };
+            let told = Told { halo_mass, expected, mean_power };
             paint(run, &plan, &told, &lodi, &loaded)?;
             run.outcome.told = Some(Arc::new(told));
         }
@@ -152,13 +152,13 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     Ok(condition)
 }
 
-/// Run LODI's expectation: the expected map, mK.
+/// Run LODI's expectation: the expected map, mK, and the mean power that it implies.
 fn expected_map(
     run: &mut Run,
     halo_mass: &[Grid; HALO_MASS_BINS],
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
-) -> Result<Grid> {
+) -> Result<(Grid, Option<Vec<f64>>)> {
     let n = loaded.dark_matter.n();
     let config = &lodi.config.expectation;
     let when = (&loaded.cosmology, loaded.redshift);
@@ -172,7 +172,8 @@ fn expected_map(
     input.hold(&mut expected);
     let expected = Grid::from_values(expected, loaded.dark_matter.box_size);
     run.canvas.paint_field(layer, &expected);
-    Ok(expected)
+    let mean_power = input.mean_power(&expected);
+    Ok((expected, mean_power))
 }
 
 /// Run a network on every tile of a box of `n³` voxels and return its answers, `n³`
@@ -235,10 +236,9 @@ fn paint(
     let expected = told.expected.as_slice();
     let condition = lodi.config.condition(n, &told.slices(), loaded.dark_matter.as_slice(), expected);
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| departure.spread(t)[i]).collect::<Vec<f32>>());
-    let scatter = lodi.config.scatter;
     let about = nn::Neighbourhood::new(n, expected);
     let anchor = nn::Anchor::new(told.expected.clone());
-    let physical = |data: &[f32]| lodi.config.brightness_temperature(data, &anchor);
+    let physical = |data: &[f32], amplitude: f64| lodi.config.brightness_temperature(data, &anchor, amplitude);
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();
     let mut done = 0;
@@ -261,7 +261,7 @@ fn paint(
                     Tensor::<3>::from_data(TensorData::new(values, [side, side, side]), &device)
                 };
                 let x = estimate.clone().narrow(0, i, 1).reshape([side, side, side]);
-                let temperature = (window(&mean) + x * scatter * window(&deviation)).clamp_min(0.0).square();
+                let temperature = (window(&mean) + x * window(&deviation)).clamp_min(0.0).square();
                 run.canvas.paint_tile(layer, tile_box, decades(temperature));
                 run.send(Event::TileFinished(layer, tile_box));
             }
@@ -272,11 +272,14 @@ fn paint(
         },
         |gamma, clean| {
             lodi.config.correct(gamma, &about, clean);
-            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean), None));
+            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean, 1.0), None));
         },
     )?;
     let run = run.into_inner();
-    let field = physical(&clean);
+    run.checkpoint()?;
+    let of_power = |power: &Vec<f64>| nn::amplitude(|amplitude| physical(&clean, amplitude), power);
+    let field = physical(&clean, told.mean_power.as_ref().map_or(1.0, of_power));
+    run.spectrum(Series::Prediction, power_spectrum(&field, None));
     run.canvas.paint_field(layer, &field);
     run.keep(layer, field);
     Ok(())

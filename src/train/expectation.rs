@@ -19,7 +19,8 @@ use crate::nn::{
     Expectation, ExpectationConfig, ExpectationInput, Halo, HaloRelation, LocalRelation, SurroundingsTransform, Trained,
 };
 use crate::pipeline::HALO_MASS_BINS;
-use crate::sim::HydrogenModel;
+use crate::sim::{HydrogenModel, Painter};
+use crate::stats::power_spectrum;
 use crate::stitch::ChannelField;
 
 /// Floor of the temperatures that networks see, mK.
@@ -41,6 +42,9 @@ struct ExpectedBox {
     seen: SeenBox,
     /// The mean of all draws of the 21 cm map, mK.
     mean: Grid,
+    /// The mean power over all draws ([`Painter::mean_power`]), of boxes that are
+    /// [unseen](ExpectationBoxes::unseen).
+    mean_power: Vec<f64>,
 }
 
 /// Boxes that the expected map is learned from.
@@ -62,16 +66,57 @@ impl ExpectationBoxes {
         hydrogen: &HydrogenModel,
         device: &Device,
     ) -> Result<Self> {
+        let painted =
+            |painter: Painter, unseen: bool| (painter.mean(), if unseen { painter.mean_power() } else { Vec::new() });
         // Finding haloes takes longest and one thread.
-        let train =
-            train.par_iter().map(|b| Ok((b.fields(), b.painter(hydrogen)?.mean()))).collect::<Result<Vec<_>>>()?;
-        let validation =
-            validation.par_iter().map(|b| Ok((b.fields(), b.painter(hydrogen)?.mean()))).collect::<Result<Vec<_>>>()?;
-        let all = |boxes: Vec<(&Fields, Grid)>| {
-            let with_maps = |(fields, mean)| Ok(ExpectedBox { seen: SeenBox::new(fields, halo, device)?, mean });
+        let of_train = train
+            .par_iter()
+            .map(|b| Ok((b.fields(), painted(b.painter(hydrogen)?, validation.is_empty()))))
+            .collect::<Result<Vec<_>>>()?;
+        let of_validation = validation
+            .par_iter()
+            .map(|b| Ok((b.fields(), painted(b.painter(hydrogen)?, true))))
+            .collect::<Result<Vec<_>>>()?;
+        let all = |boxes: Vec<(&Fields, (Grid, Vec<f64>))>| {
+            let with_maps = |(fields, (mean, mean_power))| {
+                Ok(ExpectedBox { seen: SeenBox::new(fields, halo, device)?, mean, mean_power })
+            };
             boxes.into_iter().map(with_maps).collect::<Result<Vec<_>>>()
         };
-        Ok(Self { train: all(train)?, validation: all(validation)? })
+        Ok(Self { train: all(of_train)?, validation: all(of_validation)? })
+    }
+
+    /// Boxes that nothing has learned from, if there are any.
+    fn unseen(&self) -> &[ExpectedBox] {
+        if self.validation.is_empty() { &self.train } else { &self.validation }
+    }
+
+    /// The [variance](HaloRelation::variance) with which the mean power that expected maps
+    /// imply is that of all draws: least squares over the shells up to 10 h/Mpc of unseen boxes, relative
+    /// to their power. `None` without haloes.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn variance(
+        &self,
+        (expectation, config): (&Expectation, &ExpectationConfig),
+        device: &Device,
+    ) -> Result<Option<f64>> {
+        let (mut product, mut square) = (0.0, 0.0);
+        for from in self.unseen() {
+            let input = from.seen.input(config);
+            let expected = Grid::from_values(config.run(expectation, &input, device)?, from.mean.box_size);
+            let Some(haloes) = input.haloes() else { return Ok(None) };
+            let spectrum = power_spectrum(&expected, None);
+            let shells = spectrum.k.partition_point(|&k| k <= K_MAPS).min(spectrum.complete_shells());
+            let own = haloes.own_power(&expected);
+            for shell in (0..shells).filter(|&shell| from.mean_power[shell] > 0.0) {
+                let [own, power] = [own[shell], spectrum.power[shell]].map(|p| p / from.mean_power[shell]);
+                product += own * (1.0 - power);
+                square += own * own;
+            }
+        }
+        Ok((square > 0.0).then(|| (product / square).max(0.0)))
     }
 }
 
@@ -99,7 +144,7 @@ pub fn expectation_config(boxes: &ExpectationBoxes) -> ExpectationConfig {
 
 /// The HI of haloes as a function of their mass, from the maps without scatter.
 fn halo_relation(boxes: &[ExpectedBox]) -> Option<HaloRelation> {
-    let pairs = |ExpectedBox { seen: SeenBox { fields, .. }, mean }: &ExpectedBox| {
+    let pairs = |ExpectedBox { seen: SeenBox { fields, .. }, mean, .. }: &ExpectedBox| {
         HaloRelation::pairs(HALO_THRESHOLD, (&fields.dark_matter, mean), (&fields.cosmology, fields.redshift))
     };
     HaloRelation::fit(HALO_THRESHOLD, LEAST_HALO, &boxes.iter().flat_map(pairs).collect::<Vec<_>>())
@@ -111,7 +156,7 @@ fn halo_relation(boxes: &[ExpectedBox]) -> Option<HaloRelation> {
 fn hydrogen_fractions(boxes: &[ExpectedBox]) -> [f64; HALO_MASS_BINS] {
     const B: usize = HALO_MASS_BINS;
     let (mut normal, mut right) = ([[0f64; B]; B], [0f64; B]);
-    for ExpectedBox { seen: SeenBox { fields, .. }, mean: map } in boxes {
+    for ExpectedBox { seen: SeenBox { fields, .. }, mean: map, .. } in boxes {
         let scale = fields.cosmology.brightness_temperature_scale(fields.redshift) / crate::field::RHO_CRITICAL;
         let target = block_means(map);
         let maps: [Vec<f64>; B] = std::array::from_fn(|bin| block_means(&fields.halo_mass[bin]));

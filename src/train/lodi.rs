@@ -18,7 +18,7 @@ use crate::nn::{
     Anchor, CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained,
     UNetConfig,
 };
-use crate::sim::{HydrogenModel, Painter};
+use crate::sim::HydrogenModel;
 use crate::stitch::{ChannelField, Colouring, NoiseColour, below, gather};
 
 /// Fraction of the training set's values, at either end, that lie outside
@@ -58,8 +58,6 @@ pub(super) struct LodiBox {
 pub struct LodiBoxes {
     train: Vec<LodiBox>,
     validation: Vec<LodiBox>,
-    /// Of the boxes that are [unseen](Self::unseen).
-    mean_power: Vec<Vec<f64>>,
 }
 
 impl LodiBoxes {
@@ -83,35 +81,28 @@ impl LodiBoxes {
             let paintings = std::iter::once(fields.brightness_temperature.clone()).chain(more).collect();
             Ok(LodiBox { seen, expected, paintings })
         };
-        let painted = |index: usize, painter: Painter, unseen: bool| {
-            let mean_power = unseen.then(|| painter.mean_power());
-            (painter.further_draws(index, paintings.saturating_sub(1)), mean_power)
-        };
         // Finding haloes takes longest and one thread.
-        let of_train = train
+        let train = train
             .par_iter()
             .enumerate()
-            .map(|(index, b)| Ok((b.fields(), painted(index, b.painter(hydrogen)?, validation.is_empty()))))
+            .map(|(index, b)| Ok((b.fields(), b.painter(hydrogen)?.further_draws(index, paintings.saturating_sub(1)))))
             .collect::<Result<Vec<_>>>()?;
-        let of_validation = validation
+        let validation = validation
             .par_iter()
             .enumerate()
-            .map(|(index, b)| Ok((b.fields(), painted(train.len() + index, b.painter(hydrogen)?, true))))
+            .map(|(index, b)| {
+                Ok((b.fields(), b.painter(hydrogen)?.further_draws(train.len() + index, paintings.saturating_sub(1))))
+            })
             .collect::<Result<Vec<_>>>()?;
-        let mut boxes = Self { train: Vec::new(), validation: Vec::new(), mean_power: Vec::new() };
-        for (of, into) in [(of_train, &mut boxes.train), (of_validation, &mut boxes.validation)] {
-            for (fields, (more, mean_power)) in of {
-                into.push(with_maps(fields, more)?);
-                boxes.mean_power.extend(mean_power);
-            }
-        }
-        Ok(boxes)
+        let all = |boxes: Vec<(&Fields, Vec<Grid>)>| {
+            boxes.into_iter().map(|(fields, more)| with_maps(fields, more)).collect::<Result<Vec<_>>>()
+        };
+        Ok(Self { train: all(train)?, validation: all(validation)? })
     }
 
-    /// Boxes that the denoiser has not learned from, if there are any, and the mean power
-    /// over all draws of each ([`Painter::mean_power`]): what is painted is set right by them.
-    pub(super) fn unseen(&self) -> (&[LodiBox], &[Vec<f64>]) {
-        (if self.validation.is_empty() { &self.train } else { &self.validation }, &self.mean_power)
+    /// Boxes that the denoiser has not learned from, if there are any.
+    pub(super) fn unseen(&self) -> &[LodiBox] {
+        if self.validation.is_empty() { &self.train } else { &self.validation }
     }
 }
 
@@ -128,7 +119,7 @@ impl LodiBox {
     }
 
     /// What holds painted maps at the expected one.
-    pub fn anchor(&self) -> Anchor {
+    fn anchor(&self) -> Anchor {
         Anchor::new(Grid::from_values(self.expected.clone(), self.seen.fields.dark_matter.box_size))
     }
 }
@@ -166,7 +157,6 @@ pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> Lod
         noise: COLOUR,
         expectation: expectation.config.clone(),
         correction: Correction::default(),
-        scatter: 1.0,
         data_range: [quantile(cut), quantile(last - cut)],
         departure,
     }
@@ -236,7 +226,7 @@ impl Task<Lodi> for UndoNoise<'_> {
     ) -> Result<Vec<PowerRatio>> {
         let Some(from) = self.looked_at else { return Ok(Vec::new()) };
         let painted = paint(from, (lodi, self.config), self.fit.power_steps, LOOK_SEED, device, report)?;
-        let map = self.config.brightness_temperature(&painted, &from.anchor());
+        let map = self.config.brightness_temperature(&painted, &from.anchor(), 1.0);
         Ok(vec![PowerRatio::new("21 cm", &map, &from.paintings, K_MAPS)])
     }
 

@@ -13,7 +13,6 @@ mod lodi;
 mod paint;
 mod power;
 mod refinement;
-mod scatter;
 mod state;
 mod voxels;
 
@@ -26,5 +25,4 @@ pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};
 pub use power::{PowerPoint, PowerRatio, power_csv};
 pub use refinement::train_refinement;
-pub use scatter::fit_scatter;
 pub use state::{CurvePoint, saved_config};

@@ -45,7 +45,6 @@ fn tiny_lodi() -> LodiConfig {
         },
         departure: Departure::default(),
         correction: Correction::default(),
-        scatter: 1.0,
         data_range: [-10.0, 10.0],
     }
 }
@@ -194,7 +193,8 @@ fn a_fresh_expectation_is_the_local_relation() {
 #[test]
 fn an_expected_map_is_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
     let n = 64;
-    let haloes = Some(HaloRelation { threshold: 8.0, range: [1e10, 1e12], log_hydrogen: [22.0, 0.8, 0.0] });
+    let haloes =
+        Some(HaloRelation { threshold: 8.0, range: [1e10, 1e12], log_hydrogen: [22.0, 0.8, 0.0], variance: 0.2 });
     let config = ExpectationConfig { haloes, ..tiny_lodi().expectation };
     let (maps, dark_matter) = made_up_maps(n);
     let run = |maps: &[Vec<f32>; 4], dark_matter: &Grid, device: &Device| {
