@@ -35,6 +35,9 @@ pub struct Outcome {
     pub fields: BTreeMap<Layer, Arc<Grid>>,
     /// What LODI painted the 21 cm map from; `None` where it did not.
     pub told: Option<Arc<Told>>,
+    /// What its departures from the expected map were multiplied by
+    /// ([`amplitude`](crate::nn::amplitude)).
+    pub amplitude: Option<f64>,
     /// How each field is shown.
     pub transforms: BTreeMap<Layer, LogTransform>,
     /// The spectra of those fields.
@@ -150,6 +153,7 @@ impl Run {
             cosmology: Cosmology::default(),
             fields: BTreeMap::new(),
             told: None,
+            amplitude: None,
             transforms: BTreeMap::new(),
             spectra: BTreeMap::new(),
             reference: None,

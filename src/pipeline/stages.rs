@@ -278,7 +278,9 @@ fn paint(
     let run = run.into_inner();
     run.checkpoint()?;
     let of_power = |power: &Vec<f64>| nn::amplitude(|amplitude| physical(&clean, amplitude), power);
-    let field = physical(&clean, told.mean_power.as_ref().map_or(1.0, of_power));
+    let amplitude = told.mean_power.as_ref().map_or(1.0, of_power);
+    run.outcome.amplitude = Some(amplitude);
+    let field = physical(&clean, amplitude);
     run.spectrum(Series::Prediction, power_spectrum(&field, None));
     run.canvas.paint_field(layer, &field);
     run.keep(layer, field);
