@@ -40,7 +40,7 @@ impl Agreement {
     /// [`Error::Setting`](crate::Error::Setting) where the grids differ.
     pub(super) fn new(fields: [&Grid; 2], k_max: f64) -> Result<(Self, Vec<f64>)> {
         let pair = cross_spectrum(fields, [None, None])?;
-        let judged = pair.first.k.partition_point(|&k| k <= k_max).min(pair.first.complete_shells());
+        let judged = pair.first.shells_up_to(k_max);
         let cut = |mut values: Vec<f64>| {
             values.truncate(judged);
             values

@@ -23,7 +23,7 @@ const K_MAX: f64 = 10.0;
 pub fn amplitude(map: impl Fn(f64) -> Grid, mean_power: &[f64]) -> f64 {
     let measured = MEASURED.map(|amplitude| power_spectrum(&map(amplitude), None));
     let [first, ..] = &measured;
-    let shells = first.k.partition_point(|&k| k <= K_MAX).min(first.complete_shells()).min(mean_power.len());
+    let shells = first.shells_up_to(K_MAX).min(mean_power.len());
     let [a, b, c] = MEASURED;
     let off = |x: f64| {
         let weights = [

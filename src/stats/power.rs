@@ -47,6 +47,11 @@ impl PowerSpectrum {
     pub fn complete_shells(&self) -> usize {
         self.k.partition_point(|&k| k <= self.k_nyquist)
     }
+
+    /// Of those, the shells up to `k_max` h/Mpc.
+    pub fn shells_up_to(&self, k_max: f64) -> usize {
+        self.k.partition_point(|&k| k <= k_max).min(self.complete_shells())
+    }
 }
 
 impl CrossSpectrum {

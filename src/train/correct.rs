@@ -29,7 +29,7 @@ pub fn correct(
     device: &Device,
     mut report: impl FnMut(usize, usize) -> bool,
 ) -> Result<Correction> {
-    let unseen = boxes.unseen();
+    let unseen = boxes.0.unseen();
     let count = count.min(unseen.len());
     let boxes: Vec<(&LodiBox, Neighbourhood)> =
         unseen.iter().take(count).map(|from| (from, Neighbourhood::new(from.seen.n(), &from.expected))).collect();

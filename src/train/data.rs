@@ -147,7 +147,12 @@ pub(super) struct Split<B> {
 impl<B> Split<B> {
     /// What is drawn from: boxes to learn from, or, where there are any, to validate on.
     pub fn seen(&self, validating: bool) -> &[B] {
-        if validating && !self.validation.is_empty() { &self.validation } else { &self.train }
+        if validating { self.unseen() } else { &self.train }
+    }
+
+    /// Boxes that nothing has learned from, if there are any; otherwise those to learn from.
+    pub fn unseen(&self) -> &[B] {
+        if self.validation.is_empty() { &self.train } else { &self.validation }
     }
 }
 

@@ -43,15 +43,12 @@ struct ExpectedBox {
     /// The mean of all draws of the 21 cm map, mK.
     mean: Grid,
     /// The mean power over all draws ([`Painter::mean_power`]), of boxes that are
-    /// [unseen](ExpectationBoxes::unseen).
+    /// [unseen](Split::unseen).
     mean_power: Vec<f64>,
 }
 
 /// Boxes that the expected map is learned from.
-pub struct ExpectationBoxes {
-    train: Vec<ExpectedBox>,
-    validation: Vec<ExpectedBox>,
-}
+pub struct ExpectationBoxes(Split<ExpectedBox>);
 
 impl ExpectationBoxes {
     /// Run HALO on every box, and paint HI on its haloes without scatter, which is
@@ -83,12 +80,7 @@ impl ExpectationBoxes {
             };
             boxes.into_iter().map(with_maps).collect::<Result<Vec<_>>>()
         };
-        Ok(Self { train: all(of_train)?, validation: all(of_validation)? })
-    }
-
-    /// Boxes that nothing has learned from, if there are any.
-    fn unseen(&self) -> &[ExpectedBox] {
-        if self.validation.is_empty() { &self.train } else { &self.validation }
+        Ok(Self(Split { train: all(of_train)?, validation: all(of_validation)? }))
     }
 
     /// The [variance](HaloRelation::variance) with which the mean power that expected maps
@@ -103,12 +95,12 @@ impl ExpectationBoxes {
         device: &Device,
     ) -> Result<Option<f64>> {
         let (mut product, mut square) = (0.0, 0.0);
-        for from in self.unseen() {
+        for from in self.0.unseen() {
             let input = from.seen.input(config);
             let expected = Grid::from_values(config.run(expectation, &input, device)?, from.mean.box_size);
             let Some(haloes) = input.haloes() else { return Ok(None) };
             let spectrum = power_spectrum(&expected, None);
-            let shells = spectrum.k.partition_point(|&k| k <= K_MAPS).min(spectrum.complete_shells());
+            let shells = spectrum.shells_up_to(K_MAPS);
             let own = haloes.own_power(&expected);
             for shell in (0..shells).filter(|&shell| from.mean_power[shell] > 0.0) {
                 let [own, power] = [own[shell], spectrum.power[shell]].map(|p| p / from.mean_power[shell]);
@@ -127,7 +119,7 @@ pub fn expectation_config(boxes: &ExpectationBoxes) -> ExpectationConfig {
     let decades = |floor: f64| LogTransform { floor, offset: floor.log10(), scale: 1.0 };
     // A hundredth of the mean matter density, far below any halo's edge.
     let halo_mass = decades(1e9);
-    let dark_matter = LogTransform::standardised(boxes.train.iter().map(|b| &b.seen.fields.dark_matter), 0.05);
+    let dark_matter = LogTransform::standardised(boxes.0.train.iter().map(|b| &b.seen.fields.dark_matter), 0.05);
     ExpectationConfig {
         width: 64,
         condition: [halo_mass, halo_mass, halo_mass, halo_mass, dark_matter, decades(FAINT)],
@@ -137,8 +129,8 @@ pub fn expectation_config(boxes: &ExpectationBoxes) -> ExpectationConfig {
             radii: vec![1.5, 3.0, 6.0],
             density: LogTransform { floor: 0.05, offset: 0.0, scale: 0.5 },
         },
-        relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.train) },
-        haloes: halo_relation(&boxes.train),
+        relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.0.train) },
+        haloes: halo_relation(&boxes.0.train),
     }
 }
 
@@ -277,10 +269,10 @@ pub fn train_expectation(
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
     let task = Expect {
-        boxes: Split { train: prepare(&boxes.train), validation: prepare(&boxes.validation) },
-        looked_at: boxes.validation.first(),
+        boxes: Split { train: prepare(&boxes.0.train), validation: prepare(&boxes.0.validation) },
+        looked_at: boxes.0.validation.first(),
         config,
-        mean: boxes.train.iter().map(|b| b.mean.mean()).sum::<f64>() / boxes.train.len() as f64,
+        mean: boxes.0.train.iter().map(|b| b.mean.mean()).sum::<f64>() / boxes.0.train.len() as f64,
         fit,
     };
     descend((network, config), &task, fit, device, folder, report)

@@ -55,10 +55,7 @@ pub(super) struct LodiBox {
 }
 
 /// Boxes that LODI learns from and is selected by.
-pub struct LodiBoxes {
-    train: Vec<LodiBox>,
-    validation: Vec<LodiBox>,
-}
+pub struct LodiBoxes(pub(super) Split<LodiBox>);
 
 impl LodiBoxes {
     /// Run HALO and the expectation on every box, and paint HI on its haloes
@@ -97,12 +94,7 @@ impl LodiBoxes {
         let all = |boxes: Vec<(&Fields, Vec<Grid>)>| {
             boxes.into_iter().map(|(fields, more)| with_maps(fields, more)).collect::<Result<Vec<_>>>()
         };
-        Ok(Self { train: all(train)?, validation: all(validation)? })
-    }
-
-    /// Boxes that the denoiser has not learned from, if there are any.
-    pub(super) fn unseen(&self) -> &[LodiBox] {
-        if self.validation.is_empty() { &self.train } else { &self.validation }
+        Ok(Self(Split { train: all(train)?, validation: all(validation)? }))
     }
 }
 
@@ -136,9 +128,9 @@ impl Prepared {
 
 /// LODI as it is trained by default, behind an expectation.
 pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> LodiConfig {
-    let first = &boxes.train[0].seen.fields;
+    let first = &boxes.0.train[0].seen.fields;
     let voxels = || {
-        boxes.train.iter().flat_map(|b| {
+        boxes.0.train.iter().flat_map(|b| {
             b.paintings.iter().flat_map(|painting| painting.as_slice().iter().copied().zip(b.expected.iter().copied()))
         })
     };
@@ -275,13 +267,13 @@ pub fn train_lodi(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Fitted<Lodi>> {
-    let train = boxes.train.iter().map(|b| Prepared::new(b, config)).collect();
-    let validation = boxes.validation.iter().map(|b| Prepared::new(b, config)).collect();
+    let train = boxes.0.train.iter().map(|b| Prepared::new(b, config)).collect();
+    let validation = boxes.0.validation.iter().map(|b| Prepared::new(b, config)).collect();
     device.seed(fit.seed);
     let network = start.unwrap_or_else(|| config.init(device));
     let colouring = Colouring::new(config.noise, config.tile + 2 * MARGIN);
     let task =
-        UndoNoise { boxes: Split { train, validation }, looked_at: boxes.validation.first(), config, colouring, fit };
+        UndoNoise { boxes: Split { train, validation }, looked_at: boxes.0.validation.first(), config, colouring, fit };
     let mut fitted = descend((network, config), &task, fit, device, folder, report)?;
     // That of the state may be an earlier one.
     fitted.network.expectation = expectation.clone();

@@ -30,7 +30,7 @@ impl PowerRatio {
     /// Of `made` over the mean of `draws` of the truth, up to `k_max` h/Mpc.
     pub(super) fn new(series: impl Into<String>, made: &Grid, draws: &[Grid], k_max: f64) -> Self {
         let spectrum = power_spectrum(made, None);
-        let shells = spectrum.k.partition_point(|&k| k <= k_max).min(spectrum.complete_shells());
+        let shells = spectrum.shells_up_to(k_max);
         let mut truth = vec![0.0; shells];
         for draw in draws {
             let power = power_spectrum(draw, None).power;
