@@ -126,6 +126,8 @@ impl Train {
                 let state = self.out.join("expectation.state");
                 let start = self.from.as_ref().map(|path| Trained::<Expectation>::load(path, &device)).transpose()?;
                 let (mut config, network, before) = begin(start, saved_config(&state)?, || expectation_config(&boxes));
+                // Whatever the network has seen before, haloes hold what those of these boxes do.
+                config.haloes = boxes.halo_relation();
                 let fitted = follow(&fit, &stop, |report| {
                     train_expectation(&boxes, &config, network, &fit, &device, &state, report)
                 })?;

@@ -1,7 +1,8 @@
 //! Fields on a periodic cubic grid: the grid itself, how particles become one,
-//! its Fourier transform, its overdense regions, and the cosmology that gives it units.
+//! its Fourier transform, its overdense regions and the clumps in them, and the cosmology that gives it units.
 
 mod assignment;
+mod clumps;
 mod cosmology;
 mod fft;
 mod grid;
@@ -10,6 +11,7 @@ mod smooth;
 mod transform;
 
 pub use assignment::{MassAssignment, assign_mass};
+pub use clumps::{Clumps, Join};
 pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};
 pub use fft::{RealFft3, fft_frequency, fft_shell};

@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 
 use super::Grid;
 
-/// The regions of a box, and what every voxel knows of the one it lies in, `n³` values each.
+/// What every voxel knows of the region it lies in, `n³` values each.
 ///
 /// A region is a set of voxels of at least a threshold times the mean (`1 + δ`), connected
 /// through their faces, periodic. Friends-of-friends groups of a linking length of 0.2 are
@@ -13,10 +13,6 @@ use super::Grid;
 /// matter belongs to, wherever in a halo it lies, and their centres where its HI is densest.
 #[derive(Debug, Clone)]
 pub struct Regions {
-    /// Mass of every region, in voxels of mean density.
-    pub masses: Vec<f64>,
-    /// Which of the regions a voxel lies in; [`Regions::NONE`] outside all of them.
-    pub region: Vec<u32>,
     /// Mass of the region, in voxels of mean density; 0 outside all of them.
     pub mass: Vec<f32>,
     /// Distance from the region's centre of mass over the region's rms radius;
@@ -25,8 +21,6 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// The region of a voxel outside all of them.
-    pub const NONE: u32 = u32::MAX;
     /// A distance beyond that of any region's edge.
     pub const OUTSIDE: f32 = 5.0;
     /// Mean square of the distances in a voxel from its centre, so that a region of a
@@ -46,7 +40,7 @@ impl Regions {
             neighbours.for_each(|neighbour| sets.join(voxel as u32, neighbour as u32));
         }
         // Regions by the order of their first voxels.
-        let mut number = vec![Self::NONE; values.len()];
+        let mut number = vec![u32::MAX; values.len()];
         let mut regions: Vec<Sums> = Vec::new();
         for &voxel in &inside {
             let root = sets.find(voxel as u32) as usize;
@@ -75,29 +69,15 @@ impl Regions {
             let region = number[voxel] as usize;
             regions[region].squares += f64::from(values[voxel]) * squared_distance(voxel, centres[region]);
         }
-        let mut found = Self {
-            masses: regions.iter().map(|sums| sums.mass).collect(),
-            region: number,
-            mass: vec![0.0; values.len()],
-            distance: vec![Self::OUTSIDE; values.len()],
-        };
+        let mut found = Self { mass: vec![0.0; values.len()], distance: vec![Self::OUTSIDE; values.len()] };
         for &voxel in &inside {
-            let region = found.region[voxel] as usize;
+            let region = number[voxel] as usize;
             let sums = &regions[region];
             let squared_radius = sums.squares / sums.mass + Self::OWN_EXTENT;
             found.mass[voxel] = sums.mass as f32;
             found.distance[voxel] = (squared_distance(voxel, centres[region]) / squared_radius).sqrt() as f32;
         }
         found
-    }
-
-    /// The sum of `values`, one a voxel, over every region.
-    pub fn sums(&self, values: &[f32]) -> Vec<f64> {
-        let mut sums = vec![0.0; self.masses.len()];
-        for (&value, &region) in values.iter().zip(&self.region).filter(|(_, region)| **region != Self::NONE) {
-            sums[region as usize] += f64::from(value);
-        }
-        sums
     }
 }
 
@@ -185,11 +165,7 @@ mod tests {
         let mut grid = box_with(&[]);
         crate::stitch::fill_normal(grid.as_slice_mut(), 5, crate::stitch::Stream::Latent);
         let (threshold, shift) = (0.7, [3, 5, 6]);
-        let regions = Regions::new(&grid, threshold);
-        for (sum, mass) in regions.sums(grid.as_slice()).iter().zip(&regions.masses) {
-            assert!((sum - mass).abs() < 1e-9, "a region holds its mass");
-        }
-        let Regions { mass, distance, .. } = regions;
+        let Regions { mass, distance } = Regions::new(&grid, threshold);
         let mut shifted = grid.clone();
         let moved =
             |v: usize| index([(v / (N * N) + shift[0]) % N, (v / N % N + shift[1]) % N, (v % N + shift[2]) % N]);

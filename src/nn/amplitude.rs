@@ -1,62 +1,99 @@
 //! How far a painted map departs from the expected one, so that it has the power that
 //! it should have.
 
+use serde::Serialize;
+
+use super::haloes::Haloes;
+use super::solve::solve;
 use crate::field::Grid;
 use crate::stats::power_spectrum;
 
-/// Amplitudes at which a map's power is measured; between them it is a parabola.
-const MEASURED: [f64; 3] = [0.6, 1.0, 1.6];
-/// What the amplitude is sought between, and how finely.
-const RANGE: [f64; 2] = [0.5, 2.0];
-const FINENESS: f64 = 1e-3;
 /// Wavenumbers up to which power counts, h/Mpc.
 const K_MAX: f64 = 10.0;
+/// Steps towards the best amplitude. Power is nearly a parabola of it, so few do.
+const STEPS: usize = 3;
+/// The logarithms of amplitudes between which a map's power is measured, and which they
+/// keep to.
+const APART: f64 = 0.2;
+const FARTHEST: f64 = 0.7;
+/// How far power may be off that an amplitude is changed by a factor of e, squared: what
+/// power does not tell stays as it is painted.
+const RELUCTANCE: f64 = 0.03;
 
-/// The amplitude of the departures with which a `map` has `mean_power`, shell by shell, the
-/// mean over all draws: least squares over the shells up to 10 h/Mpc.
+/// What the departures of a painted map are multiplied by.
 ///
 /// In a box of 25 Mpc/h a few heavy haloes hold most of the power, and by how much chance makes
 /// them depart changes it by a sixth, from one seed to another. The mean over all draws is
 /// the best that can be said of the power of a truth whose draw nobody knows, and it is told
-/// by the expected map ([`Haloes::mean_power`](super::Haloes::mean_power)) within 2 %. So
-/// a map is painted as chance will have it, and its departures are scaled as a whole.
-pub fn amplitude(map: impl Fn(f64) -> Grid, mean_power: &[f64]) -> f64 {
-    let measured = MEASURED.map(|amplitude| power_spectrum(&map(amplitude), None));
-    let [first, ..] = &measured;
-    let shells = first.shells_up_to(K_MAX).min(mean_power.len());
-    let [a, b, c] = MEASURED;
-    let off = |x: f64| {
-        let weights = [
-            (x - b) * (x - c) / ((a - b) * (a - c)),
-            (x - a) * (x - c) / ((b - a) * (b - c)),
-            (x - a) * (x - b) / ((c - a) * (c - b)),
-        ];
-        let ratio = |shell: usize| {
-            let power: f64 = weights.iter().zip(&measured).map(|(w, spectrum)| w * spectrum.power[shell]).sum();
-            power / mean_power[shell]
-        };
-        (0..shells).filter(|&shell| mean_power[shell] > 0.0).map(|shell| (ratio(shell) - 1.0).powi(2)).sum::<f64>()
-    };
-    least(off, RANGE, FINENESS)
+/// by the expected map ([`Haloes::mean_power`]) within 2 %. So
+/// a map is painted as chance will have it, and its departures are scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Amplitude {
+    /// Of what the voxels of a halo have in common: that it has more HI than is expected or
+    /// less, which has power on all scales.
+    pub together: f64,
+    /// Of what they have not, which has power on small scales alone.
+    pub apart: f64,
 }
 
-/// Where in `[from, to]` a function with one minimum is least, by golden sections.
-fn least(f: impl Fn(f64) -> f64, [mut from, mut to]: [f64; 2], fineness: f64) -> f64 {
-    let golden = 0.5 * (5f64.sqrt() - 1.0);
-    let (mut low, mut high) = (to - golden * (to - from), from + golden * (to - from));
-    let (mut at_low, mut at_high) = (f(low), f(high));
-    while to - from > fineness {
-        if at_low < at_high {
-            (to, high, at_high) = (high, low, at_low);
-            low = to - golden * (to - from);
-            at_low = f(low);
-        } else {
-            (from, low, at_low) = (low, high, at_high);
-            high = from + golden * (to - from);
-            at_high = f(high);
+impl Amplitude {
+    /// As painted.
+    pub const PAINTED: Self = Self { together: 1.0, apart: 1.0 };
+
+    /// The one with which a `map` has `mean_power`, shell by shell: least squares over the
+    /// shells up to 10 h/Mpc.
+    pub fn of_power(map: impl Fn(Self) -> Grid, mean_power: &[f64]) -> Self {
+        let ratios = |logarithms: [f64; 2]| {
+            let [together, apart] = logarithms.map(f64::exp);
+            let spectrum = power_spectrum(&map(Self { together, apart }), None);
+            let shells = spectrum.shells_up_to(K_MAX).min(mean_power.len());
+            let pairs = spectrum.power.into_iter().zip(mean_power).take(shells);
+            pairs.filter(|(_, mean)| **mean > 0.0).map(|(power, mean)| power / mean).collect::<Vec<f64>>()
+        };
+        let mut at = [0.0; 2];
+        for _ in 0..STEPS {
+            let here = ratios(at);
+            let slopes = [0, 1].map(|i| {
+                let mut there = at;
+                there[i] += APART;
+                ratios(there).iter().zip(&here).map(|(there, here)| (there - here) / APART).collect::<Vec<f64>>()
+            });
+            let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let missing: Vec<f64> = here.iter().map(|ratio| 1.0 - ratio).collect();
+            let mut normal = [0, 1].map(|i| [0, 1].map(|j| product(&slopes[i], &slopes[j])));
+            let mut right = [0, 1].map(|i| product(&slopes[i], &missing));
+            for i in [0, 1] {
+                normal[i][i] += RELUCTANCE;
+                right[i] -= RELUCTANCE * at[i];
+            }
+            for (at, step) in at.iter_mut().zip(solve(normal, right)) {
+                *at = (*at + step).clamp(-FARTHEST, FARTHEST);
+            }
         }
+        let [together, apart] = at.map(f64::exp);
+        Self { together, apart }
     }
-    0.5 * (from + to)
+}
+
+/// The departures of a painted map, `n³` values.
+pub struct Departures {
+    data: Vec<f32>,
+    /// What the voxels of a halo have in common; nothing outside of haloes.
+    together: Vec<f32>,
+}
+
+impl Departures {
+    /// Of the diffusion's `data`. What the voxels of one of the `haloes` have in common is
+    /// their mean, each weighted by how much it changes the temperature.
+    pub fn new(data: Vec<f32>, weights: &[f32], haloes: &Haloes) -> Self {
+        Self { together: haloes.means(&data, weights), data }
+    }
+
+    /// The data with this amplitude.
+    pub fn scaled(&self, Amplitude { together, apart }: Amplitude) -> Vec<f32> {
+        let pairs = self.data.iter().zip(&self.together);
+        pairs.map(|(&x, &mean)| together as f32 * mean + apart as f32 * (x - mean)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -65,28 +102,40 @@ mod tests {
     use crate::stitch::{Stream, fill_normal};
 
     #[test]
-    fn golden_sections_find_a_minimum_within_and_at_the_edges() {
-        for (minimum, found) in [(0.87, 0.87), (0.2, 0.5), (3.0, 2.0)] {
-            let at = least(|x| (x - minimum).powi(2), RANGE, FINENESS);
-            assert!((at - found).abs() < FINENESS, "{at} for {minimum}");
-        }
-    }
-
-    #[test]
     fn a_map_has_the_power_it_should_have() {
+        let n = 16;
         let field = |seed: u64| {
-            let mut grid = Grid::zeros(16, 25.0);
+            let mut grid = Grid::zeros(n, 25.0);
             fill_normal(grid.as_slice_mut(), seed, Stream::Latent);
             grid
         };
-        // Departures of a map that are a fifth too large to give it its power.
-        let (expected, departures) = (field(1), field(2));
-        let map = |amplitude: f64| {
+        // Haloes of 4³ voxels; each departs as a whole and voxel by voxel, the former too little
+        // and the latter too much.
+        let halo: Vec<u32> =
+            (0..n.pow(3)).map(|v| (v / (n * n) / 4 * 4 + v / n % n / 4) * 4 + v % n / 4).map(|h| h as u32).collect();
+        let haloes = Haloes::new(halo.clone(), vec![None; 64], 0.0);
+        let (expected, own, whole) = (field(1), field(2), field(3));
+        let weights = vec![1.0; n.pow(3)];
+        let data = (0..n.pow(3)).map(|v| own.as_slice()[v] + 2.0 * whole.as_slice()[halo[v] as usize]).collect();
+        let departures = Departures::new(data, &weights, &haloes);
+        let map = |amplitude: Amplitude| {
             let mut map = expected.clone();
-            map.values.zip_mut_with(&departures.values, |t, d| *t += amplitude as f32 * d);
+            map.as_slice_mut().iter_mut().zip(departures.scaled(amplitude)).for_each(|(t, d)| *t += 0.5 * d);
             map
         };
-        let wanted = power_spectrum(&map(1.0 / 1.2), None).power;
-        assert!((amplitude(map, &wanted) * 1.2 - 1.0).abs() < 0.002);
+        let wanted = Amplitude { together: 1.3, apart: 0.8 };
+        let found = Amplitude::of_power(map, &power_spectrum(&map(wanted), None).power);
+        assert!((found.together / wanted.together - 1.0).abs() < 0.01, "{found:?}");
+        assert!((found.apart / wanted.apart - 1.0).abs() < 0.01, "{found:?}");
+        assert_eq!(departures.scaled(Amplitude::PAINTED).len(), n.pow(3));
+    }
+
+    #[test]
+    fn what_a_halo_has_in_common_is_the_weighted_mean() {
+        let halo = vec![0, 0, 1, Haloes::NONE];
+        let departures =
+            Departures::new(vec![1.0, 4.0, 2.0, 3.0], &[2.0, 1.0, 1.0, 1.0], &Haloes::new(halo, vec![None; 2], 0.0));
+        assert_eq!(departures.together, [2.0, 2.0, 2.0, 0.0]);
+        assert_eq!(departures.scaled(Amplitude { together: 2.0, apart: 0.5 }), [3.5, 5.0, 4.0, 1.5]);
     }
 }

@@ -7,7 +7,8 @@ use ndarray::Array3;
 use rustfft::num_complex::Complex32;
 use serde::{Deserialize, Serialize};
 
-use super::halo_relation::{HaloRelation, Haloes};
+use super::halo_relation::HaloRelation;
+use super::haloes::Haloes;
 use super::relation::LocalRelation;
 use super::voxelwise::{RegionTransform, SurroundingsTransform, Voxelwise};
 use super::whole_box::{Tile, tile_by_tile};
@@ -160,7 +161,8 @@ pub struct ExpectationInput {
     pub seen: ChannelField,
     /// Temperature of the local relation, mK.
     pub local: Vec<f32>,
-    haloes: Option<Haloes>,
+    /// The haloes, if anything is known of what they hold.
+    pub haloes: Option<Haloes>,
 }
 
 impl ExpectationInput {
@@ -170,17 +172,6 @@ impl ExpectationInput {
         if let Some(haloes) = &self.haloes {
             haloes.hold(made);
         }
-    }
-
-    /// The mean power over all draws that the expected map implies, mK² (Mpc/h)³ per shell
-    /// ([`Haloes::mean_power`]); `None` where nothing is known of haloes.
-    pub fn mean_power(&self, expected: &Grid) -> Option<Vec<f64>> {
-        self.haloes.as_ref().map(|haloes| haloes.mean_power(expected))
-    }
-
-    /// What haloes hold, if anything is known of them.
-    pub fn haloes(&self) -> Option<&Haloes> {
-        self.haloes.as_ref()
     }
 }
 

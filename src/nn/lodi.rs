@@ -76,12 +76,10 @@ impl LodiConfig {
         weights.into_iter().map(|weight| weight / largest).collect()
     }
 
-    /// The map in mK of painted data, `n³` values, times `amplitude`, held by the `anchor` of the
-    /// expected map.
-    pub fn brightness_temperature(&self, data: &[f32], anchor: &Anchor, amplitude: f64) -> Grid {
+    /// The map in mK of painted data, `n³` values, held by the `anchor` of the expected map.
+    pub fn brightness_temperature(&self, data: &[f32], anchor: &Anchor) -> Grid {
         let expected = anchor.expected();
-        let scaled: Vec<f32> = data.iter().map(|x| amplitude as f32 * x).collect();
-        let painted = self.departure.temperatures(&scaled, expected.as_slice());
+        let painted = self.departure.temperatures(data, expected.as_slice());
         anchor.hold(&Grid::from_values(painted, expected.box_size))
     }
 

@@ -9,7 +9,7 @@ use super::stages;
 use super::{Canvas, Control, Event, HALO_MASS_BINS, JobConfig, Layer, Progress, Series, Stage};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, Grid, LogTransform};
-use crate::nn::ComputeDevice;
+use crate::nn::{Amplitude, ComputeDevice, Haloes};
 use crate::stats::PowerSpectrum;
 
 /// A running job.
@@ -35,9 +35,8 @@ pub struct Outcome {
     pub fields: BTreeMap<Layer, Arc<Grid>>,
     /// What LODI painted the 21 cm map from; `None` where it did not.
     pub told: Option<Arc<Told>>,
-    /// What its departures from the expected map were multiplied by
-    /// ([`amplitude`](crate::nn::amplitude)).
-    pub amplitude: Option<f64>,
+    /// What its departures from the expected map were multiplied by.
+    pub amplitude: Option<Amplitude>,
     /// How each field is shown.
     pub transforms: BTreeMap<Layer, LogTransform>,
     /// The spectra of those fields.
@@ -65,9 +64,9 @@ pub struct Told {
     pub halo_mass: [Grid; HALO_MASS_BINS],
     /// The expected map, mK.
     pub expected: Grid,
-    /// The mean power over all draws that it implies, mK² (Mpc/h)³ per shell, which the
-    /// painted map is given; `None` where the weights do not tell.
-    pub mean_power: Option<Vec<f64>>,
+    /// The haloes in it, which tell the mean power over all draws that the painted map is
+    /// given; `None` where the weights know nothing of them.
+    pub haloes: Option<Haloes>,
 }
 
 impl Told {

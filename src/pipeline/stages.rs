@@ -36,10 +36,10 @@ pub(super) fn run(run: &mut Run) -> Result<()> {
         let halo_mass = halo_maps(run, &loaded, &halo)?;
         if run.outcome.config.until >= Stage::Lodi {
             run.begin(Stage::Expectation)?;
-            let (expected, mean_power) = expected_map(run, &halo_mass, &lodi, &loaded)?;
+            let (expected, haloes) = expected_map(run, &halo_mass, &lodi, &loaded)?;
             run.begin(Stage::Lodi)?;
             let plan = LatentOverlap { balance: lodi.config.balance(expected.as_slice()), ..plan };
-            let told = Told { halo_mass, expected, mean_power };
+            let told = Told { halo_mass, expected, haloes };
             paint(run, &plan, &told, &lodi, &loaded)?;
             run.outcome.told = Some(Arc::new(told));
         }
@@ -152,13 +152,13 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
     Ok(condition)
 }
 
-/// Run LODI's expectation: the expected map, mK, and the mean power that it implies.
+/// Run LODI's expectation: the expected map, mK, and the haloes in it.
 fn expected_map(
     run: &mut Run,
     halo_mass: &[Grid; HALO_MASS_BINS],
     lodi: &nn::Trained<nn::Lodi>,
     loaded: &Loaded,
-) -> Result<(Grid, Option<Vec<f64>>)> {
+) -> Result<(Grid, Option<nn::Haloes>)> {
     let n = loaded.dark_matter.n();
     let config = &lodi.config.expectation;
     let when = (&loaded.cosmology, loaded.redshift);
@@ -172,8 +172,7 @@ fn expected_map(
     input.hold(&mut expected);
     let expected = Grid::from_values(expected, loaded.dark_matter.box_size);
     run.canvas.paint_field(layer, &expected);
-    let mean_power = input.mean_power(&expected);
-    Ok((expected, mean_power))
+    Ok((expected, input.haloes))
 }
 
 /// Run a network on every tile of a box of `n³` voxels and return its answers, `n³`
@@ -238,7 +237,7 @@ fn paint(
     let [mean, deviation] = [0, 1].map(|i| expected.iter().map(|&t| departure.spread(t)[i]).collect::<Vec<f32>>());
     let about = nn::Neighbourhood::new(n, expected);
     let anchor = nn::Anchor::new(told.expected.clone());
-    let physical = |data: &[f32], amplitude: f64| lodi.config.brightness_temperature(data, &anchor, amplitude);
+    let physical = |data: &[f32]| lodi.config.brightness_temperature(data, &anchor);
     let layer = Layer::BrightnessTemperature;
     let total = plan.windows();
     let mut done = 0;
@@ -272,15 +271,22 @@ fn paint(
         },
         |gamma, clean| {
             lodi.config.correct(gamma, &about, clean);
-            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean, 1.0), None));
+            run.borrow_mut().spectrum(Series::Prediction, power_spectrum(&physical(clean), None));
         },
     )?;
     let run = run.into_inner();
     run.checkpoint()?;
-    let of_power = |power: &Vec<f64>| nn::amplitude(|amplitude| physical(&clean, amplitude), power);
-    let amplitude = told.mean_power.as_ref().map_or(1.0, of_power);
-    run.outcome.amplitude = Some(amplitude);
-    let field = physical(&clean, amplitude);
+    let field = match &told.haloes {
+        Some(haloes) => {
+            let weights: Vec<f32> = mean.iter().zip(&deviation).map(|(mean, deviation)| mean * deviation).collect();
+            let departures = nn::Departures::new(clean, &weights, haloes);
+            let map = |amplitude| physical(&departures.scaled(amplitude));
+            let amplitude = nn::Amplitude::of_power(map, &haloes.mean_power(&told.expected));
+            run.outcome.amplitude = Some(amplitude);
+            map(amplitude)
+        }
+        None => physical(&clean),
+    };
     run.spectrum(Series::Prediction, power_spectrum(&field, None));
     run.canvas.paint_field(layer, &field);
     run.keep(layer, field);

@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::evaluate::K_MAPS;
 use crate::field::{Grid, LogTransform};
 use crate::nn::{
-    Expectation, ExpectationConfig, ExpectationInput, Halo, HaloRelation, LocalRelation, SurroundingsTransform, Trained,
+    Candidate, Expectation, ExpectationConfig, ExpectationInput, Halo, HaloRelation, Linking, LocalRelation,
+    SurroundingsTransform, Trained,
 };
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::{HydrogenModel, Painter};
@@ -28,11 +29,6 @@ const FAINT: f64 = 0.1;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
 
-/// `1 + δ` above which connected matter is a halo: the threshold whose regions are most
-/// nearly the haloes that friends of friends find. In boxes that it was not fitted to, the
-/// HI of those above 2 · 10¹² M☉/h then follows from their mass within 6 %; above 45 or 80
-/// times the mean, within 7 and 15 %.
-const HALO_THRESHOLD: f64 = 60.0;
 /// M☉/h of the lightest haloes whose HI is told by their mass. Lighter ones are many, and
 /// the network knows them better.
 const LEAST_HALO: f64 = 1e12;
@@ -83,6 +79,16 @@ impl ExpectationBoxes {
         Ok(Self(Split { train: all(of_train)?, validation: all(of_validation)? }))
     }
 
+    /// The HI of haloes as a function of their mass, from the maps without scatter; its variance
+    /// is still to be [found](Self::variance). `None` for too few haloes.
+    pub fn halo_relation(&self) -> Option<HaloRelation> {
+        let linking = Linking::FRIENDS_OF_FRIENDS;
+        let candidates = |ExpectedBox { seen: SeenBox { fields, .. }, mean, .. }: &ExpectedBox| {
+            Candidate::all(&linking, (&fields.dark_matter, mean), (&fields.cosmology, fields.redshift))
+        };
+        HaloRelation::fit(linking, LEAST_HALO, &self.0.train.iter().flat_map(candidates).collect::<Vec<_>>())
+    }
+
     /// The [variance](HaloRelation::variance) with which the mean power that expected maps
     /// imply is that of all draws: least squares over the shells up to 10 h/Mpc of unseen boxes, relative
     /// to their power. `None` without haloes.
@@ -98,7 +104,7 @@ impl ExpectationBoxes {
         for from in self.0.unseen() {
             let input = from.seen.input(config);
             let expected = Grid::from_values(config.run(expectation, &input, device)?, from.mean.box_size);
-            let Some(haloes) = input.haloes() else { return Ok(None) };
+            let Some(haloes) = &input.haloes else { return Ok(None) };
             let spectrum = power_spectrum(&expected, None);
             let shells = spectrum.shells_up_to(K_MAPS);
             let own = haloes.own_power(&expected);
@@ -130,16 +136,8 @@ pub fn expectation_config(boxes: &ExpectationBoxes) -> ExpectationConfig {
             density: LogTransform { floor: 0.05, offset: 0.0, scale: 0.5 },
         },
         relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.0.train) },
-        haloes: halo_relation(&boxes.0.train),
+        haloes: boxes.halo_relation(),
     }
-}
-
-/// The HI of haloes as a function of their mass, from the maps without scatter.
-fn halo_relation(boxes: &[ExpectedBox]) -> Option<HaloRelation> {
-    let pairs = |ExpectedBox { seen: SeenBox { fields, .. }, mean, .. }: &ExpectedBox| {
-        HaloRelation::pairs(HALO_THRESHOLD, (&fields.dark_matter, mean), (&fields.cosmology, fields.redshift))
-    };
-    HaloRelation::fit(HALO_THRESHOLD, LEAST_HALO, &boxes.iter().flat_map(pairs).collect::<Vec<_>>())
 }
 
 /// Fit the HI mass per halo mass of each bin to the maps: weighted least squares

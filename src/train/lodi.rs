@@ -218,7 +218,7 @@ impl Task<Lodi> for UndoNoise<'_> {
     ) -> Result<Vec<PowerRatio>> {
         let Some(from) = self.looked_at else { return Ok(Vec::new()) };
         let painted = paint(from, (lodi, self.config), self.fit.power_steps, LOOK_SEED, device, report)?;
-        let map = self.config.brightness_temperature(&painted, &from.anchor(), 1.0);
+        let map = self.config.brightness_temperature(&painted, &from.anchor());
         Ok(vec![PowerRatio::new("21 cm", &map, &from.paintings, K_MAPS)])
     }
 

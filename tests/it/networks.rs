@@ -11,7 +11,7 @@ use halodi::field::{Cosmology, Grid, LogTransform};
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
     CONDITION_CHANNELS, Correction, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig,
-    HaloRelation, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler,
+    HaloRelation, Linking, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler,
     SurroundingsTransform, Trained, UNetConfig,
 };
 use halodi::pipeline::Layer;
@@ -193,8 +193,8 @@ fn a_fresh_expectation_is_the_local_relation() {
 #[test]
 fn an_expected_map_is_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
     let n = 64;
-    let haloes =
-        Some(HaloRelation { threshold: 8.0, range: [1e10, 1e12], log_hydrogen: [22.0, 0.8, 0.0], variance: 0.2 });
+    let linking = Linking { threshold: 4.0, edge: 5.0, density: 8.0, width: 0.2 };
+    let haloes = Some(HaloRelation { linking, range: [1e10, 1e12], log_hydrogen: [22.0, 0.8, 0.0], variance: 0.2 });
     let config = ExpectationConfig { haloes, ..tiny_lodi().expectation };
     let (maps, dark_matter) = made_up_maps(n);
     let run = |maps: &[Vec<f32>; 4], dark_matter: &Grid, device: &Device| {
