@@ -55,7 +55,7 @@ pub struct Train {
     /// TOML file with the settings of the fit
     #[arg(long)]
     fit: Option<PathBuf>,
-    /// Optimiser steps, over the file's
+    /// Optimiser steps, over the file's; 0 to only set right what --from holds
     #[arg(long)]
     steps: Option<usize>,
     /// Where to train
@@ -146,11 +146,12 @@ impl Train {
                 let boxes =
                     LodiBoxes::new((&train, &validation), &halo, &expectation, hydrogen, fit.paintings, &device)?;
                 let state = self.out.join("lodi.state");
-                let fresh = || {
-                    let config = lodi_config(&boxes, &expectation);
-                    // A denoiser knows the noise level by its place in the schedule it learned.
-                    let schedule = start.as_ref().map_or(config.schedule, |start| start.config.schedule);
-                    LodiConfig { schedule, ..config }
+                let fresh = || match &start {
+                    // A denoiser behind the same expectation keeps the tables that it learned with.
+                    Some(start) if start.config.expectation == expectation.config => start.config.clone(),
+                    // It knows the noise level by its place in the schedule it learned.
+                    Some(start) => LodiConfig { schedule: start.config.schedule, ..lodi_config(&boxes, &expectation) },
+                    None => lodi_config(&boxes, &expectation),
                 };
                 let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(fresh);
                 config.expectation = expectation.config.clone();

@@ -125,8 +125,9 @@ mod tests {
         };
         let wanted = Amplitude { together: 1.3, apart: 0.8 };
         let found = Amplitude::of_power(map, &power_spectrum(&map(wanted), None).power);
-        assert!((found.together / wanted.together - 1.0).abs() < 0.01, "{found:?}");
-        assert!((found.apart / wanted.apart - 1.0).abs() < 0.01, "{found:?}");
+        // A little nearer to what is painted than power alone would have it.
+        assert!((found.together / wanted.together - 1.0).abs() < 0.02, "{found:?}");
+        assert!((0.8..0.85).contains(&found.apart), "{found:?}");
         assert_eq!(departures.scaled(Amplitude::PAINTED).len(), n.pow(3));
     }
 

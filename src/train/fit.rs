@@ -25,7 +25,7 @@ const VALIDATION_SEED: u64 = 0x5eed;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fit {
-    /// Optimiser steps.
+    /// Optimiser steps; 0 to learn nothing, and only set right what is there.
     pub steps: usize,
     /// Crops per step.
     pub batch: usize,
@@ -92,9 +92,9 @@ impl Fit {
     pub fn check(&self) -> Result<()> {
         let bad =
             |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
-        let counts = [self.steps, self.batch, self.validate_every, self.paintings, self.power_steps];
+        let counts = [self.batch, self.validate_every, self.paintings, self.power_steps];
         if counts.contains(&0) {
-            return bad("a fit without steps, crops, paintings or validation".to_owned(), "at least one of each");
+            return bad("a fit without crops, paintings or validation".to_owned(), "at least one of each");
         }
         if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {
             return bad(format!("crops of {}³ voxels", self.crop), "a multiple of 8 between 24 and 256");
