@@ -93,7 +93,7 @@ def clumps(matter, threshold, edge):
     for voxel in above[np.argsort(-flat[above], kind="stable")]:
         x, y, z = np.unravel_index(voxel, matter.shape)
         around = []
-        for axis, step in ((0, -1), (0, 1), (1, -1), (1, 1), (2, -1), (2, 1)):
+        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1), (2, 1), (2, -1)):
             place = [x, y, z]
             place[axis] = (place[axis] + step) % n
             near = np.ravel_multi_index(place, matter.shape)

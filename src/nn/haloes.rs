@@ -1,5 +1,7 @@
 //! The haloes of a box, what they hold, and the power that it implies.
 
+use ndarray::ArrayView3;
+
 use crate::field::Grid;
 use crate::stats::power_spectrum;
 use crate::stitch::philox;
@@ -28,9 +30,9 @@ impl Haloes {
         Self { halo, temperature, variance }
     }
 
-    /// Which halo each voxel lies in; [`Haloes::NONE`] outside all of them.
-    pub fn halo(&self) -> &[u32] {
-        &self.halo
+    /// Which halo each of `n³` voxels lies in; [`Haloes::NONE`] outside all of them.
+    pub(super) fn voxels(&self, n: usize) -> ArrayView3<'_, u32> {
+        ArrayView3::from_shape((n, n, n), &self.halo).expect("the haloes of a box of this size")
     }
 
     /// The mean power over all draws of the map whose mean is `expected`, mK² (Mpc/h)³, shell
@@ -78,21 +80,8 @@ impl Haloes {
         }
     }
 
-    /// The mean of `values`, one a voxel and each with its weight, over the halo that a voxel
-    /// lies in; nothing outside of haloes.
-    pub(super) fn means(&self, values: &[f32], weights: &[f32]) -> Vec<f32> {
-        let products: Vec<f32> = values.iter().zip(weights).map(|(value, weight)| value * weight).collect();
-        let (sums, weights) = (self.sums(&products), self.sums(weights));
-        let mean = |&halo: &u32| match halo {
-            Self::NONE => 0.0,
-            halo if weights[halo as usize] > 0.0 => (sums[halo as usize] / weights[halo as usize]) as f32,
-            _ => 0.0,
-        };
-        self.halo.iter().map(mean).collect()
-    }
-
     /// The sum of `values`, one a voxel, over every halo.
-    fn sums(&self, values: &[f32]) -> Vec<f64> {
+    pub(super) fn sums(&self, values: &[f32]) -> Vec<f64> {
         let mut sums = vec![0.0; self.temperature.len()];
         for (&value, &halo) in values.iter().zip(&self.halo).filter(|(_, halo)| **halo != Self::NONE) {
             sums[halo as usize] += f64::from(value);
@@ -123,7 +112,7 @@ mod tests {
         let mut mean = vec![0.0; n];
         for draw in 0..draws {
             let mut map = expected.clone();
-            for (t, &halo) in map.as_slice_mut().iter_mut().zip(haloes.halo()) {
+            for (t, &halo) in map.as_slice_mut().iter_mut().zip(&haloes.halo) {
                 if halo != Haloes::NONE {
                     let up = philox([halo, draw, 1, 0], [2, 0])[0] & 1 == 0;
                     *t *= 1.0 + variance.sqrt() as f32 * if up { 1.0 } else { -1.0 };

@@ -1,8 +1,8 @@
 //! The networks: HALO and LODI with the map it expects, the noise schedule and samplers of LODI, their
 //! weights, and the device they run on.
 
-mod amplitude;
 mod blocks;
+mod conditioned;
 mod correction;
 mod departure;
 mod device;
@@ -19,7 +19,7 @@ mod voxelwise;
 mod weights;
 mod whole_box;
 
-pub use amplitude::{Amplitude, Departures};
+pub use conditioned::Conditioned;
 pub use correction::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Neighbourhood};
 pub use departure::Departure;
 pub use device::{ComputeDevice, is_cpu, side_by_side};

@@ -9,7 +9,7 @@ use super::stages;
 use super::{Canvas, Control, Event, HALO_MASS_BINS, JobConfig, Layer, Progress, Series, Stage};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, Grid, LogTransform};
-use crate::nn::{Amplitude, ComputeDevice, Haloes};
+use crate::nn::{ComputeDevice, Haloes};
 use crate::stats::PowerSpectrum;
 
 /// A running job.
@@ -35,8 +35,9 @@ pub struct Outcome {
     pub fields: BTreeMap<Layer, Arc<Grid>>,
     /// What LODI painted the 21 cm map from; `None` where it did not.
     pub told: Option<Arc<Told>>,
-    /// What its departures from the expected map were multiplied by.
-    pub amplitude: Option<Amplitude>,
+    /// By what part its haloes were changed for it to have its power
+    /// ([`Conditioned`](crate::nn::Conditioned)).
+    pub conditioned_by: Option<f64>,
     /// How each field is shown.
     pub transforms: BTreeMap<Layer, LogTransform>,
     /// The spectra of those fields.
@@ -152,7 +153,7 @@ impl Run {
             cosmology: Cosmology::default(),
             fields: BTreeMap::new(),
             told: None,
-            amplitude: None,
+            conditioned_by: None,
             transforms: BTreeMap::new(),
             spectra: BTreeMap::new(),
             reference: None,

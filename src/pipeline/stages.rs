@@ -9,7 +9,7 @@ use super::source::{self, Loaded};
 use super::{Event, HALO_MASS_BINS, Layer, Series, Stage, TileBox};
 use crate::error::{Error, Result};
 use crate::field::{Grid, LogTransform};
-use crate::nn::{self, HaloConfig, HaloMaps, LodiConfig};
+use crate::nn::{self, Conditioned, HaloConfig, HaloMaps, LodiConfig};
 use crate::stats::power_spectrum;
 use crate::stitch::{LatentOverlap, Lattice, TileOrder, gather, scatter};
 
@@ -276,16 +276,14 @@ fn paint(
     )?;
     let run = run.into_inner();
     run.checkpoint()?;
+    let painted = physical(&clean);
     let field = match &told.haloes {
         Some(haloes) => {
-            let weights: Vec<f32> = mean.iter().zip(&deviation).map(|(mean, deviation)| mean * deviation).collect();
-            let departures = nn::Departures::new(clean, &weights, haloes);
-            let map = |amplitude| physical(&departures.scaled(amplitude));
-            let amplitude = nn::Amplitude::of_power(map, &haloes.mean_power(&told.expected));
-            run.outcome.amplitude = Some(amplitude);
-            map(amplitude)
+            let Conditioned { map, change } = Conditioned::new(&painted, haloes, &haloes.mean_power(&told.expected));
+            run.outcome.conditioned_by = Some(change);
+            map
         }
-        None => physical(&clean),
+        None => painted,
     };
     run.spectrum(Series::Prediction, power_spectrum(&field, None));
     run.canvas.paint_field(layer, &field);

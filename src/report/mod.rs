@@ -184,7 +184,7 @@ pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome) -> Result<Vec<
                 "config": outcome.config,
                 "device": outcome.device,
                 "weights": outcome.weights,
-                "amplitude": outcome.amplitude,
+                "conditioned_by": outcome.conditioned_by,
             }),
         };
         let layers: Vec<_> = outcome.fields.iter().map(|(&layer, grid)| (layer, grid.as_ref())).collect();
@@ -265,7 +265,7 @@ mod tests {
             cosmology: Cosmology::default(),
             fields,
             told: None,
-            amplitude: None,
+            conditioned_by: None,
             transforms: BTreeMap::new(),
             spectra,
             reference: Some("Reference: a test.".to_owned()),
