@@ -11,7 +11,6 @@ of the matter, each voxel weighted by its matter. 'halodi train refinement --fro
 goes on from there.
 """
 
-import copy
 import glob
 import json
 import math
@@ -24,8 +23,8 @@ import h5py
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
+from torch_descent import descend
 from torch_networks import UNet, halo_channels
 
 CLASSES = 5
@@ -116,7 +115,7 @@ def entropy(net, crops, inputs):
 
 
 def main():
-    start, out, seconds, validation, *data = sys.argv[1:]
+    start, out, seconds, validation, *folders = sys.argv[1:]
     began = time.time()
     # Before the device is touched, which does not survive a fork.
     pool = multiprocessing.get_context("fork").Pool(min(8, os.cpu_count()))
@@ -132,72 +131,27 @@ def main():
     if os.environ.get("RESUME") != "1":
         fresh(tensors, config)
     net = UNet(config, {k.removeprefix("net."): v.to(device) for k, v in tensors.items() if k.startswith("net.")})
-    parameters = list(net.w.values())
-    for p in parameters:
-        p.requires_grad_(True)
-    average = copy.copy(net)
-    average.w = {k: v.detach().clone() for k, v in net.w.items()}
-    net.dropout = DROPOUT
-    optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY, fused=device.type == "cuda")
-
     cache = f"{os.environ.get('CACHE', '/dev/shm')}/halodi"
     unseen = Boxes([validation], config, f"{cache}_validation", pool, device)
-    boxes = Boxes(data, config, f"{cache}_train", pool, device)
+    boxes = Boxes(folders, config, f"{cache}_train", pool, device)
     boxes.look()
     unseen.look(wait=True)
     boxes.look(wait=True)
     print(f"{len(boxes.fields)} boxes, {len(unseen.fields)} to validate on, {time.time() - began:.0f} s", flush=True)
 
-    def save(step):
-        metadata["halodi.config"] = json.dumps(config)
-        card = json.loads(metadata["halodi.card"])
-        card.update(steps=step, hours=(time.time() - began) / 3600, machine=f"PyTorch, {device.type}", seed=1)
-        card["data"] = f"{len(boxes.fields)} boxes"
-        metadata["halodi.card"] = json.dumps(card)
-        learned = {f"net.{k}": v.cpu().contiguous() for k, v in average.w.items()}
-        save_file({**tensors, **learned}, out + ".part", metadata=metadata)
-        os.replace(out + ".part", out)
-
-    def validate():
+    def validate(net):
         generator = np.random.default_rng(2)
         with torch.no_grad():
-            return np.mean([float(entropy(average, unseen.crops(BATCH, generator), inputs)) for _ in range(LOOKS // BATCH)])
+            return np.mean([float(entropy(net, unseen.crops(BATCH, generator), inputs)) for _ in range(LOOKS // BATCH)])
+
+    def data():
+        boxes.look()
+        return f"{len(boxes.fields)} boxes"
 
     generator = np.random.default_rng(1)
-    step, losses, best = 0, [], math.inf
-    training = told = time.time()
-    seconds = float(seconds) - (training - began)
-    while (part := (time.time() - training) / seconds) < 1:
-        rate = RATE * min(1, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * part))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = entropy(net, boxes.crops(BATCH, generator), inputs)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        step += 1
-        decay = min(EMA, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.w.values()), parameters, 1 - decay)
-        losses.append(loss.detach())
-        if time.time() - told > 15:
-            told = time.time()
-            boxes.look()
-            mean, validation = float(torch.stack(losses).mean()), validate()
-            print(
-                f"{told - began:.0f} s  step {step}  loss {mean:.4f}  validation {validation:.4f}"
-                f"  rate {rate:.1e}  {len(boxes.fields)} boxes",
-                flush=True,
-            )
-            losses = []
-            if validation < best:
-                best = validation
-                save(step)
-    validation = validate()
-    print(f"{time.time() - began:.0f} s  step {step}  validation {validation:.4f}", flush=True)
-    if validation < best:
-        save(step)
+    fit = {"began": began, "seconds": seconds, "rate": RATE, "warmup": WARMUP, "weight_decay": DECAY, "dropout": DROPOUT, "ema": EMA}
+    loss = lambda net: entropy(net, boxes.crops(BATCH, generator), inputs)
+    descend(net, (tensors, metadata, config, out), loss, validate, data, fit)
     pool.terminate()
 
 

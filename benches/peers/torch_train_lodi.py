@@ -14,7 +14,6 @@ of its own. 'halodi train lodi --from OUT' goes on from there and sets its estim
 """
 
 import bz2
-import copy
 import glob
 import io
 import json
@@ -28,12 +27,12 @@ import h5py
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from torch_chain import Chain, knots
+from torch_descent import descend
 from torch_train_halo import fresh
 
 SIDE = 32
@@ -258,62 +257,26 @@ def train(folder, out, seconds, validation, data):
     learning = {k.removeprefix("net."): v.to(device) for k, v in tensors.items() if k.startswith("net.")}
     net = Chain(folder, device).lodi
     net.config, net.w = config, learning
-    parameters = list(net.w.values())
-    for p in parameters:
-        p.requires_grad_(True)
-    average = copy.copy(net)
-    average.w = {k: v.detach().clone() for k, v in net.w.items()}
-    net.dropout = DROPOUT
-    optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=DECAY, fused=device.type == "cuda")
     noise = Noise(config["noise"], device)
     print(f"{boxes.count} boxes, {unseen.count} to validate on, {time.time() - began:.0f} s", flush=True)
 
-    def save(step, validation):
-        metadata["halodi.config"] = json.dumps(config)
-        card = json.loads(metadata["halodi.card"])
-        card.update(steps=step, hours=(time.time() - began) / 3600, machine=f"PyTorch, {device.type}", seed=1)
-        card["data"] = f"{boxes.count} boxes"
-        metadata["halodi.card"] = json.dumps(card)
-        learned = {f"net.{k}": v.cpu().contiguous() for k, v in average.w.items()}
-        save_file({**tensors, **learned}, out + ".part", metadata=metadata)
-        os.replace(out + ".part", out)
-
-    def validate():
+    def validate(net):
         generator = torch.Generator(device).manual_seed(2)
         with torch.no_grad():
-            return np.mean([float(loss(average, unseen, noise, BATCH, generator)) for _ in range(max(LOOKS // BATCH, 1))])
+            return np.mean([float(loss(net, unseen, noise, BATCH, generator)) for _ in range(max(LOOKS // BATCH, 1))])
 
-    best = validate()
+    best = validate(net)
     print(f"validation {best:.4f} to begin with", flush=True)
-    step, losses = 0, []
-    training = told = time.time()
-    seconds = float(seconds) - (training - began)
-    while (part := (time.time() - training) / seconds) < 1:
-        rate = RATE * min(1, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * part))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        value = loss(net, boxes, noise, BATCH, generator)
-        optimizer.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        step += 1
-        decay = min(EMA, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.w.values()), parameters, 1 - decay)
-        losses.append(value.detach())
-        if time.time() - told > 15:
-            mean, validation = float(torch.stack(losses).mean()), validate()
-            told = time.time()
-            print(f"{told - began:.0f} s  step {step}  loss {mean:.4f}  validation {validation:.4f}  rate {rate:.1e}", flush=True)
-            losses = []
-            if validation < best:
-                best = validation
-                save(step, best)
-    validation = validate()
-    print(f"{time.time() - began:.0f} s  step {step}  validation {validation:.4f}", flush=True)
-    if validation < best:
-        save(step, validation)
+    fit = {"began": began, "seconds": seconds, "rate": RATE, "warmup": WARMUP, "weight_decay": DECAY, "dropout": DROPOUT, "ema": EMA}
+    descend(
+        net,
+        (tensors, metadata, config, out),
+        lambda net: loss(net, boxes, noise, BATCH, generator),
+        validate,
+        lambda: f"{boxes.count} boxes",
+        fit,
+        best,
+    )
 
 
 if __name__ == "__main__":
