@@ -1,7 +1,5 @@
 //! A painted map on the condition that it has the power that it should have.
 
-use ndarray::Zip;
-
 use super::haloes::Haloes;
 use super::solve::solve;
 use crate::field::{Grid, RealFft3, fft_shell};
@@ -95,11 +93,8 @@ impl Conditioned {
                 *change = (OF_CHANGE * sum).clamp(RANGE[0], RANGE[1]);
             }
             map = painted.clone();
-            Zip::from(&mut map.values).and(haloes.voxels(n)).for_each(|t, &halo| {
-                if halo != Haloes::NONE {
-                    *t *= 1.0 + changes[halo as usize] as f32;
-                }
-            });
+            let factors: Vec<f32> = changes.iter().map(|&change| 1.0 + change as f32).collect();
+            haloes.multiply(map.as_slice_mut(), &factors);
         }
         let squares: f64 = changes.iter().zip(&shares).map(|(change, share)| share * change * change).sum();
         Self { map, change: squares.sqrt() }

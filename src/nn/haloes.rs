@@ -1,7 +1,5 @@
 //! The haloes of a box, what they hold, and the power that it implies.
 
-use ndarray::ArrayView3;
-
 use crate::field::Grid;
 use crate::stats::power_spectrum;
 use crate::stitch::philox;
@@ -28,11 +26,6 @@ impl Haloes {
 
     pub(super) fn new(halo: Vec<u32>, temperature: Vec<Option<f64>>, variance: f64) -> Self {
         Self { halo, temperature, variance }
-    }
-
-    /// Which halo each of `n³` voxels lies in; [`Haloes::NONE`] outside all of them.
-    pub(super) fn voxels(&self, n: usize) -> ArrayView3<'_, u32> {
-        ArrayView3::from_shape((n, n, n), &self.halo).expect("the haloes of a box of this size")
     }
 
     /// The mean power over all draws of the map whose mean is `expected`, mK² (Mpc/h)³, shell
@@ -73,10 +66,13 @@ impl Haloes {
             _ => 1.0,
         };
         let factors: Vec<f32> = self.temperature.iter().zip(&sums).map(factor).collect();
-        for (t, &halo) in expected.iter_mut().zip(&self.halo) {
-            if halo != Self::NONE {
-                *t *= factors[halo as usize];
-            }
+        self.multiply(expected, &factors);
+    }
+
+    /// Multiply the `values`, one a voxel, by the factor of the halo that they lie in.
+    pub(super) fn multiply(&self, values: &mut [f32], factors: &[f32]) {
+        for (value, &halo) in values.iter_mut().zip(&self.halo).filter(|(_, halo)| **halo != Self::NONE) {
+            *value *= factors[halo as usize];
         }
     }
 
