@@ -125,31 +125,57 @@ def hydrogen(relation, mass):
     return np.where(mass > 0, np.exp(log), 0.0)
 
 
+def mean_of_mass(linking, masses, joins, of_mass):
+    """The mean, for every clump, of what is said of its halo by the halo's mass: it is one of the
+    groups that the clump joins."""
+    group_mass, gains = masses.copy(), []
+    for saddle, a, b in joins:
+        both = group_mass[a] + group_mass[b]
+        linked = 1 / (1 + (linking["density"] / saddle) ** (1 / linking["width"]))
+        gains.append([linked * (of_mass(both) - of_mass(group_mass[group])) for group in (a, b)])
+        group_mass[a] = both
+    gained = np.zeros(len(masses))
+    for (_, a, b), (by_a, by_b) in zip(reversed(joins), reversed(gains)):
+        gained[b] = gained[a] + by_b
+        gained[a] += by_a
+    return np.array([of_mass(mass) for mass in masses]) + gained
+
+
 def held(expected, matter, relation, voxel_mass, temperature):
     """The map with haloes that hold what their mass says, and the halo of every voxel, -1 outside;
     `temperature` is that of a voxel with a unit of HI."""
     linking = relation["linking"]
     clump, masses, joins = clumps(matter, linking["threshold"], linking["edge"])
     masses = masses * voxel_mass
-    of_clump, group_mass = hydrogen(relation, masses), masses.copy()
-    members, halo = [[c] for c in range(len(masses))], np.arange(len(masses))
+    per_mass = mean_of_mass(linking, masses, joins, lambda mass: hydrogen(relation, mass) / max(mass, 1e-30))
+    halo = np.arange(len(masses))
     for saddle, a, b in joins:
-        members[a] += members[b]
-        both = group_mass[a] + group_mass[b]
-        if both > 0:
-            linked = 1 / (1 + (linking["density"] / saddle) ** (1 / linking["width"]))
-            parts = hydrogen(relation, np.array([both, group_mass[a], group_mass[b]]))
-            of_clump[members[a]] += linked * (parts[0] - parts[1] - parts[2]) / both * masses[members[a]]
-        group_mass[a] = both
         if saddle >= linking["density"]:
-            halo[members[a]] = a
+            halo[halo == b] = a
     inside = clump >= 0
     of = np.where(inside, halo[clump], -1)
     total = lambda values: np.bincount(halo, values, len(masses))
     sums = np.bincount(of[inside], expected[inside].astype(np.float64), len(masses)) / temperature
     is_halo = (total(masses) >= relation["range"][0]) & (sums > 0)
-    factor = np.where(is_halo, total(of_clump) / np.where(is_halo, sums, 1), 1)
+    factor = np.where(is_halo, total(per_mass * masses) / np.where(is_halo, sums, 1), 1)
     return expected * np.where(inside, factor[of], 1), of
+
+
+def heavier(weighing, matter, mass):
+    """The probability, voxel by voxel, that its halo has a `mass` at least, in voxels of mean density."""
+    linking = weighing["linking"]
+    clump, masses, joins = clumps(matter, linking["threshold"], linking["edge"])
+    width = weighing["scatter"] * np.sqrt(3) / np.pi
+    of_mass = lambda clumps: 1 / (1 + (mass / max(clumps, 1e-30)) ** (1 / width)) if clumps > 0.1 * mass else 0.0
+    return np.where(clump >= 0, mean_of_mass(linking, masses, joins, of_mass)[clump], 0)
+
+
+def weighed(log_probabilities, heaviest):
+    """What the two heaviest bins have together, divided by the probability of the heaviest."""
+    either = torch.logaddexp(log_probabilities[2], log_probabilities[3])
+    heaviest = torch.from_numpy(heaviest.astype(np.float32)).clamp(1e-4, 1 - 1e-4)
+    parts = [*log_probabilities[:2], either + torch.log1p(-heaviest), either + heaviest.log(), log_probabilities[4]]
+    return torch.stack(parts)
 
 
 class Chain:
@@ -168,13 +194,16 @@ class Chain:
         n, config = len(matter), self.halo.config
         mean = float(header["Omega0"]) * 2.77536627e11
         tile, context = config["tile"], context_of(self.halo)
-        seen = halo_channels(config, matter, mean * (float(header["BoxSize"]) / n) ** 3)
+        voxel_mass = mean * (float(header["BoxSize"]) / n) ** 3
+        seen = halo_channels(config, matter, voxel_mass)
+        heaviest = heavier(config["weighing"], matter, config["mass_edges"][3] / voxel_mass)
         maps = np.zeros((len(decisions), 4, n, n, n))
         for o in origins(n, tile):
             window = torch.from_numpy(np.stack([cut(channel, o, tile, context) for channel in seen]))[None].to(self.device)
             coarse = torch.log_softmax(self.halo(window), dim=1)
             near = (..., *(slice(context - 1, 1 - context),) * 3)
             log_probabilities = refined(self.refinement, coarse[near], window[:, :1][near])[0].cpu()
+            log_probabilities = weighed(log_probabilities, cut(heaviest, o, tile))
             for field, name in zip(maps, decisions):
                 sharpness, bias, scatter = (
                     torch.tensor(config[name][k])[:, None, None, None] for k in ("sharpness", "bias", "scatter")

@@ -2,6 +2,7 @@
 
 use super::haloes::Haloes;
 use super::solve::solve;
+use crate::error::Result;
 use crate::field::{Grid, RealFft3, fft_shell};
 use crate::stats::power_spectrum;
 
@@ -42,7 +43,17 @@ impl Conditioned {
     /// by the expected map ([`Haloes::mean_power`]) within 1 to 3 % in every shell. So a map is
     /// painted as chance will have it, and then conditioned, as simulations are begun
     /// with modes of fixed amplitude (Angulo & Pontzen 2016).
-    pub fn new(painted: &Grid, haloes: &Haloes, mean_power: &[f64]) -> Self {
+    ///
+    /// `go_on` is asked again and again.
+    ///
+    /// # Errors
+    /// Those of `go_on`, which end it.
+    pub fn new(
+        painted: &Grid,
+        haloes: &Haloes,
+        mean_power: &[f64],
+        mut go_on: impl FnMut() -> Result<()>,
+    ) -> Result<Self> {
         let n = painted.n();
         let plan = RealFft3::new(n);
         let held = haloes.sums(painted.as_slice());
@@ -65,7 +76,8 @@ impl Conditioned {
             // How the power of each band, over what it should be, changes with each halo.
             let transform = plan.forward(&map.values);
             let unit = map.box_size.powi(3) / (n as f64).powi(6);
-            let of_band = |band: usize| {
+            let mut of_band = |band: usize| {
+                go_on()?;
                 let mut in_band = transform.clone();
                 for ((x, y, z), mode) in in_band.indexed_iter_mut() {
                     let shell = fft_shell([x, y, z], n).checked_sub(1).filter(|&shell| bands.of(shell) == Some(band));
@@ -73,9 +85,9 @@ impl Conditioned {
                 }
                 let mut field = plan.inverse(in_band);
                 field.zip_mut_with(&painted.values, |field, t| *field *= t);
-                haloes.sums(field.as_slice().expect("in C order"))
+                Ok(haloes.sums(field.as_slice().expect("in C order")))
             };
-            let mut slopes: Vec<Vec<f64>> = (0..BANDS).map(of_band).collect();
+            let mut slopes = (0..BANDS).map(&mut of_band).collect::<Result<Vec<Vec<f64>>>>()?;
             slopes.push(shares.clone());
 
             let mut normal = [[0.0; CONDITIONS]; CONDITIONS];
@@ -97,7 +109,7 @@ impl Conditioned {
             haloes.multiply(map.as_slice_mut(), &factors);
         }
         let squares: f64 = changes.iter().zip(&shares).map(|(change, share)| share * change * change).sum();
-        Self { map, change: squares.sqrt() }
+        Ok(Self { map, change: squares.sqrt() })
     }
 }
 
@@ -133,6 +145,7 @@ impl Bands {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
     use crate::stitch::{Stream, fill_normal};
 
     /// Haloes of 4³ voxels, which depart from what is expected by less than they should.
@@ -166,11 +179,18 @@ mod tests {
             }
             sums.iter().filter(|s| s.1 > 0.0).map(|s| (s.0 / s.1).abs()).fold(0.0, f64::max)
         };
-        let Conditioned { map, change } = Conditioned::new(&painted, &haloes, &wanted);
+        let Conditioned { map, change } = Conditioned::new(&painted, &haloes, &wanted, || Ok(())).unwrap();
         let (before, after) = (off(&painted), off(&map));
         assert!(before > 0.1 && after < 0.03, "{before} before, {after} after, changed by {change}");
         assert!((map.mean() / painted.mean() - 1.0).abs() < 0.02 && change < 0.3, "changed by {change}");
         assert!(map.as_slice().iter().all(|&t| t > 0.0));
+
+        let mut asked = 0;
+        let stopped = Conditioned::new(&painted, &haloes, &wanted, || {
+            asked += 1;
+            if asked < 20 { Ok(()) } else { Err(Error::Cancelled) }
+        });
+        assert!(matches!(stopped, Err(Error::Cancelled)) && asked == 20);
     }
 
     #[test]

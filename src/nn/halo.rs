@@ -10,6 +10,7 @@ use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::linking::Weighing;
 use super::unet::{UNet, UNetConfig};
 use super::voxelwise::{RegionTransform, Voxelwise};
 use super::whole_box::{Tile, inner, tile_by_tile};
@@ -21,6 +22,11 @@ use crate::stitch::{ChannelField, Colouring, Lattice, NoiseColour, Overlap, Stre
 /// Classes that HALO divides the matter of a voxel into: haloes of each mass
 /// bin, and what is in none.
 pub const HALO_CLASSES: usize = HALO_MASS_BINS + 1;
+
+/// The first of the two heaviest bins, which [`Weighing`] tells apart.
+const HEAVY: usize = HALO_MASS_BINS - 2;
+/// Nothing is more certain than this leaves it; the logarithm has to be finite.
+const DOUBT: f64 = 1e-4;
 
 /// What defines a HALO network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +45,8 @@ pub struct HaloConfig {
     pub dark_matter: LogTransform,
     /// How the networks see the overdense regions.
     pub regions: RegionTransform,
+    /// How the two heaviest bins are told apart.
+    pub weighing: Weighing,
     /// Edges of the halo mass bins in M☉/h, ascending, one more than bins; the
     /// last bin has no upper edge (its upper value is kept for the record).
     pub mass_edges: [f64; HALO_MASS_BINS + 1],
@@ -97,6 +105,9 @@ pub struct HaloInput<'a> {
     pub dark_matter: &'a Grid,
     /// What HALO sees: the transformed dark matter and the regions that a voxel lies in.
     pub seen: ChannelField,
+    /// The probability that the halo of a voxel belongs to the heaviest bin
+    /// ([`Weighing::heavier`]).
+    pub heaviest: Vec<f32>,
     /// Mean matter density, (M☉/h)/(Mpc/h)³.
     pub mean_density: f64,
     /// Unit normals, one a voxel: the field `g` of [`Decision`].
@@ -132,6 +143,7 @@ impl HaloConfig {
         HaloInput {
             dark_matter,
             seen: self.seen(dark_matter, cosmology),
+            heaviest: self.weighing.heavier(self.mass_edges[HALO_MASS_BINS - 1], dark_matter, cosmology),
             mean_density: cosmology.mean_matter_density(),
             chance: Colouring::new(self.chance, dark_matter.n()).draw(seed, Stream::Haloes),
         }
@@ -151,18 +163,13 @@ impl HaloConfig {
     /// A halo map is HALO's fraction of the matter that is there, so mass is
     /// neither made nor lost.
     pub fn run_tile(&self, halo: &Halo, input: &HaloInput, tile: Tile, device: &Device) -> Tensor<5> {
-        let side = tile.side;
         let per_class = |values: &[f64]| {
             let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
             Tensor::<1>::from_floats(values.as_slice(), device).reshape([1, values.len(), 1, 1, 1])
         };
-        let inside = |field: &[f32]| {
-            let mut values = Vec::with_capacity(side.pow(3));
-            gather(field, input.dark_matter.n(), tile.origin, side, &mut values);
-            Tensor::<5>::from_data(TensorData::new(values, [1, 1, side, side, side]), device)
-        };
+        let inside = |field: &[f32]| inside(field, input.dark_matter.n(), tile, device);
         let (matter, chance) = (inside(input.dark_matter.as_slice()) * input.mean_density, inside(&input.chance));
-        let log_probabilities = self.log_probabilities(halo, &input.seen, tile, device);
+        let log_probabilities = self.log_probabilities(halo, input, tile, device);
         let per_bin = |f: fn(&LogTransform) -> f64| per_class(&self.halo_mass.each_ref().map(f));
         let maps = [&self.decision, &self.condition].map(|decision| {
             let decided = log_probabilities.clone() * per_class(&decision.sharpness)
@@ -177,10 +184,11 @@ impl HaloConfig {
 
     /// The logarithms of the classes' probabilities on one tile, seen with its
     /// context: `[1, HALO_CLASSES, side, side, side]`.
-    fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
-        let (input, context) = self.window(seen, tile, device);
+    fn log_probabilities(&self, halo: &Halo, input: &HaloInput, tile: Tile, device: &Device) -> Tensor<5> {
+        let (window, context) = self.window(&input.seen, tile, device);
         let near = |x: Tensor<5>| inner(x, context - Voxelwise::REACH);
-        halo.refined(near(halo.coarse(input.clone())), near(input.narrow(1, 0, 1)))
+        let refined = halo.refined(near(halo.coarse(window.clone())), near(window.narrow(1, 0, 1)));
+        weighed(refined, inside(&input.heaviest, input.seen.n, tile, device))
     }
 
     /// What HALO sees of a tile and its context, and how many voxels that is.
@@ -221,13 +229,14 @@ impl HaloConfig {
     ///
     /// # Errors
     /// As [`HaloConfig::run`].
-    pub fn run_log_probabilities(&self, halo: &Halo, seen: &ChannelField, device: &Device) -> Result<Vec<Vec<f32>>> {
-        tile_by_tile(&self.lattice(seen.n)?, HALO_CLASSES, seen.n, device, |tile| {
-            self.log_probabilities(halo, seen, tile, device)
+    pub fn run_log_probabilities(&self, halo: &Halo, input: &HaloInput, device: &Device) -> Result<Vec<Vec<f32>>> {
+        let n = input.seen.n;
+        tile_by_tile(&self.lattice(n)?, HALO_CLASSES, n, device, |tile| {
+            self.log_probabilities(halo, input, tile, device)
         })
     }
 
-    /// The same before they are refined: what the refinement is fitted to.
+    /// What the U-Net alone says: what the refinement is fitted to.
     ///
     /// # Errors
     /// As [`HaloConfig::run`].
@@ -237,6 +246,25 @@ impl HaloConfig {
             inner(halo.coarse(input), context)
         })
     }
+}
+
+/// A tile of a field of `n³` values: `[1, 1, side, side, side]`.
+fn inside(field: &[f32], n: usize, tile: Tile, device: &Device) -> Tensor<5> {
+    let side = tile.side;
+    let mut values = Vec::with_capacity(side.pow(3));
+    gather(field, n, tile.origin, side, &mut values);
+    Tensor::from_data(TensorData::new(values, [1, 1, side, side, side]), device)
+}
+
+/// Logarithms of the classes' probabilities in which what the two heaviest bins have together
+/// is divided by the probability of the `heaviest`.
+fn weighed(log_probabilities: Tensor<5>, heaviest: Tensor<5>) -> Tensor<5> {
+    let class = |first: usize, count: usize| log_probabilities.clone().narrow(1, first, count);
+    let (a, b) = (class(HEAVY, 1), class(HEAVY + 1, 1));
+    let either = a.clone().max_pair(b.clone()) + (-(a - b).abs()).exp().log1p();
+    let heaviest = heaviest.clamp(DOUBT, 1.0 - DOUBT);
+    let lighter = (-heaviest.clone()).log1p();
+    Tensor::cat(vec![class(0, HEAVY), either.clone() + lighter, either + heaviest.log(), class(HALO_MASS_BINS, 1)], 1)
 }
 
 /// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025), and a

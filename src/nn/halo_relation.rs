@@ -1,8 +1,9 @@
-//! The relation between the mass of a halo and its HI, and which matter is one halo.
+//! The relation between the mass of a halo and its HI.
 
 use serde::{Deserialize, Serialize};
 
 use super::haloes::Haloes;
+use super::linking::Linking;
 use super::solve::{least, solve};
 use crate::field::{Clumps, Cosmology, Grid, RHO_CRITICAL};
 
@@ -26,12 +27,8 @@ const FINENESS: f64 = 2e-3;
 /// the HI of the fifteen brightest haloes was off by a tenth, and power, which they rule, with
 /// it. A curve of three coefficients cannot learn haloes by heart.
 ///
-/// Haloes are made of the [`Clumps`] of the dark matter. Friends of friends with a linking
-/// length `b` links particles where their density is `n_c / b³` times the mean, `n_c =
-/// 0.652960` being that of percolation (More et al. 2011, arXiv:1103.0005): 81.6 for
-/// `b = 0.2`. On a mesh no bridge between two haloes is as dense as it is, so whether they are
-/// one is a matter of chance, the more probable the denser the saddle between them
-/// ([`HaloRelation::linked`]). It matters much: two halves hold 1.4 times the HI of the whole.
+/// Haloes are made of the [`Clumps`] of the dark matter that are [linked](Linking). It matters much
+/// which are: two halves hold 1.4 times the HI of the whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HaloRelation {
     /// Which matter belongs to a halo.
@@ -43,37 +40,6 @@ pub struct HaloRelation {
     pub log_hydrogen: [f64; ORDER],
     /// Variance of a halo's HI from draw to draw, over the square of its mean.
     pub variance: f64,
-}
-
-/// Which matter belongs to a halo, all densities as `1 + δ`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Linking {
-    /// Matter is looked at from here on.
-    pub threshold: f64,
-    /// It counts to the mass of its halo from here on.
-    pub edge: f64,
-    /// Density of a saddle at which the clumps on both of its sides are one halo in half of
-    /// all cases.
-    pub density: f64,
-    /// By how much the logarithm of that density scatters.
-    pub width: f64,
-}
-
-impl Linking {
-    /// Friends of friends with a linking length of 0.2, seen on a mesh as fine as the particles
-    /// are apart. Threshold and edge are those with which the masses tell most of the HI.
-    pub const FRIENDS_OF_FRIENDS: Self = Self { threshold: 40.0, edge: 60.0, density: 81.6, width: 0.14 };
-
-    /// The probability that the clumps on both sides of a `saddle` are one halo: a logistic
-    /// function of the logarithm of its density.
-    pub fn linked(&self, saddle: f64) -> f64 {
-        1.0 / (1.0 + (self.density / saddle).powf(1.0 / self.width))
-    }
-
-    /// The clumps of `dark_matter` `1 + δ`.
-    pub(super) fn clumps(&self, dark_matter: &Grid) -> Clumps {
-        Clumps::new(dark_matter, self.threshold, self.edge)
-    }
 }
 
 /// Connected matter, which may be one halo or several, as the relation is fitted to it.
@@ -170,32 +136,19 @@ impl HaloRelation {
     pub fn haloes(&self, dark_matter: &Grid, (cosmology, redshift): (&Cosmology, f64)) -> Haloes {
         let found = self.linking.clumps(dark_matter);
         let units = Units::new(dark_matter, cosmology, redshift);
-        let mass = |clump: u32| found.masses[clump as usize] * units.voxel_mass;
-        let hydrogen = |mass: f64| if mass > 0.0 { self.hydrogen(mass) } else { 0.0 };
-
-        // Each clump by itself; then, what they have less where they are linked, shared by mass.
-        let clumps = 0..found.masses.len() as u32;
-        let mut of_clump: Vec<f64> = clumps.clone().map(|clump| hydrogen(mass(clump))).collect();
-        let mut members: Vec<Vec<u32>> = clumps.map(|clump| vec![clump]).collect();
-        for join in &found.joins {
-            let [a, b] = join.groups.map(|group| group as usize);
-            let joining = std::mem::take(&mut members[b]);
-            members[a].extend(joining);
-            let [mass_a, mass_b] = join.masses.map(|mass| mass * units.voxel_mass);
-            let both = mass_a + mass_b;
-            if both > 0.0 {
-                let change = hydrogen(both) - hydrogen(mass_a) - hydrogen(mass_b);
-                let per_mass = self.linking.linked(join.saddle) * change / both;
-                members[a].iter().for_each(|&clump| of_clump[clump as usize] += per_mass * mass(clump));
-            }
-        }
+        // A clump has the HI of its halo that is its part of the halo's mass.
+        let per_mass = self.linking.mean_of_mass(&found, |mass| match mass * units.voxel_mass {
+            mass if mass > 0.0 => self.hydrogen(mass) / mass,
+            _ => 0.0,
+        });
 
         // A halo is what is linked more likely than not.
         let group = found.groups_above(self.linking.density);
         let (mut mass_of, mut hydrogen_of) = (vec![0.0; group.len()], vec![0.0; group.len()]);
-        for (clump, &group) in group.iter().enumerate() {
-            mass_of[group as usize] += mass(clump as u32);
-            hydrogen_of[group as usize] += of_clump[clump];
+        for ((&group, mass), per_mass) in group.iter().zip(&found.masses).zip(per_mass) {
+            let mass = mass * units.voxel_mass;
+            mass_of[group as usize] += mass;
+            hydrogen_of[group as usize] += per_mass * mass;
         }
         let temperature = mass_of
             .into_iter()

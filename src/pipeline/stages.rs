@@ -279,7 +279,8 @@ fn paint(
     let painted = physical(&clean);
     let field = match &told.haloes {
         Some(haloes) => {
-            let Conditioned { map, change } = Conditioned::new(&painted, haloes, &haloes.mean_power(&told.expected));
+            let wanted = haloes.mean_power(&told.expected);
+            let Conditioned { map, change } = Conditioned::new(&painted, haloes, &wanted, || run.checkpoint())?;
             run.outcome.conditioned_by = Some(change);
             map
         }

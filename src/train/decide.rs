@@ -55,7 +55,7 @@ pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &
             let input = config.input(&fields.dark_matter, &fields.cosmology, index as u64);
             Ok(Answered {
                 fields,
-                log_probabilities: config.run_log_probabilities(halo, &input.seen, device)?,
+                log_probabilities: config.run_log_probabilities(halo, &input, device)?,
                 chance: input.chance,
                 truth: fields.halo_mass.each_ref().map(Measured::of),
             })

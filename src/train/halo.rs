@@ -10,7 +10,7 @@ use super::power::PowerRatio;
 use crate::error::{Error, Result};
 use crate::evaluate::K_HALOES;
 use crate::field::{Grid, LogTransform};
-use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, RegionTransform, UNetConfig};
+use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, RegionTransform, UNetConfig, Weighing};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::sim::HALO_MASS_EDGES;
 use crate::stitch::{ChannelField, NoiseColour};
@@ -45,6 +45,7 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
         voxel: boxes[0].fields().dark_matter.voxel(),
         dark_matter: LogTransform::standardised(fields().map(|b| &b.dark_matter), 0.05),
         regions,
+        weighing: Weighing::FRIENDS_OF_FRIENDS,
         mass_edges: HALO_MASS_EDGES,
         // A hundredth of the mean matter density: far below any halo's edge.
         halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),

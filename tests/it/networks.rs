@@ -12,7 +12,7 @@ use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
     CONDITION_CHANNELS, Correction, Decision, Departure, ExpectationConfig, HALO_CLASSES, Halo, HaloConfig,
     HaloRelation, Linking, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, RegionTransform, Sampler,
-    SurroundingsTransform, Trained, UNetConfig,
+    SurroundingsTransform, Trained, UNetConfig, Weighing,
 };
 use halodi::pipeline::Layer;
 use halodi::render::GpuContext;
@@ -138,8 +138,8 @@ fn halo_says_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
     fill_normal(dark_matter.as_slice_mut(), 6, Stream::Latent);
     let dark_matter = dark_matter.map(f32::exp);
     let answer = |dark_matter: &Grid, device: &Device| {
-        let seen = config.seen(dark_matter, &cosmology);
-        config.run_log_probabilities(&filled(config.init(device)), &seen, device).unwrap().concat()
+        let input = config.input(dark_matter, &cosmology, 0);
+        config.run_log_probabilities(&filled(config.init(device)), &input, device).unwrap().concat()
     };
     let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-3 * (1.0 + b.abs()));
     let on_cpu = answer(&dark_matter, &Device::flex());
@@ -310,6 +310,7 @@ fn tiny_halo(regions: &[f64]) -> HaloConfig {
         voxel: 0.25,
         dark_matter: LogTransform::above(0.1),
         regions: regions_above(regions.to_vec()),
+        weighing: Weighing::FRIENDS_OF_FRIENDS,
         mass_edges: [1e10, 1e11, 1e12, 1e13, 1e15],
         halo_mass: [LogTransform::above(1e9); 4],
         decision: Decision::default(),
@@ -370,7 +371,7 @@ fn a_refinement_divides_voxels_and_leaves_the_u_net_alone() {
     let coarse = |halo: &Halo| config.run_coarse(halo, &input.seen, &device).unwrap();
     assert_eq!(coarse(&halo), coarse(&fitted));
     let cross_entropy = |halo: &Halo| {
-        let log_probabilities = config.run_log_probabilities(halo, &input.seen, &device).unwrap();
+        let log_probabilities = config.run_log_probabilities(halo, &input, &device).unwrap();
         let classes = log_probabilities.iter().zip(fields.halo_fractions());
         let sum: f64 = classes
             .map(|(log, fraction)| {
