@@ -162,20 +162,18 @@ def held(expected, matter, relation, voxel_mass, temperature):
 
 
 def heavier(weighing, matter, mass):
-    """The probability, voxel by voxel, that its halo has a `mass` at least, in voxels of mean density."""
+    """The probability, voxel by voxel, that its halo has at least `mass`, in voxels of mean density."""
     linking = weighing["linking"]
     clump, masses, joins = clumps(matter, linking["threshold"], linking["edge"])
     width = weighing["scatter"] * np.sqrt(3) / np.pi
     of_mass = lambda clumps: 1 / (1 + (mass / max(clumps, 1e-30)) ** (1 / width)) if clumps > 0.1 * mass else 0.0
-    return np.where(clump >= 0, mean_of_mass(linking, masses, joins, of_mass)[clump], 0)
+    return np.append(mean_of_mass(linking, masses, joins, of_mass), 0)[clump]
 
 
-def weighed(log_probabilities, heaviest):
-    """What the two heaviest bins have together, divided by the probability of the heaviest."""
+def heavy_together(log_probabilities):
+    """The two heaviest bins as one class."""
     either = torch.logaddexp(log_probabilities[2], log_probabilities[3])
-    heaviest = torch.from_numpy(heaviest.astype(np.float32)).clamp(1e-4, 1 - 1e-4)
-    parts = [*log_probabilities[:2], either + torch.log1p(-heaviest), either + heaviest.log(), log_probabilities[4]]
-    return torch.stack(parts)
+    return torch.stack([*log_probabilities[:2], either, log_probabilities[4]])
 
 
 class Chain:
@@ -203,13 +201,15 @@ class Chain:
             coarse = torch.log_softmax(self.halo(window), dim=1)
             near = (..., *(slice(context - 1, 1 - context),) * 3)
             log_probabilities = refined(self.refinement, coarse[near], window[:, :1][near])[0].cpu()
-            log_probabilities = weighed(log_probabilities, cut(heaviest, o, tile))
+            log_probabilities = heavy_together(log_probabilities)
+            of_heavy = cut(heaviest, o, tile)
             for field, name in zip(maps, decisions):
                 sharpness, bias, scatter = (
                     torch.tensor(config[name][k])[:, None, None, None] for k in ("sharpness", "bias", "scatter")
                 )
                 decided = log_probabilities * sharpness + bias + scatter * torch.from_numpy(cut(chance, o, tile))
-                fractions = torch.softmax(decided, dim=0)[:4].numpy()
+                lightest, light, heavy, _ = torch.softmax(decided, dim=0).numpy()
+                fractions = np.stack([lightest, light, heavy * (1 - of_heavy), heavy * of_heavy])
                 put(field, o, fractions * cut(matter, o, tile) * mean)
         return maps
 

@@ -7,8 +7,8 @@
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default).
 With one denoising step the map is LODI's estimate from pure noise, so the file
 tells what the networks answered. Everything is computed anew here: transforms,
-regions, tiles, noise (Philox, coloured, balanced), U-Nets, local relation, HI of haloes, corrected estimates and
-departures from the expected map.
+regions, clumps and what they weigh, tiles, noise (Philox, coloured, balanced), U-Nets, local relation, HI of
+haloes, corrected estimates and departures from the expected map.
 """
 
 import sys

@@ -44,7 +44,7 @@ impl Conditioned {
     /// painted as chance will have it, and then conditioned, as simulations are begun
     /// with modes of fixed amplitude (Angulo & Pontzen 2016).
     ///
-    /// `go_on` is asked again and again.
+    /// `go_on` is asked before every band of every step.
     ///
     /// # Errors
     /// Those of `go_on`, which end it.

@@ -19,14 +19,15 @@ use crate::field::{Cosmology, Grid, LogTransform};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stitch::{ChannelField, Colouring, Lattice, NoiseColour, Overlap, Stream, gather};
 
-/// Classes that HALO divides the matter of a voxel into: haloes of each mass
+/// Classes that HALO's network divides the matter of a voxel into: haloes of each mass
 /// bin, and what is in none.
 pub const HALO_CLASSES: usize = HALO_MASS_BINS + 1;
+/// Classes that a [`Decision`] is about: haloes of each of the lighter bins, those of the two
+/// heaviest together, which [`Weighing`] tells apart, and what is in none.
+pub const DECIDED_CLASSES: usize = HALO_CLASSES - 1;
 
-/// The first of the two heaviest bins, which [`Weighing`] tells apart.
-const HEAVY: usize = HALO_MASS_BINS - 2;
-/// Nothing is more certain than this leaves it; the logarithm has to be finite.
-const DOUBT: f64 = 1e-4;
+/// The first of the two heaviest bins, and the class of both.
+pub const HEAVY: usize = HALO_MASS_BINS - 2;
 
 /// What defines a HALO network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,7 +62,7 @@ pub struct HaloConfig {
     pub chance: NoiseColour,
 }
 
-/// How probabilities of the classes become fractions of the matter:
+/// How probabilities of the [`DECIDED_CLASSES`] become fractions of the matter:
 /// `f_c ∝ p_c^sharpness · e^(bias + scatter · g)` with a field `g` of unit normals
 /// ([`HaloConfig::input`]).
 ///
@@ -77,17 +78,17 @@ pub struct HaloConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// Exponent per class.
-    pub sharpness: [f64; HALO_CLASSES],
+    pub sharpness: [f64; DECIDED_CLASSES],
     /// Logarithm of the weight per class.
-    pub bias: [f64; HALO_CLASSES],
+    pub bias: [f64; DECIDED_CLASSES],
     /// Deviation of that logarithm per class.
-    pub scatter: [f64; HALO_CLASSES],
+    pub scatter: [f64; DECIDED_CLASSES],
 }
 
 impl Decision {
     /// Logarithms of the fractions, not normalised, of one voxel with its
     /// `log_probabilities` and its `chance`.
-    pub fn logits(&self, log_probabilities: [f64; HALO_CLASSES], chance: f64) -> [f64; HALO_CLASSES] {
+    pub fn logits(&self, log_probabilities: [f64; DECIDED_CLASSES], chance: f64) -> [f64; DECIDED_CLASSES] {
         std::array::from_fn(|c| self.sharpness[c] * log_probabilities[c] + self.bias[c] + self.scatter[c] * chance)
     }
 }
@@ -95,7 +96,7 @@ impl Decision {
 impl Default for Decision {
     /// Fractions are the probabilities.
     fn default() -> Self {
-        Self { sharpness: [1.0; HALO_CLASSES], bias: [0.0; HALO_CLASSES], scatter: [0.0; HALO_CLASSES] }
+        Self { sharpness: [1.0; DECIDED_CLASSES], bias: [0.0; DECIDED_CLASSES], scatter: [0.0; DECIDED_CLASSES] }
     }
 }
 
@@ -105,8 +106,8 @@ pub struct HaloInput<'a> {
     pub dark_matter: &'a Grid,
     /// What HALO sees: the transformed dark matter and the regions that a voxel lies in.
     pub seen: ChannelField,
-    /// The probability that the halo of a voxel belongs to the heaviest bin
-    /// ([`Weighing::heavier`]).
+    /// The probability that the halo of a voxel belongs to the heaviest bin, 0 where matter is
+    /// too thin ([`Weighing::heavier`]).
     pub heaviest: Vec<f32>,
     /// Mean matter density, (M☉/h)/(Mpc/h)³.
     pub mean_density: f64,
@@ -167,28 +168,36 @@ impl HaloConfig {
             let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
             Tensor::<1>::from_floats(values.as_slice(), device).reshape([1, values.len(), 1, 1, 1])
         };
-        let inside = |field: &[f32]| inside(field, input.dark_matter.n(), tile, device);
+        let side = tile.side;
+        let inside = |field: &[f32]| {
+            let mut values = Vec::with_capacity(side.pow(3));
+            gather(field, input.dark_matter.n(), tile.origin, side, &mut values);
+            Tensor::<5>::from_data(TensorData::new(values, [1, 1, side, side, side]), device)
+        };
         let (matter, chance) = (inside(input.dark_matter.as_slice()) * input.mean_density, inside(&input.chance));
-        let log_probabilities = self.log_probabilities(halo, input, tile, device);
+        let log_probabilities = self.log_probabilities(halo, &input.seen, tile, device);
         let per_bin = |f: fn(&LogTransform) -> f64| per_class(&self.halo_mass.each_ref().map(f));
+        let heaviest = inside(&input.heaviest);
         let maps = [&self.decision, &self.condition].map(|decision| {
             let decided = log_probabilities.clone() * per_class(&decision.sharpness)
                 + per_class(&decision.bias)
                 + chance.clone() * per_class(&decision.scatter);
-            let fractions = softmax(decided, 1).narrow(1, 0, HALO_MASS_BINS);
+            let fractions = softmax(decided, 1);
+            let heavy = fractions.clone().narrow(1, HEAVY, 1);
+            let heaviest = heavy.clone() * heaviest.clone();
+            let fractions = Tensor::cat(vec![fractions.narrow(1, 0, HEAVY), heavy - heaviest.clone(), heaviest], 1);
             let decades = (fractions * matter.clone() + per_bin(|t| t.floor)).log() * std::f64::consts::LOG10_E;
             (decades - per_bin(|t| t.offset)) / per_bin(|t| t.scale)
         });
         Tensor::cat(maps.to_vec(), 1)
     }
 
-    /// The logarithms of the classes' probabilities on one tile, seen with its
-    /// context: `[1, HALO_CLASSES, side, side, side]`.
-    fn log_probabilities(&self, halo: &Halo, input: &HaloInput, tile: Tile, device: &Device) -> Tensor<5> {
-        let (window, context) = self.window(&input.seen, tile, device);
+    /// The logarithms of the probabilities of the classes that are decided on, on one tile, seen
+    /// with its context: `[1, DECIDED_CLASSES, side, side, side]`.
+    fn log_probabilities(&self, halo: &Halo, seen: &ChannelField, tile: Tile, device: &Device) -> Tensor<5> {
+        let (window, context) = self.window(seen, tile, device);
         let near = |x: Tensor<5>| inner(x, context - Voxelwise::REACH);
-        let refined = halo.refined(near(halo.coarse(window.clone())), near(window.narrow(1, 0, 1)));
-        weighed(refined, inside(&input.heaviest, input.seen.n, tile, device))
+        heavy_together(halo.refined(near(halo.coarse(window.clone())), near(window.narrow(1, 0, 1))))
     }
 
     /// What HALO sees of a tile and its context, and how many voxels that is.
@@ -224,15 +233,14 @@ impl HaloConfig {
         HaloMaps { halo_mass: self.halo_mass.map(&mut next), condition: self.halo_mass.map(&mut next) }
     }
 
-    /// The logarithms of the classes' probabilities in a whole box, `n³` values a
-    /// class: what [`Decision`] is fitted to.
+    /// The logarithms of the probabilities of the classes that are decided on in a whole box, `n³`
+    /// values a class: what [`Decision`] is fitted to.
     ///
     /// # Errors
     /// As [`HaloConfig::run`].
-    pub fn run_log_probabilities(&self, halo: &Halo, input: &HaloInput, device: &Device) -> Result<Vec<Vec<f32>>> {
-        let n = input.seen.n;
-        tile_by_tile(&self.lattice(n)?, HALO_CLASSES, n, device, |tile| {
-            self.log_probabilities(halo, input, tile, device)
+    pub fn run_log_probabilities(&self, halo: &Halo, seen: &ChannelField, device: &Device) -> Result<Vec<Vec<f32>>> {
+        tile_by_tile(&self.lattice(seen.n)?, DECIDED_CLASSES, seen.n, device, |tile| {
+            self.log_probabilities(halo, seen, tile, device)
         })
     }
 
@@ -248,28 +256,19 @@ impl HaloConfig {
     }
 }
 
-/// A tile of a field of `n³` values: `[1, 1, side, side, side]`.
-fn inside(field: &[f32], n: usize, tile: Tile, device: &Device) -> Tensor<5> {
-    let side = tile.side;
-    let mut values = Vec::with_capacity(side.pow(3));
-    gather(field, n, tile.origin, side, &mut values);
-    Tensor::from_data(TensorData::new(values, [1, 1, side, side, side]), device)
-}
-
-/// Logarithms of the classes' probabilities in which what the two heaviest bins have together
-/// is divided by the probability of the `heaviest`.
-fn weighed(log_probabilities: Tensor<5>, heaviest: Tensor<5>) -> Tensor<5> {
+/// Logarithms of the probabilities of all classes, `[1, HALO_CLASSES, …]`, with those of the two
+/// heaviest bins as one: `[1, DECIDED_CLASSES, …]`.
+fn heavy_together(log_probabilities: Tensor<5>) -> Tensor<5> {
     let class = |first: usize, count: usize| log_probabilities.clone().narrow(1, first, count);
     let (a, b) = (class(HEAVY, 1), class(HEAVY + 1, 1));
     let either = a.clone().max_pair(b.clone()) + (-(a - b).abs()).exp().log1p();
-    let heaviest = heaviest.clamp(DOUBT, 1.0 - DOUBT);
-    let lighter = (-heaviest.clone()).log1p();
-    Tensor::cat(vec![class(0, HEAVY), either.clone() + lighter, either + heaviest.log(), class(HALO_MASS_BINS, 1)], 1)
+    Tensor::cat(vec![class(0, HEAVY), either, class(HALO_MASS_BINS, 1)], 1)
 }
 
 /// HALO: an attention-gated 3D residual U-Net (Mishra, Trotta & Viel 2025), and a
 /// [`Voxelwise`] network that refines what it says. It says of the matter in every voxel
-/// which fraction lies in haloes of each mass bin.
+/// which fraction lies in haloes of each mass bin; what it says of the two heaviest counts
+/// together, and [`Weighing`] tells them apart.
 #[derive(Module, Debug)]
 pub struct Halo {
     net: UNet,

@@ -136,7 +136,7 @@ impl HaloRelation {
     pub fn haloes(&self, dark_matter: &Grid, (cosmology, redshift): (&Cosmology, f64)) -> Haloes {
         let found = self.linking.clumps(dark_matter);
         let units = Units::new(dark_matter, cosmology, redshift);
-        // A clump has the HI of its halo that is its part of the halo's mass.
+        // A clump holds a share of its halo's HI in proportion to its mass.
         let per_mass = self.linking.mean_of_mass(&found, |mass| match mass * units.voxel_mass {
             mass if mass > 0.0 => self.hydrogen(mass) / mass,
             _ => 0.0,

@@ -20,7 +20,7 @@ pub struct Linking {
     /// Density of a saddle at which the clumps on both of its sides are one halo in half of
     /// all cases.
     pub density: f64,
-    /// By how much the logarithm of that density scatters.
+    /// By how much the natural logarithm of that density scatters.
     pub width: f64,
 }
 
@@ -47,7 +47,7 @@ impl Linking {
     /// denser saddles within them are linked, too: the halo of a clump is one of the groups
     /// that it joins, one after the other.
     pub(super) fn mean_of_mass(&self, found: &Clumps, of_mass: impl Fn(f64) -> f64) -> Vec<f64> {
-        // From the last join to the first: what a group gains by joining all of its parts do.
+        // What a group gains by joining, all of its parts gain; so from the last join to the first.
         let mut gained = vec![0.0; found.masses.len()];
         for join in found.joins.iter().rev() {
             let [a, b] = join.groups.map(|group| group as usize);
@@ -72,20 +72,20 @@ impl Linking {
 pub struct Weighing {
     /// Which matter is one halo.
     pub linking: Linking,
-    /// Deviation of the logarithm of a halo's mass from that of its clumps.
+    /// Deviation of the natural logarithm of a halo's mass from that of its clumps.
     pub scatter: f64,
 }
 
 impl Weighing {
-    /// For [`Linking::FRIENDS_OF_FRIENDS`]. Its outskirts belong to a halo as its clumps do;
-    /// where matter is thinner there is none of a heavy halo. In 30 boxes haloes between 7e12 and
-    /// 1.5e13 M☉/h that are linked beyond doubt weigh 1.00 times what their clumps do, with a
-    /// scatter of 0.012 dex.
+    /// For [`Linking::FRIENDS_OF_FRIENDS`], from a threshold so low that the outskirts of a halo
+    /// belong to its clumps: below it lies less than a thousandth of the matter of heavy haloes.
+    /// In 30 boxes haloes between 7e12 and 1.5e13 M☉/h that are linked beyond doubt weigh 1.00 times
+    /// what their clumps do, with a scatter of 0.012 dex, 0.028 in the natural logarithm.
     pub const FRIENDS_OF_FRIENDS: Self =
         Self { linking: Linking { threshold: 5.0, ..Linking::FRIENDS_OF_FRIENDS }, scatter: 0.028 };
 
-    /// The probability, voxel by voxel, that the halo which its matter may be part of has at
-    /// least `mass` in M☉/h; 0 where matter is too thin. `dark_matter` is `1 + δ`.
+    /// The probability, voxel by voxel, that the halo its matter would belong to has at least
+    /// `mass` in M☉/h; 0 where matter is too thin. `dark_matter` is `1 + δ`.
     pub fn heavier(&self, mass: f64, dark_matter: &Grid, cosmology: &Cosmology) -> Vec<f32> {
         let found = self.linking.clumps(dark_matter);
         let voxel_mass = cosmology.mean_matter_density() * dark_matter.voxel().powi(3);

@@ -25,7 +25,7 @@ pub use correction::{CORRECTION_LEVELS, Correction, Errors, KnotMeans, Neighbour
 pub use departure::Departure;
 pub use device::{ComputeDevice, is_cpu, side_by_side};
 pub use expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig, ExpectationInput};
-pub use halo::{Decision, HALO_CLASSES, Halo, HaloConfig, HaloInput, HaloMaps};
+pub use halo::{DECIDED_CLASSES, Decision, HALO_CLASSES, HEAVY, Halo, HaloConfig, HaloInput, HaloMaps};
 pub use halo_relation::{Candidate, HaloRelation};
 pub use haloes::Haloes;
 pub use linking::{Linking, Weighing};

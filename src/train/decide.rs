@@ -7,7 +7,7 @@ use super::data::Fields;
 use crate::error::Result;
 use crate::evaluate::K_HALOES;
 use crate::field::Grid;
-use crate::nn::{Decision, Halo, HaloConfig};
+use crate::nn::{DECIDED_CLASSES, Decision, HEAVY, Halo, HaloConfig};
 use crate::pipeline::HALO_MASS_BINS;
 use crate::stats::power_spectrum;
 
@@ -28,6 +28,8 @@ const SHARPEST: f64 = 8.0;
 const WILDEST: f64 = 8.0;
 /// Mean density of a halo over that of the matter.
 const HALO_OVERDENSITY: f64 = 200.0;
+/// The classes that are haloes: the mass bins, but for the two heaviest, which are one class.
+const HALOES: usize = DECIDED_CLASSES - 1;
 
 /// A box with HALO's answer.
 struct Answered<'a> {
@@ -36,12 +38,12 @@ struct Answered<'a> {
     log_probabilities: Vec<Vec<f32>>,
     /// The field that [`Decision::scatter`] multiplies.
     chance: Vec<f32>,
-    /// Every bin of the truth.
-    truth: [Measured; HALO_MASS_BINS],
+    /// Every class of haloes of the truth.
+    truth: [Measured; HALOES],
 }
 
 /// The decisions with which the maps of `boxes` have the truth's mass and power in every
-/// bin: [`HaloConfig::decision`], which leaves to chance where haloes smaller than a voxel
+/// class: [`HaloConfig::decision`], which leaves to chance where haloes smaller than a voxel
 /// lie, and [`HaloConfig::condition`], which leaves nothing to it. They should be boxes
 /// that HALO has not learned from: on those it is surer than it is elsewhere.
 ///
@@ -55,23 +57,30 @@ pub fn decide(boxes: &[&Fields], (halo, config): (&Halo, &HaloConfig), device: &
             let input = config.input(&fields.dark_matter, &fields.cosmology, index as u64);
             Ok(Answered {
                 fields,
-                log_probabilities: config.run_log_probabilities(halo, &input, device)?,
+                log_probabilities: config.run_log_probabilities(halo, &input.seen, device)?,
                 chance: input.chance,
-                truth: fields.halo_mass.each_ref().map(Measured::of),
+                truth: haloes(fields).each_ref().map(Measured::of),
             })
         })
         .collect::<Result<Vec<_>>>()?;
-    let unseen =
-        boxes.first().map_or([false; HALO_MASS_BINS], |fields| smaller_than_a_voxel(&config.mass_edges, fields));
-    let condition = fit(&answered, Decision::default(), [false; HALO_MASS_BINS]);
+    let unseen = boxes.first().map_or([false; HALOES], |fields| smaller_than_a_voxel(&config.mass_edges, fields));
+    let condition = fit(&answered, Decision::default(), [false; HALOES]);
     Ok([fit(&answered, condition, unseen), condition])
 }
 
-/// The bins of which even the heaviest haloes have a radius below a voxel.
-fn smaller_than_a_voxel(mass_edges: &[f64; HALO_MASS_BINS + 1], fields: &Fields) -> [bool; HALO_MASS_BINS] {
+/// Halo mass per class, (M☉/h)/(Mpc/h)³.
+fn haloes(fields: &Fields) -> [Grid; HALOES] {
+    let mut classes: [Grid; HALOES] = std::array::from_fn(|class| fields.halo_mass[class].clone());
+    fields.halo_mass[HALOES..].iter().for_each(|heavier| classes[HEAVY].values += &heavier.values);
+    classes
+}
+
+/// The classes of which even the heaviest haloes have a radius below a voxel.
+fn smaller_than_a_voxel(mass_edges: &[f64; HALO_MASS_BINS + 1], fields: &Fields) -> [bool; HALOES] {
     let density = HALO_OVERDENSITY * fields.cosmology.mean_matter_density();
-    std::array::from_fn(|bin| {
-        let volume = mass_edges[bin + 1] / density;
+    std::array::from_fn(|class| {
+        let heaviest = if class == HEAVY { HALO_MASS_BINS } else { class + 1 };
+        let volume = mass_edges[heaviest] / density;
         (volume / (4.0 / 3.0 * std::f64::consts::PI)).cbrt() < fields.dark_matter.voxel()
     })
 }
@@ -79,11 +88,11 @@ fn smaller_than_a_voxel(mass_edges: &[f64; HALO_MASS_BINS + 1], fields: &Fields)
 /// Begun from `decision`. Bins that are `unseen` get the sharpness and the scatter with
 /// which their power is right where it is matched and on large scales: Newton's method,
 /// with slopes from small steps.
-fn fit(answered: &[Answered], mut decision: Decision, unseen: [bool; HALO_MASS_BINS]) -> Decision {
-    let chosen: Vec<usize> = (0..HALO_MASS_BINS).filter(|&bin| unseen[bin]).collect();
-    for &bin in &chosen {
+fn fit(answered: &[Answered], mut decision: Decision, unseen: [bool; HALOES]) -> Decision {
+    let chosen: Vec<usize> = (0..HALOES).filter(|&class| unseen[class]).collect();
+    for &class in &chosen {
         // As the probabilities are, which are right on large scales.
-        (decision.sharpness[bin], decision.bias[bin], decision.scatter[bin]) = (1.0, 0.0, 1.0);
+        (decision.sharpness[class], decision.bias[class], decision.scatter[class]) = (1.0, 0.0, 1.0);
     }
     if !chosen.is_empty() {
         (0..NEWTON_STEPS).for_each(|_| newton_step(answered, &mut decision, unseen, &chosen));
@@ -92,58 +101,53 @@ fn fit(answered: &[Answered], mut decision: Decision, unseen: [bool; HALO_MASS_B
     decision
 }
 
-/// Bring the power of the `chosen` bins nearer to the truth's, where it is matched and on
+/// Bring the power of the `chosen` classes nearer to the truth's, where it is matched and on
 /// large scales.
-fn newton_step(answered: &[Answered], decision: &mut Decision, unseen: [bool; HALO_MASS_BINS], chosen: &[usize]) {
+fn newton_step(answered: &[Answered], decision: &mut Decision, unseen: [bool; HALOES], chosen: &[usize]) {
     const SMALL: f64 = 0.1;
     let off = settle(answered, decision, unseen, ROUNDS_OF_STEP);
     let slopes = |sharper: f64, wilder: f64| {
         let mut moved = *decision;
-        for &bin in chosen {
-            off[bin].sharpen(&mut moved, bin, sharper);
-            moved.scatter[bin] += wilder;
+        for &class in chosen {
+            off[class].sharpen(&mut moved, class, sharper);
+            moved.scatter[class] += wilder;
         }
         let moved = settle(answered, &mut moved, unseen, ROUNDS_OF_STEP);
-        move |bin: usize| {
-            let (moved, off): (Off, Off) = (moved[bin], off[bin]);
+        move |class: usize| {
+            let (moved, off): (Off, Off) = (moved[class], off[class]);
             [(moved.large - off.large) / SMALL, (moved.matched - off.matched) / SMALL]
         }
     };
     let (sharper, wilder) = (slopes(SMALL, 0.0), slopes(0.0, SMALL));
-    for &bin in chosen {
-        let ([a, c], [b, d]) = (sharper(bin), wilder(bin));
+    for &class in chosen {
+        let ([a, c], [b, d]) = (sharper(class), wilder(class));
         let determinant = a * d - b * c;
         if determinant.abs() > 1e-6 {
-            let Off { large, matched, .. } = off[bin];
-            off[bin].sharpen(decision, bin, (b * matched - d * large) / determinant);
+            let Off { large, matched, .. } = off[class];
+            off[class].sharpen(decision, class, (b * matched - d * large) / determinant);
             let step = (c * large - a * matched) / determinant;
-            decision.scatter[bin] = (decision.scatter[bin] + step.clamp(-1.0, 1.0)).clamp(0.0, WILDEST);
+            decision.scatter[class] = (decision.scatter[class] + step.clamp(-1.0, 1.0)).clamp(0.0, WILDEST);
         }
     }
 }
 
-/// Give every bin its mass and those that are not `unseen`, with sharpness, their power
+/// Give every class its mass and those that are not `unseen`, with sharpness, their power
 /// where it is matched. Returns how far off all was before the last round.
-fn settle(
-    answered: &[Answered],
-    decision: &mut Decision,
-    unseen: [bool; HALO_MASS_BINS],
-    rounds: usize,
-) -> [Off; HALO_MASS_BINS] {
-    let mut off = [Off::default(); HALO_MASS_BINS];
+fn settle(answered: &[Answered], decision: &mut Decision, unseen: [bool; HALOES], rounds: usize) -> [Off; HALOES] {
+    let mut off = [Off::default(); HALOES];
     for _ in 0..rounds {
-        let mut sums = [Sums::default(); HALO_MASS_BINS];
+        let mut sums = [Sums::default(); HALOES];
         for of_box in answered {
             let maps = of_box.maps(decision);
-            for (bin, (sums, map)) in sums.iter_mut().zip(&maps).enumerate() {
-                sums.add(&Measured::of(map), &of_box.truth[bin], of_box.typical(bin, map));
+            for (class, (sums, map)) in sums.iter_mut().zip(&maps).enumerate() {
+                sums.add(&Measured::of(map), &of_box.truth[class], of_box.typical(class, map));
             }
         }
         off = sums.map(Sums::off);
-        for (bin, off) in off.iter().enumerate() {
-            decision.bias[bin] -= off.mass;
-            if !unseen[bin] {
-                off.sharpen(decision, bin, -off.matched);
+        for (class, off) in off.iter().enumerate() {
+            decision.bias[class] -= off.mass;
+            if !unseen[class] {
+                off.sharpen(decision, class, -off.matched);
             }
         }
     }
@@ -179,7 +183,7 @@ impl Measured {
     }
 }
 
-/// How far off the maps of a bin are: logarithms of what was made over the truth.
+/// How far off the maps of a class are: logarithms of what was made over the truth.
 #[derive(Debug, Clone, Copy, Default)]
 struct Off {
     mass: f64,
@@ -187,22 +191,22 @@ struct Off {
     large: f64,
     /// Power where it is matched.
     matched: f64,
-    /// Logarithm of the probability that is typical of the bin.
+    /// Logarithm of the probability that is typical of the class.
     typical: f64,
 }
 
 impl Off {
-    /// Change the logarithm of a bin's sharpness; what is typical of the bin is to weigh as
+    /// Change the logarithm of a class's sharpness; what is typical of the class is to weigh as
     /// much as before.
-    fn sharpen(&self, decision: &mut Decision, bin: usize, step: f64) {
-        let before = decision.sharpness[bin];
+    fn sharpen(&self, decision: &mut Decision, class: usize, step: f64) {
+        let before = decision.sharpness[class];
         let sharpness = (before * step.clamp(-0.5, 0.5).exp()).clamp(1.0 / SHARPEST, SHARPEST);
-        decision.bias[bin] -= (sharpness - before) * self.typical;
-        decision.sharpness[bin] = sharpness;
+        decision.bias[class] -= (sharpness - before) * self.typical;
+        decision.sharpness[class] = sharpness;
     }
 }
 
-/// Sums over boxes; of power, over those in which the bin has a halo.
+/// Sums over boxes; of power, over those in which the class has a halo.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     made_mass: f64,
@@ -235,17 +239,17 @@ impl Sums {
 }
 
 impl Answered<'_> {
-    /// The mean logarithm of a bin's probability, weighted by the mass of its map.
-    fn typical(&self, bin: usize, map: &Grid) -> f64 {
-        let pairs = map.as_slice().iter().zip(&self.log_probabilities[bin]);
+    /// The mean logarithm of a class's probability, weighted by the mass of its map.
+    fn typical(&self, class: usize, map: &Grid) -> f64 {
+        let pairs = map.as_slice().iter().zip(&self.log_probabilities[class]);
         let sum: f64 = pairs.map(|(&mass, &log)| f64::from(mass) * f64::from(log)).sum();
         sum / map.sum()
     }
 
     /// The halo maps of a decision, (M☉/h)/(Mpc/h)³.
-    fn maps(&self, decision: &Decision) -> [Grid; HALO_MASS_BINS] {
+    fn maps(&self, decision: &Decision) -> [Grid; HALOES] {
         let matter = self.fields.dark_matter.as_slice();
-        let fractions: Vec<[f32; HALO_MASS_BINS]> = (0..matter.len())
+        let fractions: Vec<[f32; HALOES]> = (0..matter.len())
             .into_par_iter()
             .map(|i| {
                 let log_probabilities = std::array::from_fn(|class| f64::from(self.log_probabilities[class][i]));
@@ -253,12 +257,12 @@ impl Answered<'_> {
                 let highest = decided.iter().copied().fold(f64::MIN, f64::max);
                 let weights = decided.map(|d| (d - highest).exp());
                 let sum: f64 = weights.iter().sum();
-                std::array::from_fn(|bin| (weights[bin] / sum) as f32 * matter[i])
+                std::array::from_fn(|class| (weights[class] / sum) as f32 * matter[i])
             })
             .collect();
-        std::array::from_fn(|bin| {
+        std::array::from_fn(|class| {
             let mut map = self.fields.dark_matter.clone();
-            map.as_slice_mut().iter_mut().zip(&fractions).for_each(|(to, from)| *to = from[bin]);
+            map.as_slice_mut().iter_mut().zip(&fractions).for_each(|(to, from)| *to = from[class]);
             let mean = self.fields.cosmology.mean_matter_density() as f32;
             map.map(|v| v * mean)
         })
@@ -269,7 +273,7 @@ impl Answered<'_> {
 mod tests {
     use super::*;
     use crate::field::Cosmology;
-    use crate::nn::HALO_CLASSES;
+
     use crate::stitch::{Colouring, NoiseColour, Stream, fill_normal};
 
     const N: usize = 32;
@@ -292,7 +296,7 @@ mod tests {
     }
 
     fn answered(fields: &Fields, log_probabilities: Vec<Vec<f32>>, chance: Vec<f32>) -> Answered<'_> {
-        Answered { fields, log_probabilities, chance, truth: fields.halo_mass.each_ref().map(Measured::of) }
+        Answered { fields, log_probabilities, chance, truth: haloes(fields).each_ref().map(Measured::of) }
     }
 
     /// By how much mass, power on large scales and power where it is matched are off.
@@ -308,7 +312,7 @@ mod tests {
         let (dark_matter, hidden, seen) = (noise(1).map(f32::exp), noise(2), noise(3));
         let mut fields = empty(dark_matter.clone());
         let mean = fields.cosmology.mean_matter_density() as f32;
-        let mut log_probabilities = vec![vec![-20f32; N.pow(3)]; HALO_CLASSES];
+        let mut log_probabilities = vec![vec![-20f32; N.pow(3)]; DECIDED_CLASSES];
         for (i, &m) in dark_matter.as_slice().iter().enumerate() {
             // Shares of two bins that rise with a score, of which a part is hidden:
             // what is expected of them rises more slowly.
@@ -322,12 +326,12 @@ mod tests {
                 fields.halo_mass[bin].as_slice_mut()[i] = share * m * mean;
             }
             let probabilities = shares(seen.as_slice()[i], 0.6);
-            for (class, p) in [0, 1, HALO_CLASSES - 1].into_iter().zip(probabilities) {
+            for (class, p) in [0, 1, DECIDED_CLASSES - 1].into_iter().zip(probabilities) {
                 log_probabilities[class][i] = p.max(1e-9).ln();
             }
         }
         let answered = [answered(&fields, log_probabilities, vec![0.0; N.pow(3)])];
-        let decision = fit(&answered, Decision::default(), [false; HALO_MASS_BINS]);
+        let decision = fit(&answered, Decision::default(), [false; HALOES]);
         for bin in 0..2 {
             let [_, _, undecided] = off(&answered[0], &Decision::default(), bin);
             assert!(undecided < -0.1, "nothing to decide: {undecided}");
@@ -343,26 +347,23 @@ mod tests {
         // Where they are likely varies over the box.
         let likely = Colouring::new(NoiseColour { smooth: 0.99, radius: 2.0 }, N).draw(1, Stream::Latent);
         let (hidden, chance) = (noise(8), noise(7).as_slice().to_vec());
-        let chances = Decision {
-            sharpness: [2.0, 1.0, 1.0, 1.0, 1.0],
-            scatter: [2.5, 0.0, 0.0, 0.0, 0.0],
-            ..Decision::default()
-        };
+        let chances =
+            Decision { sharpness: [2.0, 1.0, 1.0, 1.0], scatter: [2.5, 0.0, 0.0, 0.0], ..Decision::default() };
         let mut fields = empty(Grid::zeros(N, 12.5).map(|_| 1.0));
         let mean = fields.cosmology.mean_matter_density() as f32;
-        let mut log_probabilities = vec![vec![-20f32; N.pow(3)]; HALO_CLASSES];
+        let mut log_probabilities = vec![vec![-20f32; N.pow(3)]; DECIDED_CLASSES];
         for (i, &g) in likely.iter().enumerate() {
             let probability = 1.0 / (1.0 + (2.0 - g).exp());
-            let logs = [probability.ln(), -20.0, -20.0, -20.0, (1.0 - probability).ln()];
+            let logs = [probability.ln(), -20.0, -20.0, (1.0 - probability).ln()];
             log_probabilities.iter_mut().zip(logs).for_each(|(class, log)| class[i] = log);
             let weights = chances.logits(logs.map(f64::from), f64::from(hidden.as_slice()[i])).map(f64::exp);
             fields.halo_mass[0].as_slice_mut()[i] = (weights[0] / weights.iter().sum::<f64>()) as f32 * mean;
         }
         let answered = [answered(&fields, log_probabilities, chance)];
-        let sharp = fit(&answered, Decision::default(), [false; HALO_MASS_BINS]);
+        let sharp = fit(&answered, Decision::default(), [false; HALOES]);
         let [_, large, _] = off(&answered[0], &sharp, 0);
         assert!(large.abs() > 0.3, "nothing for chance to do: {large}");
-        let decision = fit(&answered, sharp, [true, false, false, false]);
+        let decision = fit(&answered, sharp, [true, false, false]);
         let [mass, large, power] = off(&answered[0], &decision, 0);
         assert!(mass.abs() < 0.02 && large.abs() < 0.02 && power.abs() < 0.02, "{mass} {large} {power}: {decision:?}");
         assert!((decision.sharpness[0] - 2.0).abs() < 0.4 && (decision.scatter[0] - 2.5).abs() < 0.5, "{decision:?}");
@@ -376,8 +377,8 @@ mod tests {
             let fields = empty(Grid::zeros(N, N as f64 * voxel));
             smaller_than_a_voxel(&[1e10, 1e11, 1e12, 1e13, 1e15], &fields)
         };
-        assert_eq!(bins(0.1), [false; 4]);
-        assert_eq!(bins(0.195), [true, false, false, false]);
-        assert_eq!(bins(0.3), [true, true, false, false]);
+        assert_eq!(bins(0.1), [false; 3]);
+        assert_eq!(bins(0.195), [true, false, false]);
+        assert_eq!(bins(0.3), [true, true, false]);
     }
 }
