@@ -14,7 +14,7 @@ use crate::evaluate::{Rescaling, Truth, evaluate, job, matter_and_hydrogen};
 use crate::field::MassAssignment;
 use crate::io;
 use crate::nn::{self, Sampler};
-use crate::pipeline::{self, DeviceChoice, JobConfig, NoCanvas};
+use crate::pipeline::{self, DeviceChoice, JobConfig, MapPower, NoCanvas};
 use crate::report::{evaluation_table, write_evaluation_figures};
 use crate::sim::{HydrogenModel, Painter, ReferenceConfig, ReferenceModel, reference};
 use crate::stitch::Overlap;
@@ -43,6 +43,9 @@ pub struct Evaluate {
     /// How a denoised estimate becomes the next latent
     #[arg(long, value_enum, default_value_t)]
     sampler: Sampler,
+    /// Whose power the 21 cm map has
+    #[arg(long, value_enum, default_value_t)]
+    power: MapPower,
     /// How tiles are joined
     #[arg(long, value_enum, default_value_t)]
     overlap: Overlap,
@@ -75,6 +78,7 @@ impl Evaluate {
         let like = JobConfig {
             steps: self.steps,
             sampler: self.sampler,
+            power: self.power,
             overlap: self.overlap,
             seed: self.seed,
             weights: self.weights.clone(),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::field::MassAssignment;
 use crate::io;
 use crate::nn::Sampler;
-use crate::pipeline::{self, DeviceChoice, Event, JobConfig, NoCanvas, Outcome, Source, Stage};
+use crate::pipeline::{self, DeviceChoice, Event, JobConfig, MapPower, NoCanvas, Outcome, Source, Stage};
 use crate::report;
 use crate::stitch::Overlap;
 
@@ -43,6 +43,9 @@ pub struct Predict {
     /// How a denoised estimate becomes the next latent
     #[arg(long, value_enum, default_value_t)]
     sampler: Sampler,
+    /// Whose power the 21 cm map has
+    #[arg(long, value_enum, default_value_t)]
+    power: MapPower,
     /// Tiles given to the network at once [default: what suits the device]
     #[arg(long)]
     batch: Option<usize>,
@@ -73,6 +76,7 @@ impl Predict {
             seed: self.seed,
             overlap: self.overlap,
             sampler: self.sampler,
+            power: self.power,
             batch: self.batch,
             weights: self.weights.clone(),
             reference: self.reference.clone(),

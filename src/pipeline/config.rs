@@ -35,6 +35,31 @@ pub enum Source {
     File(PathBuf),
 }
 
+/// Whose power a finished map has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum MapPower {
+    /// That of the mean over all draws, which the expected map implies
+    /// ([`Conditioned`](crate::nn::Conditioned)): the best guess at any one of them.
+    #[default]
+    Mean,
+    /// That which chance gave it: realisations differ as draws do.
+    Painted,
+}
+
+impl MapPower {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Mean, Self::Painted];
+
+    /// What it is called on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "Mean over draws",
+            Self::Painted => "As painted",
+        }
+    }
+}
+
 /// The configuration of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobConfig {
@@ -52,6 +77,9 @@ pub struct JobConfig {
     pub overlap: Overlap,
     /// How a denoised estimate becomes the next latent.
     pub sampler: Sampler,
+    /// Whose power the 21 cm map has.
+    #[serde(default)]
+    pub power: MapPower,
     /// Tiles given to the network at once; `None` takes what suits the device.
     pub batch: Option<usize>,
     /// Folder with the weights, `halo.safetensors` and `lodi.safetensors`;
@@ -73,6 +101,7 @@ impl Default for JobConfig {
             seed: 1,
             overlap: Overlap::default(),
             sampler: Sampler::default(),
+            power: MapPower::default(),
             batch: None,
             weights: None,
             reference: None,

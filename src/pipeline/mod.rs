@@ -10,6 +10,6 @@ mod job;
 mod source;
 mod stages;
 
-pub use config::{DeviceChoice, JobConfig, Source};
+pub use config::{DeviceChoice, JobConfig, MapPower, Source};
 pub use event::{Canvas, Control, Event, HALO_MASS_BINS, Layer, NoCanvas, Progress, Series, Stage, TileBox};
 pub use job::{FrameTimes, Job, Outcome, Told, spawn};

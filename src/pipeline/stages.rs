@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::job::{Run, Told};
 use super::source::{self, Loaded};
-use super::{Event, HALO_MASS_BINS, Layer, Series, Stage, TileBox};
+use super::{Event, HALO_MASS_BINS, Layer, MapPower, Series, Stage, TileBox};
 use crate::error::{Error, Result};
 use crate::field::{Grid, LogTransform};
 use crate::nn::{self, Conditioned, HaloConfig, HaloMaps, LodiConfig};
@@ -277,14 +277,14 @@ fn paint(
     let run = run.into_inner();
     run.checkpoint()?;
     let painted = physical(&clean);
-    let field = match &told.haloes {
-        Some(haloes) => {
+    let field = match (&told.haloes, run.outcome.config.power) {
+        (Some(haloes), MapPower::Mean) => {
             let wanted = haloes.mean_power(&told.expected);
             let Conditioned { map, change } = Conditioned::new(&painted, haloes, &wanted, || run.checkpoint())?;
             run.outcome.conditioned_by = Some(change);
             map
         }
-        None => painted,
+        _ => painted,
     };
     run.spectrum(Series::Prediction, power_spectrum(&field, None));
     run.canvas.paint_field(layer, &field);

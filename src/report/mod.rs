@@ -47,6 +47,8 @@ pub struct Report<'a> {
     pub reference: Option<&'a str>,
     /// The weights.
     pub weights: &'a [String],
+    /// By what part the map's haloes were changed for it to have its power, where they were.
+    pub conditioned_by: Option<f64>,
     /// Seconds per stage.
     pub seconds: &'a [(Stage, f64)],
     /// Times between frames of the window, where there was one.
@@ -130,6 +132,7 @@ impl<'a> Report<'a> {
             device_reason: &outcome.device_reason,
             reference: outcome.reference.as_deref(),
             weights: &outcome.weights,
+            conditioned_by: outcome.conditioned_by,
             seconds: &outcome.seconds,
             frame_times_ms: outcome.frame_times,
             warnings: &outcome.warnings,

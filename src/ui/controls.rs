@@ -6,7 +6,7 @@ use egui::{Button, ComboBox, DragValue, RichText, Ui};
 use super::app::{HalodiApp, Message};
 use super::theme;
 use crate::nn::Sampler;
-use crate::pipeline::{DeviceChoice, Source, Stage};
+use crate::pipeline::{DeviceChoice, MapPower, Source, Stage};
 use crate::stitch::Overlap;
 
 /// Grids to choose from; a tile divides each.
@@ -108,6 +108,15 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
                     }
                 });
             chosen.response.labelled_by(label.id);
+            ui.end_row();
+            let label = ui.label("Power");
+            let chosen = ComboBox::from_id_salt("power").selected_text(app.settings.power.name()).show_ui(ui, |ui| {
+                for power in MapPower::ALL {
+                    ui.selectable_value(&mut app.settings.power, power, power.name());
+                }
+            });
+            let told = "Of the 21 cm map: the mean over all draws of the scatter of HI, or what chance gives it";
+            chosen.response.on_hover_text(told).labelled_by(label.id);
             ui.end_row();
             let label = ui.label("Networks on");
             let mut choice = app.device_choice;

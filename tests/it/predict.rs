@@ -20,6 +20,10 @@ fn map(folder: &Path) -> Vec<f32> {
     map.layers[&Layer::BrightnessTemperature].as_slice().to_vec()
 }
 
+fn read_report(folder: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(folder.join("report.json")).unwrap()).unwrap()
+}
+
 #[test]
 fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
     let folder = tempfile::tempdir().unwrap();
@@ -34,8 +38,7 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
     for name in ["map.hdf5", "spectrum.csv", "slices.png", "spectrum.png", "report.json"] {
         assert!(first.join(name).metadata().unwrap().len() > 100, "{name}");
     }
-    let report: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(first.join("report.json")).unwrap()).unwrap();
+    let report = read_report(&first);
     assert_eq!(report["config"]["seed"], 1);
     assert!(report["device"].as_str().unwrap().starts_with("CPU"));
     assert!(report["weights"][1].as_str().unwrap().starts_with("LODI"));
@@ -48,11 +51,16 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
     assert_eq!(values, map(&run("batched", &["--batch", "4"])));
     assert_ne!(values, map(&run("other seed", &["--seed", "2"])));
 
+    // The same map before it is given the mean power over all draws.
+    let painted = run("painted", &["--power", "painted"]);
+    assert_ne!(values, map(&painted));
+    let told = [&first, &painted].map(|folder| read_report(folder)["conditioned_by"].is_number());
+    assert_eq!(told, [true, false]);
+
     // A map is a reference for another run.
     let reference = first.join("map.hdf5");
     let compared = run("compared", &["--seed", "3", "--reference", reference.to_str().unwrap()]);
-    let report: serde_json::Value =
-        serde_json::from_str(&std::fs::read_to_string(compared.join("report.json")).unwrap()).unwrap();
+    let report = read_report(&compared);
     assert!(report["reference"].as_str().unwrap().contains("map.hdf5") && report["comparison"].is_object());
 }
 
