@@ -123,9 +123,11 @@ def conditioned(painted, expected, halo, variance, box_size):
     return ours
 
 
-def difference(name, ours, theirs):
-    relative = np.sqrt(((ours - theirs) ** 2).sum() / (theirs**2).sum())
-    print(f"{name}: relative difference {relative:.2e} (rms), largest {np.abs(ours - theirs).max() / theirs.max():.2e}")
+def difference(name, ours, theirs, floor=0.0):
+    """Over the map, or over the `floor` that its decades stand on: an empty map is what they round to there."""
+    rms = lambda values: np.sqrt((values.astype(np.float64) ** 2).mean())
+    relative, largest = rms(ours - theirs) / max(rms(theirs), floor), np.abs(ours - theirs).max() / max(theirs.max(), floor)
+    print(f"{name}: relative difference {relative:.2e} (rms), largest {largest:.2e}")
     return relative
 
 
@@ -147,7 +149,8 @@ def main():
     # The maps, and what LODI is told.
     ours, condition = chain.halo_maps(matter, header, chance, ("decision", "condition"))
     for i in range(4):
-        worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64)))
+        floor = chain.halo.config["halo_mass"][i]["floor"]
+        worst.append(difference(f"HALO, bin {i + 1}", ours[i], maps[i].astype(np.float64), floor))
     channels, expected, halo = chain.expected(matter, condition.astype(np.float32), header)
     root, departure = np.sqrt(expected + 0.1), lodi.config["departure"]
     mean, deviation = (root * np.interp(knots(expected), np.arange(19), departure[k]) for k in ("mean", "deviation"))
