@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Steps against error and seconds for every sampler, on the validation boxes of a
+# Steps against error and seconds for every sampler, as painted, on the validation boxes of a
 # data set, as a Markdown table.
 #
 #     benches/samplers.sh DATA [WEIGHTS]
@@ -13,7 +13,7 @@ echo "| sampler | steps | mean \\|P/P_draws − 1\\| | largest | P/P_draws at k 
 echo "|---|---|---|---|---|---|"
 while read -r sampler steps; do
     # shellcheck disable=SC2086
-    "$halodi" evaluate --data "$data" $weights --split validation --sampler "$sampler" --steps "$steps" \
+    "$halodi" evaluate --data "$data" $weights --split validation --sampler "$sampler" --steps "$steps" --power painted \
         --device cpu --out "$work" >/dev/null 2>&1
     python3 - "$work/evaluation.json" "$sampler" "$steps" <<'PYTHON'
 import json, sys
