@@ -200,7 +200,7 @@ impl Train {
     /// The denoiser to begin with. Its tables are those of the boxes, so it only has
     /// to be of the same shape.
     fn denoiser(&self, start: Option<Trained<Lodi>>, config: &LodiConfig) -> Result<(Option<Lodi>, Before)> {
-        let Some(Trained { network, config: of_start, card }) = start else { return Ok((None, Before::default())) };
+        let Some(Trained { network, config: of_start, card }) = start else { return Ok((None, None)) };
         if of_start.net != config.net {
             return Err(Error::input(
                 self.from.as_deref().unwrap_or(Path::new("")),
@@ -209,7 +209,7 @@ impl Train {
                 "Begin without --from",
             ));
         }
-        Ok((Some(network), Before { steps: card.steps, hours: card.hours }))
+        Ok((Some(network), Some(card)))
     }
 
     fn write<N: Network>(
@@ -223,13 +223,17 @@ impl Train {
         let file = |end: &str| self.out.join(format!("{name}{end}"));
         io::atomic::write(file("_curve.csv"), curve_csv(&fitted.curve).as_bytes())?;
         io::atomic::write(file("_power.csv"), power_csv(&fitted.power).as_bytes())?;
-        let card = ModelCard {
+        let of_fit = ModelCard {
             data,
-            steps: before.steps + fitted.steps,
-            hours: before.hours + fitted.seconds / 3600.0,
+            steps: fitted.steps,
+            hours: fitted.seconds / 3600.0,
             machine,
             seed,
             caveat: self.caveat.clone(),
+        };
+        let card = match before {
+            Some(before) => before.then(of_fit),
+            None => of_fit,
         };
         write_training_figure(&file("_training.png"), &fitted.curve, &fitted.power, &card.sentence(name))?;
         let weights = self.out.join(format!("{}.safetensors", N::NAME));
@@ -238,14 +242,10 @@ impl Train {
     }
 }
 
-/// The training that lies before this one.
-#[derive(Default)]
-struct Before {
-    steps: usize,
-    hours: f64,
-}
+/// The training that lies before this one, if any.
+type Before = Option<ModelCard>;
 
-/// The configuration, the weights to begin with, and what they cost: of the
+/// The configuration, the weights to begin with, and their card: of the
 /// state that is there, of the weights given, or fresh ones.
 fn begin<N: Network>(
     start: Option<Trained<N>>,
@@ -253,10 +253,8 @@ fn begin<N: Network>(
     fresh: impl FnOnce() -> N::Config,
 ) -> (N::Config, Option<N>, Before) {
     match start {
-        Some(Trained { network, config, card }) => {
-            (saved.unwrap_or(config), Some(network), Before { steps: card.steps, hours: card.hours })
-        }
-        None => (saved.unwrap_or_else(fresh), None, Before::default()),
+        Some(Trained { network, config, card }) => (saved.unwrap_or(config), Some(network), Some(card)),
+        None => (saved.unwrap_or_else(fresh), None, None),
     }
 }
 

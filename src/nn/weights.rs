@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Expectation, ExpectationConfig, Halo, HaloConfig, Lodi, LodiConfig};
 use crate::error::{Error, Result};
+use crate::io::atomic;
 
 const NETWORK: &str = "halodi.network";
 const CONFIG: &str = "halodi.config";
@@ -36,6 +37,25 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
+    /// The card of weights that were trained further. Where not a step was taken, only what was
+    /// set right beside the network is new, and the card is the one before but for its caveat.
+    pub fn then(self, further: Self) -> Self {
+        if further.steps == 0 {
+            return Self { caveat: further.caveat, ..self };
+        }
+        let both = |before: String, now: String| match before.ends_with(&now) {
+            true => before,
+            false => format!("{before}, then {now}"),
+        };
+        Self {
+            data: both(self.data, further.data),
+            steps: self.steps + further.steps,
+            hours: self.hours + further.hours,
+            machine: both(self.machine, further.machine),
+            ..further
+        }
+    }
+
     /// The card as one sentence for the screen.
     pub fn sentence(&self, network: &str) -> String {
         format!(
@@ -98,12 +118,12 @@ impl<N: Network> Trained<N> {
     /// [`Error::Output`].
     pub fn save(&self, path: &Path) -> Result<()> {
         let json = |v: serde_json::Result<String>| v.map_err(|e| Error::output(path, e));
-        let mut store = SafetensorsStore::from_file(path)
-            .overwrite(true)
+        let mut store = SafetensorsStore::from_bytes(None)
             .metadata(NETWORK, N::NAME)
             .metadata(CONFIG, json(serde_json::to_string(&self.config))?)
             .metadata(CARD, json(serde_json::to_string(&self.card))?);
-        self.network.save_into(&mut store).map_err(|e| Error::output(path, e))
+        self.network.save_into(&mut store).map_err(|e| Error::output(path, e))?;
+        atomic::write(path, &store.get_bytes().map_err(|e| Error::output(path, e))?)
     }
 
     /// Read a network from a file.
@@ -176,5 +196,31 @@ pub fn lodi_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Lo
             let bytes = include_bytes!("../../assets/weights/lodi.safetensors");
             Trained::from_bytes(bytes, Path::new("embedded lodi.safetensors"), device)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_tells_of_all_training_and_of_none_that_was_not() {
+        let card = |data: &str, steps: usize, machine: &str| ModelCard {
+            data: data.to_owned(),
+            steps,
+            hours: steps as f64 / 1000.0,
+            machine: machine.to_owned(),
+            seed: steps as u64,
+            caveat: format!("{steps} steps."),
+        };
+        let first = card("eighteen boxes", 6000, "a GPU");
+        let both = first.clone().then(card("nine boxes", 2000, "two cores"));
+        assert_eq!((both.steps, both.hours, both.seed), (8000, 8.0, 2000));
+        assert_eq!(both.data, "eighteen boxes, then nine boxes");
+        assert_eq!(both.machine, "a GPU, then two cores");
+        // What was said last is not said again.
+        assert_eq!(both.clone().then(card("nine boxes", 5, "two cores")).data, both.data);
+        let set_right = both.clone().then(card("one box", 0, "a laptop"));
+        assert_eq!(set_right, ModelCard { caveat: "0 steps.".to_owned(), ..both });
     }
 }

@@ -146,7 +146,10 @@ fn halo_maps(run: &mut Run, loaded: &Loaded, halo: &nn::Trained<nn::Halo>) -> Re
 
     let HaloMaps { halo_mass, condition } = config.maps(maps, loaded.dark_matter.box_size);
     for (bin, map) in halo_mass.into_iter().enumerate() {
-        run.spectrum(Series::HaloMass(bin), power_spectrum(&map.overdensity(), None));
+        // Below the floor of its decades a map is rounding: it has no haloes, and no spectrum.
+        if f64::from(map.range().1) > config.halo_mass[bin].floor {
+            run.spectrum(Series::HaloMass(bin), power_spectrum(&map.overdensity(), None));
+        }
         run.keep(Layer::HaloMass(bin), map);
     }
     Ok(condition)
