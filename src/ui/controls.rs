@@ -17,6 +17,8 @@ pub(super) fn show(app: &mut HalodiApp, ui: &mut Ui) {
     ui.heading("Halodi");
     ui.label(RichText::new("Dark matter to 21 cm, live").small().weak());
     ui.add_space(6.0);
+    // Its bar has room of its own: over the panel it would hide the ends of numbers.
+    ui.spacing_mut().scroll.floating_allocated_width = ui.spacing().scroll.bar_width;
     egui::ScrollArea::vertical().show(ui, |ui| {
         open(app, ui);
         ui.separator();
