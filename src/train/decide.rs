@@ -273,7 +273,6 @@ impl Answered<'_> {
 mod tests {
     use super::*;
     use crate::field::Cosmology;
-
     use crate::stitch::{Colouring, NoiseColour, Stream, fill_normal};
 
     const N: usize = 32;

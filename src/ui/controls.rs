@@ -1,7 +1,7 @@
 //! The panel on the left: what is open, the settings, the job.
 
 use clap::ValueEnum;
-use egui::{Button, ComboBox, DragValue, RichText, Ui};
+use egui::{Button, ComboBox, DragValue, Response, RichText, Ui};
 
 use super::app::{HalodiApp, Message};
 use super::theme;
@@ -93,47 +93,37 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
             let label = ui.label("Seed");
             ui.add(DragValue::new(&mut app.settings.seed)).labelled_by(label.id);
             ui.end_row();
-            let label = ui.label("Stitching");
-            let chosen =
-                ComboBox::from_id_salt("overlap").selected_text(app.settings.overlap.name()).show_ui(ui, |ui| {
-                    for overlap in Overlap::ALL {
-                        ui.selectable_value(&mut app.settings.overlap, overlap, overlap.name());
-                    }
-                });
-            chosen.response.labelled_by(label.id);
-            ui.end_row();
-            let label = ui.label("Sampler");
-            let chosen =
-                ComboBox::from_id_salt("sampler").selected_text(app.settings.sampler.name()).show_ui(ui, |ui| {
-                    for sampler in Sampler::ALL {
-                        ui.selectable_value(&mut app.settings.sampler, sampler, sampler.name());
-                    }
-                });
-            chosen.response.labelled_by(label.id);
-            ui.end_row();
-            let label = ui.label("Power");
-            let chosen = ComboBox::from_id_salt("power").selected_text(app.settings.power.name()).show_ui(ui, |ui| {
-                for power in MapPower::ALL {
-                    ui.selectable_value(&mut app.settings.power, power, power.name());
-                }
-            });
-            let told = "Of the 21 cm map: the mean over all draws of the scatter of HI, or what chance gives it";
-            chosen.response.on_hover_text(told).labelled_by(label.id);
-            ui.end_row();
-            let label = ui.label("Networks on");
-            let mut choice = app.device_choice;
-            let chosen = ComboBox::from_id_salt("device").selected_text(device_name(choice)).show_ui(ui, |ui| {
-                for &device in DeviceChoice::value_variants() {
-                    ui.selectable_value(&mut choice, device, device_name(device));
-                }
-            });
-            chosen.response.labelled_by(label.id);
-            if choice != app.device_choice {
-                app.choose_device(choice);
+            let settings = &mut app.settings;
+            choice(ui, "Stitching", &mut settings.overlap, &Overlap::ALL, Overlap::name);
+            choice(ui, "Sampler", &mut settings.sampler, &Sampler::ALL, Sampler::name);
+            choice(ui, "Power", &mut settings.power, &MapPower::ALL, MapPower::name).on_hover_text(
+                "Of the 21 cm map: the mean over all draws of the scatter of HI, or what chance gives it",
+            );
+            let mut chosen = app.device_choice;
+            choice(ui, "Networks on", &mut chosen, DeviceChoice::value_variants(), device_name);
+            if chosen != app.device_choice {
+                app.choose_device(chosen);
             }
-            ui.end_row();
         });
     });
+}
+
+/// A row of the settings: one of `all`.
+fn choice<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    label: &str,
+    value: &mut T,
+    all: &[T],
+    name: fn(T) -> &'static str,
+) -> Response {
+    let labelled = ui.label(label);
+    let chosen = ComboBox::from_id_salt(label).selected_text(name(*value)).show_ui(ui, |ui| {
+        for &one in all {
+            ui.selectable_value(value, one, name(one));
+        }
+    });
+    ui.end_row();
+    chosen.response.labelled_by(labelled.id)
 }
 
 fn device_name(choice: DeviceChoice) -> &'static str {
