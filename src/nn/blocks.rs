@@ -4,10 +4,12 @@
 use burn::module::Module;
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Initializer, Linear, LinearConfig, PaddingConfig3d};
-use burn::tensor::activation::{relu, sigmoid, silu};
+use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::attention;
 use burn::tensor::ops::AttentionModuleOptions;
 use burn::tensor::{Device, Tensor};
+
+use super::cpu::{convolve, norm_silu};
 
 /// Channels that share one group of a group norm.
 const CHANNELS_PER_GROUP: usize = 8;
@@ -103,15 +105,9 @@ impl ResBlock {
 
     /// `x`: `[b, in, …]`; `embedding`: `[b, width]`; result: `[b, out, …]`.
     pub fn forward(&self, x: Tensor<5>, embedding: Option<&Tensor<2>>) -> Tensor<5> {
-        let mut h = self.norm2.forward(self.conv1.forward(silu(self.norm1.forward(x.clone()))));
-        if let (Some(film), Some(embedding)) = (&self.film, embedding) {
-            let [b, c, ..] = h.dims();
-            let parameters = film.forward(embedding.clone()).reshape([b, 2 * c, 1, 1, 1]);
-            let scale = parameters.clone().narrow(1, 0, c);
-            let shift = parameters.narrow(1, c, c);
-            h = h * (scale + 1.0) + shift;
-        }
-        let h = self.conv2.forward(silu(h));
+        let h = convolve(&self.conv1, norm_silu(&self.norm1, x.clone(), None));
+        let film = self.film.as_ref().zip(embedding).map(|(film, embedding)| film.forward(embedding.clone()));
+        let h = convolve(&self.conv2, norm_silu(&self.norm2, h, film));
         match &self.skip {
             Some(skip) => h + skip.forward(x),
             None => h + x,

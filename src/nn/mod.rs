@@ -7,6 +7,7 @@
 mod blocks;
 mod calibration;
 mod conditional_mean;
+mod cpu;
 mod features;
 mod halo;
 mod lodi;

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor};
 use super::blocks::{
     Attention, AttentionGate, ResBlock, conv1, conv3, conv3_zero, depth_to_space, group_norm, space_to_depth, upsample,
 };
+use super::cpu::{convolve, norm_silu};
 
 /// Shape of a [`UNet`].
 #[derive(Config, Debug, PartialEq)]
@@ -134,7 +135,7 @@ impl UNet {
         let run = |blocks: &[ResBlock], x: Tensor<5>| -> Tensor<5> {
             blocks.iter().fold(x, |x, block| block.forward(x, embedding.as_ref()))
         };
-        let mut x = self.stem.forward(space_to_depth(x, self.patch));
+        let mut x = convolve(&self.stem, space_to_depth(x, self.patch));
         let mut skips = Vec::with_capacity(self.encoder.len());
         for level in &self.encoder {
             x = run(&level.blocks, x);
@@ -153,7 +154,7 @@ impl UNet {
             };
             x = run(&level.blocks, Tensor::cat(vec![x, skip], 1));
         }
-        depth_to_space(self.head.forward(silu(self.norm.forward(x))), self.patch)
+        depth_to_space(convolve(&self.head, norm_silu(&self.norm, x, None)), self.patch)
     }
 }
 

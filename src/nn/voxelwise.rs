@@ -2,10 +2,10 @@
 
 use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
 use super::blocks::conv1;
+use super::cpu::{convolve, silu_5};
 
 /// A network of one 3³ convolution and two of a single voxel.
 ///
@@ -37,7 +37,7 @@ impl Voxelwise {
 
     /// `[b, input, x + 2, y + 2, z + 2]` to `[b, output, x, y, z]`.
     pub(super) fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        self.output.forward(silu(self.hidden.forward(silu(self.neighbours.forward(x)))))
+        self.output.forward(silu_5(self.hidden.forward(silu_5(convolve(&self.neighbours, x)))))
     }
 }
 
