@@ -25,6 +25,9 @@ pub struct Predict {
     /// Folder for map.hdf5, spectrum.csv, slices.png, spectrum.png and report.json
     #[arg(long)]
     out: PathBuf,
+    /// Particle types that stand for the dark matter, as in 1,2 [default: what they are in the snapshot]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    species: Option<Vec<usize>>,
     /// Voxels per axis [default: what suits the snapshot]
     #[arg(long)]
     grid: Option<usize>,
@@ -70,6 +73,7 @@ impl Predict {
         io::check_writable(&self.out)?;
         let config = JobConfig {
             source: self.snapshot.clone().map_or(Source::Demo, Source::File),
+            species: self.species.clone(),
             grid: self.grid,
             assignment: self.assignment,
             steps: self.steps,

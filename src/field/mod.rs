@@ -10,7 +10,7 @@ mod regions;
 mod smooth;
 mod transform;
 
-pub use assignment::{MassAssignment, assign_mass};
+pub use assignment::{MassAssignment, add_mass, assign_mass};
 pub use clumps::{Clumps, Join};
 pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};
