@@ -32,20 +32,82 @@ const FILTERS: [(i32, &str); 16] = [
     (32026, "Blosc2"),
 ];
 
+/// What one part of a virtual dataset is taken from.
+struct Mapping {
+    file: String,
+    dataset: String,
+    /// Values that it gives; `None` for as many as there are.
+    values: Option<u64>,
+}
+
+/// The parts of a virtual dataset. The `hdf5` crate has a list of them, but
+/// refuses selections of whole blocks, which most files have.
+fn mappings(path: &Path, name: &str, dataset: &Dataset) -> Result<Vec<Mapping>> {
+    use hdf5_metno_sys::{h5i::hid_t, h5p, h5s};
+    let list = dataset.create_plist().map_err(|error| refused(path, name, &error))?;
+    let damaged = || {
+        Error::input(
+            path,
+            format!("the list of files that {name} is put together from is damaged"),
+            "a complete, readable HDF5 file",
+            "Copy or download it again",
+        )
+    };
+    type Text = unsafe extern "C" fn(hid_t, usize, *mut std::ffi::c_char, usize) -> isize;
+    let text = |call: Text, index: usize| -> Result<String> {
+        // SAFETY: without a buffer the call gives the length of the text; then it
+        // writes as much into a buffer with room for the final NUL.
+        let length = unsafe { call(list.id(), index, std::ptr::null_mut(), 0) };
+        let length = usize::try_from(length).ok().filter(|length| *length < 1 << 16).ok_or_else(damaged)?;
+        let mut bytes = vec![0u8; length + 1];
+        // SAFETY: as above.
+        if unsafe { call(list.id(), index, bytes.as_mut_ptr().cast(), bytes.len()) } < 0 {
+            return Err(damaged());
+        }
+        bytes.truncate(length);
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let _turn = hdf5_metno_sys::LOCK.lock();
+    let mut count = 0usize;
+    // SAFETY: the list is open, and the call writes one number.
+    if unsafe { h5p::H5Pget_virtual_count(list.id(), &raw mut count) } < 0 {
+        return Err(damaged());
+    }
+    (0..count)
+        .map(|index| {
+            // SAFETY: the space is closed after its size was asked for.
+            let values = unsafe {
+                let space = h5p::H5Pget_virtual_vspace(list.id(), index);
+                let values = h5s::H5Sget_select_npoints(space);
+                h5s::H5Sclose(space);
+                values
+            };
+            Ok(Mapping {
+                file: text(h5p::H5Pget_virtual_filename, index)?,
+                dataset: text(h5p::H5Pget_virtual_dsetname, index)?,
+                values: u64::try_from(values).ok(),
+            })
+        })
+        .collect()
+}
+
 /// The files that a virtual or external dataset takes its values from, as it
 /// names them.
-pub(in crate::io) fn sources_of(dataset: &Dataset) -> Vec<PathBuf> {
-    let Ok(list) = dataset.create_plist() else { return Vec::new() };
+pub(in crate::io) fn sources_of(path: &Path, dataset: &Dataset) -> Result<Vec<PathBuf>> {
+    let name = dataset.name();
     match dataset.layout() {
         Layout::Virtual => {
             let mut names: Vec<PathBuf> =
-                list.virtual_map().into_iter().map(|m| PathBuf::from(m.src_filename)).collect();
+                mappings(path, &name, dataset)?.into_iter().map(|m| PathBuf::from(m.file)).collect();
             names.retain(|name| name != Path::new("."));
             names.dedup();
-            names
+            Ok(names)
         }
-        Layout::Contiguous => list.external().into_iter().map(|file| PathBuf::from(file.name)).collect(),
-        _ => Vec::new(),
+        Layout::Contiguous => {
+            let list = dataset.create_plist().map_err(|error| refused(path, &name, &error))?;
+            Ok(list.external().into_iter().map(|file| PathBuf::from(file.name)).collect())
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -59,7 +121,7 @@ pub(in crate::io) fn check_sources(path: &Path, dataset: &Dataset) -> Result<()>
     if dataset.layout() == Layout::Contiguous {
         return check_external(path, &name, dataset);
     }
-    for source in sources_of(dataset) {
+    for source in sources_of(path, dataset)? {
         // A name with %b stands for as many files as there are.
         let first = PathBuf::from(source.to_string_lossy().replace("%b", "0"));
         if find(path, &first).is_none() {
@@ -132,37 +194,34 @@ fn check_layers(path: &Path, dataset: &Dataset, depth: usize) -> Result<()> {
     match dataset.layout() {
         Layout::Virtual => {
             check_sources(path, dataset)?;
-            let maps = list.get_virtual_map().map_err(|error| refused(path, &name, &error))?;
-            let shape = dataset.shape();
-            let mut covered = Some(0usize);
-            for map in &maps {
-                let size = map.vds_selection.out_shape(&shape).ok().map(|s| s.iter().product::<usize>());
-                covered = covered.zip(size).and_then(|(sum, size)| sum.checked_add(size));
-                if map.src_filename.contains("%b") || depth > 2 {
+            let mut covered = Some(0u64);
+            for map in mappings(path, &name, dataset)? {
+                covered = covered.zip(map.values).and_then(|(sum, values)| sum.checked_add(values));
+                if map.file.contains("%b") {
+                    covered = None;
                     continue;
                 }
-                let source = match map.src_filename.as_str() {
+                if depth > 2 {
+                    continue;
+                }
+                let source = match map.file.as_str() {
                     "." => path.to_path_buf(),
                     other => find(path, Path::new(other)).unwrap_or_else(|| PathBuf::from(other)),
                 };
                 let file = super::open(&source)?;
-                match super::dataset(&source, &file, map.src_dataset.trim_start_matches('/'))? {
+                match super::dataset(&source, &file, map.dataset.trim_start_matches('/'))? {
                     Some(inner) => check_layers(&source, &inner, depth + 1)?,
                     None => {
                         return Err(Error::input(
                             path,
-                            format!(
-                                "{name} takes values from {} of {}, which is not there",
-                                map.src_dataset,
-                                source.display()
-                            ),
+                            format!("{name} takes values from {} of {}, which is not there", map.dataset, source.display()),
                             "all datasets that belong to this one",
                             "Name the file that holds the values",
                         ));
                     }
                 }
             }
-            if covered.is_some_and(|covered| covered < dataset.size()) {
+            if covered.is_some_and(|covered| covered < dataset.size() as u64) {
                 return Err(unwritten(format!(
                     "{name} has {} values, and its sources give {}",
                     dataset.size(),

@@ -258,7 +258,7 @@ fn is_piece(path: &Path) -> bool {
 fn virtual_sources(path: &Path) -> Vec<PathBuf> {
     let Ok(file) = h5::open(path) else { return Vec::new() };
     let positions = (0..7).filter_map(|t| file.dataset(&format!("PartType{t}/Coordinates")).ok());
-    positions.flat_map(|dataset| h5::sources_of(&dataset)).collect()
+    positions.flat_map(|dataset| h5::sources_of(path, &dataset).unwrap_or_default()).collect()
 }
 
 #[cfg(test)]

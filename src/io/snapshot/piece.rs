@@ -62,11 +62,6 @@ impl Piece {
         }
     }
 
-    /// Whether the file has a property for a type, by any of its names.
-    pub fn has(&self, path: &Path, particle_type: usize, names: &[&'static str]) -> bool {
-        matches!(self.column(path, particle_type, names), Ok(Some(_)))
-    }
-
     /// A property of a type, by the first of its names that is there.
     ///
     /// # Errors

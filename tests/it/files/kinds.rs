@@ -298,15 +298,15 @@ fn what_does_not_fit_into_memory_is_refused() {
     let output = halodi(&["spectrum", path, "--grid", "4096"]);
     let message = text(&output.stderr);
     assert!(output.status.code() == Some(2) && message.contains("of memory"), "{message}");
-    // Two million particles per voxel of disk space: a sparse file.
+    // A sparse file of two terabytes.
     let large = folder.path().join("large.npy");
-    super::npy(&large, "<f4", &[16384, 16384, 16384], &[]);
-    fs::File::options().write(true).open(&large).unwrap().set_len(128 + 4 * 16384u64.pow(3)).unwrap();
+    super::npy(&large, "<f4", &[8192, 8192, 8192], &[]);
+    fs::File::options().write(true).open(&large).unwrap().set_len(128 + 4 * 8192u64.pow(3)).unwrap();
     let message = refuse(&large);
     assert!(message.contains("of memory"), "{message}");
     // A look at it does not read it.
     let begun = std::time::Instant::now();
     let said = succeed(&["inspect", large.to_str().unwrap()]);
-    assert!(said.contains("16384³") && said.contains("3 planes"), "{said}");
+    assert!(said.contains("8192³") && said.contains("3 planes"), "{said}");
     assert!(begun.elapsed().as_secs_f64() < 15.0);
 }
