@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 /// What went wrong, in a sentence a user can act on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A file that was read is not what it should be.
     #[error("{}: {found}; expected {expected}. {action}", path.display())]

@@ -15,9 +15,8 @@ use super::npy::{self, NpyCube, NpyHeader};
 use super::snapshot::header::{cosmology, hubble};
 use super::{h5, map};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, RHO_CRITICAL};
+use crate::field::{Cosmology, Grid, Layer, RHO_CRITICAL};
 use crate::memory;
-use crate::pipeline::Layer;
 
 /// Side of every CAMELS Multifield grid's box in Mpc/h.
 const CAMELS_BOX: f64 = 25.0;
@@ -735,7 +734,9 @@ fn open_map(path: &Path, file: &File, selection: Option<&str>) -> Result<GridHea
     let quantity = match layer {
         Layer::DarkMatter => Quantity::OnePlusDelta,
         Layer::HaloMass(_) => Quantity::Other(layer.name()),
-        Layer::BrightnessTemperature | Layer::Reference => Quantity::BrightnessTemperature,
+        Layer::ConditionalMean | Layer::Latent | Layer::BrightnessTemperature | Layer::Reference => {
+            Quantity::BrightnessTemperature
+        }
     };
     Ok(GridHeader {
         path: path.to_path_buf(),

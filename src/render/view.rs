@@ -5,7 +5,7 @@ use std::sync::Arc;
 use glam::{Mat4, Vec3};
 use wgpu::util::DeviceExt;
 
-use crate::pipeline::TileBox;
+use crate::field::TileBox;
 
 /// What is drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -9,9 +9,9 @@ use burn_wgpu::{AutoCompiler, CubeTensor, Wgpu};
 use cubecl_wgpu::WgpuServer;
 use wgpu::util::DeviceExt;
 
-use super::GpuContext;
-use crate::field::{Grid, LogTransform};
-use crate::pipeline::{Canvas, Layer, TileBox};
+use crate::device::GpuContext;
+use crate::field::{Grid, Layer, LogTransform, TileBox};
+use crate::pipeline::{Changed, FieldValues, LayerView};
 
 /// How a tile's values got to the texture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ struct Volume {
     transform: LogTransform,
     /// Values shown, smallest and largest, transformed.
     range: [f32; 2],
+    /// The version of the layer that it shows.
+    version: u64,
 }
 
 /// The canvas of the window: one 3D texture per layer, painted by the job's
@@ -93,7 +95,7 @@ impl VolumeCanvas {
         let source = if source {
             TextureSource::SharedBuffer
         } else {
-            let values = crate::nn::host(values).ok()?;
+            let values = crate::device::host(values).ok()?;
             self.paint_upload(&texture, n, tile, &values);
             TextureSource::Upload
         };
@@ -172,8 +174,61 @@ impl VolumeCanvas {
     }
 }
 
-impl Canvas for VolumeCanvas {
-    fn begin(&self, layer: Layer, n: usize, transform: LogTransform) {
+/// How a layer is shown: decades above a floor in its unit.
+fn transform(layer: Layer) -> LogTransform {
+    LogTransform::above(match layer {
+        Layer::DarkMatter => 1e-2,
+        Layer::HaloMass(_) => 1e9,
+        _ => 0.02,
+    })
+}
+
+impl VolumeCanvas {
+    /// Forget everything: another box is shown from now on.
+    pub fn clear(&self) {
+        self.volumes().clear();
+    }
+
+    /// Show what a layer has become.
+    pub fn update(&self, layer: Layer, view: &LayerView) {
+        let shown = self.volumes().get(&layer).map_or(0, |volume| volume.version);
+        let changed = view.changed_since(shown);
+        if changed == Changed::Nothing {
+            return;
+        }
+        let transform = transform(layer);
+        if shown == 0 {
+            let n = match &view.field {
+                FieldValues::Host(grid) => grid.n(),
+                FieldValues::Device { values, .. } => values.dims()[0],
+            };
+            self.begin(layer, n, transform);
+        }
+        match (&view.field, changed) {
+            (FieldValues::Host(grid), Changed::Tiles(tiles)) => {
+                let n = grid.n();
+                for tile in tiles {
+                    let mut values = Vec::new();
+                    crate::stitch::gather(grid.as_slice(), n, tile.origin, tile.size[0], &mut values);
+                    values.iter_mut().for_each(|v| *v = transform.forward(*v));
+                    let tensor = Tensor::<1>::from_floats(values.as_slice(), &burn::tensor::Device::flex());
+                    self.paint(layer, tile, tensor.reshape(tile.size));
+                }
+            }
+            (FieldValues::Host(grid), _) => self.paint_field(layer, grid, view.complete),
+            (FieldValues::Device { values, .. }, _) => {
+                let n = values.dims()[0];
+                let decades = (values.clone().clamp_min(0.0) + transform.floor).log() * std::f64::consts::LOG10_E;
+                self.paint(layer, TileBox::whole(n), decades);
+            }
+        }
+        if let Some(volume) = self.volumes().get_mut(&layer) {
+            volume.version = view.version;
+        }
+    }
+
+    /// Begin a layer: `n³` voxels, cleared, shown through `transform`.
+    pub fn begin(&self, layer: Layer, n: usize, transform: LogTransform) {
         let texture = self.gpu.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("layer"),
             size: wgpu::Extent3d { width: n as u32, height: n as u32, depth_or_array_layers: n as u32 },
@@ -191,25 +246,18 @@ impl Canvas for VolumeCanvas {
         let floor = transform.forward(0.0);
         let range = [floor, floor + (3.5 / transform.scale) as f32];
         let mut volumes = self.volumes();
-        if layer == Layer::DarkMatter {
-            // A new source: nothing of the old one remains.
-            volumes.clear();
-        }
-        volumes.insert(layer, Volume { texture, n, transform, range });
+        volumes.insert(layer, Volume { texture, n, transform, range, version: 0 });
     }
 
-    fn paint_field(&self, layer: Layer, field: &Grid) {
+    /// Paint a whole field given in its unit.
+    pub fn paint_field(&self, layer: Layer, field: &Grid, complete: bool) {
         let Some((_, n, transform, _)) = self.layer(layer) else { return };
         let values = field.map(|v| transform.forward(v));
         let range = [values.quantile(0.02), values.quantile(0.9995)];
-        if let Some(volume) = self.volumes().get_mut(&layer) {
+        if complete && let Some(volume) = self.volumes().get_mut(&layer) {
             volume.range = [range[0], range[1].max(range[0] + 1e-3)];
         }
         let tensor = Tensor::<1>::from_floats(values.as_slice(), &burn::tensor::Device::flex()).reshape([n, n, n]);
         self.paint(layer, TileBox { origin: [0; 3], size: [n; 3] }, tensor);
-    }
-
-    fn paint_tile(&self, layer: Layer, tile: TileBox, values: Tensor<3>) {
-        self.paint(layer, tile, values);
     }
 }

@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use super::frame_clock::FrameClock;
-use super::scene::{Ended, Scene};
+use super::scene::Scene;
 use super::viewport::Viewport;
 use super::{controls, spectra, theme};
+use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
-use crate::nn::ComputeDevice;
-use crate::pipeline::{self, DeviceChoice, Job, JobConfig, Layer, Source, Stage};
-use crate::render::{GpuContext, VolumeCanvas, compute_device};
+use crate::field::Layer;
+use crate::pipeline::{self, Ended, Job, JobConfig, Source, Watch};
+use crate::predict::Stage;
+use crate::render::VolumeCanvas;
 use crate::report;
 
 /// Time between frames while a job runs.
@@ -32,11 +34,11 @@ pub(super) enum Message {
 
 /// The window.
 pub struct HalodiApp {
+    ctx: egui::Context,
     pub(super) gpu: GpuContext,
     pub(super) canvas: Arc<VolumeCanvas>,
     pub(super) scene: Scene,
     pub(super) settings: JobConfig,
-    pub(super) device: Result<ComputeDevice, Error>,
     pub(super) device_choice: DeviceChoice,
     pub(super) job: Option<Job>,
     pub(super) errors: Vec<String>,
@@ -74,14 +76,13 @@ impl HalodiApp {
         device_choice: DeviceChoice,
     ) -> Self {
         theme::apply(ctx);
-        let waker = ctx.clone();
         let mut app = Self {
-            canvas: VolumeCanvas::new(gpu.clone(), move || waker.request_repaint_after(FRAME)),
+            ctx: ctx.clone(),
+            canvas: VolumeCanvas::new(gpu.clone(), || ()),
             viewport: Viewport::new(&gpu, format),
             gpu,
             scene: Scene::default(),
             settings: initial.clone().unwrap_or_default(),
-            device: compute_device(device_choice),
             device_choice,
             job: None,
             errors: Vec::new(),
@@ -117,15 +118,13 @@ impl HalodiApp {
         if self.job.is_some() {
             return;
         }
-        match &self.device {
-            Ok(device) => {
-                let config = JobConfig { until, ..self.settings.clone() };
-                self.frames.restart();
-                self.saved = None;
-                self.job = Some(pipeline::spawn(config, device.clone(), self.canvas.clone()));
-            }
-            Err(error) => self.errors.push(error.to_string()),
-        }
+        let config = JobConfig { until, ..self.settings.clone() };
+        self.frames.restart();
+        self.saved = None;
+        let ctx = self.ctx.clone();
+        let job = pipeline::spawn(config, self.device_choice, move || ctx.request_repaint_after(FRAME));
+        job.look_at(Watch { fields: true, spectra: true });
+        self.job = Some(job);
     }
 
     /// Open a file (ending a job that runs).
@@ -137,12 +136,6 @@ impl HalodiApp {
         self.settings.grid = None;
         self.settings.reference = None;
         self.start(Stage::Field);
-    }
-
-    /// Choose where the networks run from now on.
-    pub(super) fn choose_device(&mut self, choice: DeviceChoice) {
-        self.device_choice = choice;
-        self.device = compute_device(choice);
     }
 
     /// Run a task off the window's thread and hear of it later.
@@ -183,19 +176,7 @@ impl HalodiApp {
                 Message::Failed(error) => self.errors.push(error.to_string()),
             }
         }
-        let mut ended = None;
-        if let Some(job) = &self.job {
-            loop {
-                match job.events.try_recv() {
-                    Ok(event) => ended = ended.or(self.scene.apply(event)),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => {
-                        ended = ended.or(Some(Ended::Cancelled));
-                        break;
-                    }
-                }
-            }
-        }
+        let ended = self.job.as_ref().and_then(|job| self.scene.follow(&job.view(), &self.canvas));
         if let Some(layer) = self.scene.new_layer.take() {
             self.viewport.layer = layer;
         }

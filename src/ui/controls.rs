@@ -5,8 +5,10 @@ use egui::{Button, ComboBox, DragValue, Response, RichText, Ui};
 
 use super::app::{HalodiApp, Message};
 use super::theme;
+use crate::device::DeviceChoice;
 use crate::nn::Sampler;
-use crate::pipeline::{DeviceChoice, MapPower, Source, Stage};
+use crate::pipeline::Source;
+use crate::predict::Stage;
 use crate::stitch::Overlap;
 
 /// Grids to choose from; a tile divides each.
@@ -88,21 +90,18 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
             chosen.response.labelled_by(label.id);
             ui.end_row();
             let label = ui.label("Steps");
-            ui.add(DragValue::new(&mut app.settings.steps).range(1..=1000)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.settings.steps).range(1..=1000)).labelled_by(label.id);
             ui.end_row();
             let label = ui.label("Seed");
-            ui.add(DragValue::new(&mut app.settings.seed)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.settings.seed)).labelled_by(label.id);
             ui.end_row();
-            let settings = &mut app.settings;
+            let settings = &mut app.settings.settings;
             choice(ui, "Stitching", &mut settings.overlap, &Overlap::ALL, Overlap::name);
             choice(ui, "Sampler", &mut settings.sampler, &Sampler::ALL, Sampler::name);
-            choice(ui, "Power", &mut settings.power, &MapPower::ALL, MapPower::name).on_hover_text(
-                "Of the 21 cm map: the mean over all draws of the scatter of HI, or what chance gives it",
-            );
             let mut chosen = app.device_choice;
             choice(ui, "Networks on", &mut chosen, DeviceChoice::value_variants(), device_name);
             if chosen != app.device_choice {
-                app.choose_device(chosen);
+                app.device_choice = chosen;
             }
         });
     });
@@ -190,15 +189,10 @@ fn job(app: &mut HalodiApp, ui: &mut Ui) {
 }
 
 fn provenance(app: &HalodiApp, ui: &mut Ui) {
-    match &app.device {
-        Ok(device) => {
-            row(ui, "Networks", "");
-            ui.label(RichText::new(&device.name).small());
-            ui.label(RichText::new(&device.reason).small().weak());
-        }
-        Err(error) => {
-            ui.label(RichText::new(error.to_string()).small().color(egui::Color32::LIGHT_RED));
-        }
+    if let Some(device) = &app.scene.device {
+        row(ui, "Networks", "");
+        ui.label(RichText::new(&device.name).small());
+        ui.label(RichText::new(&device.reason).small().weak());
     }
     if !app.scene.weights.is_empty() {
         ui.add_space(4.0);

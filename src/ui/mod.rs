@@ -12,9 +12,9 @@ mod viewport;
 pub use app::HalodiApp;
 pub use scene::Scene;
 
+use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
-use crate::pipeline::{DeviceChoice, JobConfig};
-use crate::render::GpuContext;
+use crate::pipeline::JobConfig;
 
 /// Open the window on `initial` (its source is opened at once; `None` starts
 /// empty) and return when it is closed.

@@ -1,11 +1,11 @@
-//! What the window shows, as a job's events tell it.
+//! What the window shows, as a job's pictures tell it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::error::Error;
-use crate::field::Grid;
-use crate::pipeline::{Event, Layer, Outcome, Progress, Series, Stage, TileBox};
+use crate::field::{Grid, Layer, TileBox};
+use crate::pipeline::{DeviceInfo, Ended, FieldValues, JobId, JobView, Outcome, Progress, Series};
+use crate::render::VolumeCanvas;
 use crate::stats::PowerSpectrum;
 
 /// Everything on display that is not a setting.
@@ -22,7 +22,7 @@ pub struct Scene {
     /// Finished fields, physical units.
     pub fields: BTreeMap<Layer, Arc<Grid>>,
     /// Spectra so far.
-    pub spectra: BTreeMap<Series, PowerSpectrum>,
+    pub spectra: BTreeMap<Series, Arc<PowerSpectrum>>,
     /// The tile being worked on.
     pub tile: Option<TileBox>,
     /// How far the job is.
@@ -33,121 +33,63 @@ pub struct Scene {
     pub outcome: Option<Arc<Outcome>>,
     /// Something to look at has appeared: the layer to switch to.
     pub new_layer: Option<Layer>,
-    /// Layers with a tile that this job painted.
+    /// The device that runs the networks.
+    pub device: Option<Arc<DeviceInfo>>,
+    /// The job whose box is shown.
+    job: Option<JobId>,
+    /// Layers that this job has come to.
     begun: BTreeSet<Layer>,
 }
 
-/// How a job ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// Well.
-    Finished,
-    /// By the user.
-    Cancelled,
-    /// By an error.
-    Failed(Error),
-}
-
 impl Scene {
-    /// Take in an event; says how the job ended if it did. An event before
-    /// [`Event::Opened`] changes nothing that is shown, so a source that cannot
-    /// be opened leaves everything as it was.
-    pub fn apply(&mut self, event: Event) -> Option<Ended> {
-        match event {
-            Event::Opened { name, redshift, reference, .. } => {
-                *self = Self { source: Some(name), redshift, reference, ..Self::default() };
-                self.new_layer = Some(Layer::DarkMatter);
+    /// Take in a picture of a job, and show its fields on the canvas; says how the job ended if
+    /// it did. Until a job has read its files nothing that is shown changes, so a source that
+    /// cannot be opened leaves everything as it was.
+    pub fn follow(&mut self, view: &JobView, canvas: &VolumeCanvas) -> Option<Ended> {
+        self.progress = view.progress;
+        if let Some(opened) = &view.opened {
+            if self.job != Some(view.job) {
+                *self = Self {
+                    job: Some(view.job),
+                    source: Some(opened.name.clone()),
+                    redshift: opened.redshift,
+                    reference: opened.reference.clone(),
+                    new_layer: Some(Layer::DarkMatter),
+                    progress: view.progress,
+                    ..Self::default()
+                };
+                canvas.clear();
             }
-            Event::Weights(weights) => self.weights = weights,
-            Event::Stage(stage) => {
-                if stage == Stage::Halo {
-                    self.begun.clear();
+            self.weights = view.weights.to_vec();
+            self.notes = view.warnings.to_vec();
+            self.device = view.device.clone();
+            self.tile = view.active.first().copied();
+            self.spectra.clone_from(&view.spectra);
+            for (&layer, of) in &view.layers {
+                canvas.update(layer, of);
+                if let FieldValues::Host(grid) = &of.field {
+                    self.fields.insert(layer, grid.clone());
                 }
-            }
-            Event::Progress(progress) => self.progress = Some(progress),
-            Event::TileStarted(tile) => self.tile = Some(tile),
-            Event::TileFinished(layer, _) => {
-                // Look at the first tile of what a stage paints; where the user
-                // looks after that is the user's choice.
+                // Look at what a stage paints when it begins; where the user looks after that is
+                // the user's choice.
                 let worth_a_look = matches!(layer, Layer::HaloMass(1) | Layer::BrightnessTemperature);
                 if self.begun.insert(layer) && worth_a_look {
                     self.new_layer = Some(layer);
                 }
             }
-            Event::Field(layer, field) => {
-                self.fields.insert(layer, field);
-            }
-            Event::Spectrum(series, spectrum) => {
-                self.spectra.insert(series, spectrum);
-            }
-            Event::Warning(sentence) => self.notes.push(sentence),
-            Event::Finished(outcome) => {
-                self.tile = None;
-                self.progress = None;
-                if !outcome.weights.is_empty() {
-                    self.outcome = Some(outcome);
-                }
-                return Some(Ended::Finished);
-            }
-            Event::Failed(error) => {
-                self.tile = None;
-                self.progress = None;
-                return Some(match error {
-                    Error::Cancelled => Ended::Cancelled,
-                    error => Ended::Failed(error),
-                });
-            }
         }
-        None
+        let ended = view.ended.clone()?;
+        self.tile = None;
+        if let Ended::Finished(outcome) = &ended
+            && !outcome.weights.is_empty()
+        {
+            self.outcome = Some(outcome.clone());
+        }
+        Some(ended)
     }
 
     /// Side of the box in Mpc/h, once something is open.
     pub fn box_size(&self) -> Option<f64> {
         self.fields.values().next().map(|field| field.box_size)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::field::Cosmology;
-
-    fn opened(name: &str) -> Event {
-        Event::Opened { name: name.to_owned(), redshift: 1.0, cosmology: Cosmology::default(), reference: None }
-    }
-
-    #[test]
-    fn a_new_layer_is_shown_once_and_then_the_user_looks_where_they_like() {
-        let mut scene = Scene::default();
-        scene.apply(opened("snapshot"));
-        assert_eq!(scene.new_layer.take(), Some(Layer::DarkMatter));
-        let tile = TileBox { origin: [0; 3], size: [32; 3] };
-        for (layer, expected) in [
-            (Layer::HaloMass(0), None),
-            (Layer::HaloMass(1), Some(Layer::HaloMass(1))),
-            (Layer::HaloMass(1), None),
-            (Layer::BrightnessTemperature, Some(Layer::BrightnessTemperature)),
-            (Layer::BrightnessTemperature, None),
-        ] {
-            scene.apply(Event::TileFinished(layer, tile));
-            assert_eq!(scene.new_layer.take(), expected, "{layer:?}");
-        }
-        // The next run announces its layers again.
-        scene.apply(Event::Stage(Stage::Halo));
-        scene.apply(Event::TileFinished(Layer::HaloMass(1), tile));
-        assert_eq!(scene.new_layer.take(), Some(Layer::HaloMass(1)));
-    }
-
-    #[test]
-    fn a_source_that_cannot_be_opened_leaves_the_old_one_in_place() {
-        let mut scene = Scene::default();
-        scene.apply(opened("first"));
-        scene.apply(Event::Field(Layer::DarkMatter, Arc::new(Grid::zeros(4, 1.0))));
-        let error = Error::input("second.hdf5", "no such file", "a snapshot", "Check the path");
-        assert!(matches!(scene.apply(Event::Failed(error)), Some(Ended::Failed(_))));
-        assert_eq!(scene.source.as_deref(), Some("first"));
-        assert!(scene.fields.contains_key(&Layer::DarkMatter));
-        scene.apply(opened("third"));
-        assert!(scene.fields.is_empty());
     }
 }

@@ -7,9 +7,9 @@ use glam::{Vec2, Vec3};
 
 use super::scene::Scene;
 use super::theme;
-use crate::field::LogTransform;
-use crate::pipeline::{Layer, TileBox};
-use crate::render::{GpuContext, OrbitCamera, ViewMode, ViewPipelines, VolumeCanvas, VolumeView};
+use crate::device::GpuContext;
+use crate::field::{Layer, LogTransform, TileBox};
+use crate::render::{OrbitCamera, ViewMode, ViewPipelines, VolumeCanvas, VolumeView};
 
 const AXES: [&str; 3] = ["x", "y", "z"];
 
@@ -219,6 +219,8 @@ fn short_name(layer: Layer) -> String {
     match layer {
         Layer::DarkMatter => "Dark matter".to_owned(),
         Layer::HaloMass(bin) => format!("Haloes {}", bin + 1),
+        Layer::ConditionalMean => "Mean".to_owned(),
+        Layer::Latent => "Latent".to_owned(),
         Layer::BrightnessTemperature => "21 cm".to_owned(),
         Layer::Reference => "Reference".to_owned(),
     }

@@ -2,9 +2,9 @@
 //! painted into a texture and drawn by WGSL without passing through the CPU.
 
 use burn::tensor::{Device, Tensor};
-use halodi::field::{Grid, LogTransform};
-use halodi::pipeline::{Canvas, Layer, TileBox};
-use halodi::render::{GpuContext, OrbitCamera, TextureSource, ViewMode, ViewPipelines, VolumeCanvas, VolumeView};
+use halodi::device::GpuContext;
+use halodi::field::{Grid, Layer, LogTransform, TileBox};
+use halodi::render::{OrbitCamera, TextureSource, ViewMode, ViewPipelines, VolumeCanvas, VolumeView};
 
 const N: usize = 8;
 
@@ -128,7 +128,7 @@ fn a_tile_computed_on_the_cpu_is_uploaded_and_looks_the_same() {
     assert!(pixels.iter().all(|p| p[0].abs_diff(grey(0.25, [0.0, 1.0])) <= 2));
 
     // A whole field goes through its transform: log10(9 + 1) = 1.
-    canvas.paint_field(layer, &Grid::zeros(N, 1.0).map(|_| 9.0));
+    canvas.paint_field(layer, &Grid::zeros(N, 1.0).map(|_| 9.0), true);
     let pixels = draw(&gpu, &canvas, 0.3, [0.0, 1.0]);
     assert!(pixels.iter().all(|p| p[0].abs_diff(grey(1.0, [0.0, 1.0])) <= 2));
 }

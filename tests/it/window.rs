@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
-use halodi::pipeline::{DeviceChoice, JobConfig, Layer, Series, Source};
-use halodi::render::GpuContext;
+use halodi::device::{DeviceChoice, GpuContext};
+use halodi::field::Layer;
+use halodi::pipeline::{JobConfig, Series, Source};
+use halodi::predict::Settings;
 use halodi::ui::HalodiApp;
 
 type Shared = Rc<RefCell<Option<HalodiApp>>>;
@@ -23,7 +25,8 @@ fn window() -> (Harness<'static>, Shared) {
             .borrow_mut()
             .get_or_insert_with(|| {
                 let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
-                let initial = JobConfig { source: Source::Demo, steps: 1, grid: Some(32), ..JobConfig::default() };
+                let settings = Settings { steps: 1, ..Settings::default() };
+                let initial = JobConfig { source: Source::Demo, settings, grid: Some(32), ..JobConfig::default() };
                 let format = wgpu::TextureFormat::Rgba8Unorm;
                 HalodiApp::with(ui.ctx(), format, gpu, Some(initial), DeviceChoice::Cpu)
             })

@@ -214,7 +214,11 @@ fn check_layers(path: &Path, dataset: &Dataset, depth: usize) -> Result<()> {
                     None => {
                         return Err(Error::input(
                             path,
-                            format!("{name} takes values from {} of {}, which is not there", map.dataset, source.display()),
+                            format!(
+                                "{name} takes values from {} of {}, which is not there",
+                                map.dataset,
+                                source.display()
+                            ),
                             "all datasets that belong to this one",
                             "Name the file that holds the values",
                         ));

@@ -152,7 +152,8 @@ fn weights_that_do_not_fit_cost_one_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
     let cut = fs::read(&halo).unwrap();
-    for (name, bytes) in [("swapped", fs::read(&lodi).unwrap()), ("cut", cut[..cut.len() / 2].to_vec()), ("empty", vec![])]
+    for (name, bytes) in
+        [("swapped", fs::read(&lodi).unwrap()), ("cut", cut[..cut.len() / 2].to_vec()), ("empty", vec![])]
     {
         let place = folder.path().join(name);
         fs::create_dir(&place).unwrap();
