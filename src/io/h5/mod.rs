@@ -173,20 +173,26 @@ pub(super) fn text(location: &Location, name: &str) -> Option<String> {
     if attribute.size() > LARGEST_ATTRIBUTE {
         return None;
     }
-    let first = |strings: Vec<String>| strings.into_iter().next();
-    let strings = match attribute.dtype().ok()?.to_descriptor().ok()? {
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match attribute.dtype().ok()?.to_descriptor().ok()? {
         TypeDescriptor::VarLenUnicode => {
-            attribute.read_raw::<VarLenUnicode>().ok()?.iter().map(ToString::to_string).collect()
+            attribute.read_raw::<VarLenUnicode>().ok()?.first().map(|text| lossy(text.as_bytes()))
         }
         TypeDescriptor::VarLenAscii => {
-            attribute.read_raw::<VarLenAscii>().ok()?.iter().map(ToString::to_string).collect()
+            attribute.read_raw::<VarLenAscii>().ok()?.first().map(|text| lossy(text.as_bytes()))
         }
         TypeDescriptor::FixedAscii(size) | TypeDescriptor::FixedUnicode(size) if size <= 1024 => {
-            attribute.read_raw::<FixedAscii<1024>>().ok()?.iter().map(ToString::to_string).collect()
+            attribute.read_raw::<FixedAscii<1024>>().ok()?.first().map(|text| lossy(text.as_bytes()))
         }
-        _ => return None,
-    };
-    first(strings)
+        _ => None,
+    }
+}
+
+/// Names of the attributes of a location. The `hdf5` crate takes the bytes of a
+/// name for UTF-8 without looking; those that are not are left out here.
+fn attribute_names(location: &Location) -> Vec<String> {
+    let names = location.attr_names().unwrap_or_default();
+    names.into_iter().filter_map(|name| String::from_utf8(name.into_bytes()).ok()).collect()
 }
 
 /// Read `dataset` (shape `[rows]` or `[rows, …]`) as `f64`, block by block:

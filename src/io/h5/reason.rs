@@ -9,10 +9,12 @@ const LIBRARY: &str = "HDF5 1.14";
 
 /// What HDF5 says, from what was asked for down to what failed.
 fn frames(error: &hdf5::Error) -> Vec<String> {
+    // Reasons quote names from the file, which need not be UTF-8.
+    let lossy = |text: &str| String::from_utf8_lossy(text.as_bytes()).into_owned();
     match error {
-        hdf5::Error::Internal(text) => vec![text.clone()],
+        hdf5::Error::Internal(text) => vec![lossy(text)],
         hdf5::Error::HDF5(stack) => match stack.clone().expand() {
-            Ok(stack) => stack.iter().map(|frame| frame.desc().to_owned()).collect(),
+            Ok(stack) => stack.iter().map(|frame| lossy(frame.desc())).collect(),
             Err(_) => Vec::new(),
         },
     }

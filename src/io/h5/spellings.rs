@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hdf5::{File, Group, Location};
 
-use super::{integers, numbers, text};
+use super::{attribute_names, integers, numbers, text};
 
 /// A quantity of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,7 +245,7 @@ impl Places {
 
 impl Place {
     fn new(name: String, location: Location) -> Self {
-        let names = location.attr_names().unwrap_or_default();
+        let names = attribute_names(&location);
         Self { name, location, names: names.into_iter().map(|name| (plain(&name), name)).collect() }
     }
 

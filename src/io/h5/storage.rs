@@ -105,7 +105,7 @@ pub(in crate::io) fn sources_of(path: &Path, dataset: &Dataset) -> Result<Vec<Pa
         }
         Layout::Contiguous => {
             let list = dataset.create_plist().map_err(|error| refused(path, &name, &error))?;
-            Ok(list.external().into_iter().map(|file| PathBuf::from(file.name)).collect())
+            Ok(list.external().into_iter().map(|file| PathBuf::from(plain(file.name))).collect())
         }
         _ => Ok(Vec::new()),
     }
@@ -144,16 +144,22 @@ fn find(path: &Path, source: &Path) -> Option<PathBuf> {
     [Some(folder.join(source)), Some(source.to_path_buf()), bare].into_iter().flatten().find(|file| file.is_file())
 }
 
+/// A name that the `hdf5` crate has taken for UTF-8 without looking.
+fn plain(name: String) -> String {
+    String::from_utf8_lossy(name.as_bytes()).into_owned()
+}
+
 fn check_external(path: &Path, name: &str, dataset: &Dataset) -> Result<()> {
     let list = dataset.create_plist().map_err(|error| refused(path, name, &error))?;
     for file in list.external() {
-        let held = std::fs::metadata(&file.name).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
+        let external = plain(file.name);
+        let held = std::fs::metadata(&external).ok().filter(std::fs::Metadata::is_file).map(|m| m.len());
         let needed = (file.offset as u64).saturating_add(file.size as u64);
         let unlimited = file.size as u64 >= u64::MAX / 2;
         let found = match held {
-            None => format!("{name} lies in the file {}, which is missing", file.name),
+            None => format!("{name} lies in the file {external}, which is missing"),
             Some(held) if !unlimited && held < needed => {
-                format!("{name} lies in the file {}, which has {held} of {needed} bytes", file.name)
+                format!("{name} lies in the file {external}, which has {held} of {needed} bytes")
             }
             Some(_) => continue,
         };

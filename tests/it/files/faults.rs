@@ -52,8 +52,8 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> bool {
 
 /// A reference map of the demo, which takes seconds and megabytes.
 fn reference(out: &Path) -> Vec<String> {
-    let arguments = ["reference", demo().to_str().unwrap(), "--out", out.to_str().unwrap()];
-    arguments.map(str::to_owned).to_vec()
+    let demo = demo();
+    ["reference", demo.to_str().unwrap(), "--out", out.to_str().unwrap()].map(str::to_owned).to_vec()
 }
 
 fn output(arguments: &[String]) -> Output {

@@ -10,6 +10,7 @@ use halodi::io::{
 
 use super::cases::direct_power;
 use super::{BOX, REDSHIFT, Recipe, SIDE, check, particle_mass, positions, real, refuse, succeed};
+use crate::program::alone;
 
 /// How a binary snapshot is written.
 #[derive(Debug, Clone, Copy)]
@@ -274,7 +275,10 @@ fn catalogues_are_read_with_their_units() {
         assert!(said.contains(&format!("{box_size} Mpc/h")), "{said}");
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("fof.hdf5");
-        write_catalogue(&copy, &read).unwrap();
+        {
+            let _turn = alone();
+            write_catalogue(&copy, &read).unwrap();
+        }
         assert_eq!(read_catalogue(&copy).unwrap().groups.len(), read.groups.len());
         assert_eq!(identify(&copy).unwrap(), halodi::io::FileKind::GroupCatalogue);
     }
