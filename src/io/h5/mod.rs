@@ -2,6 +2,7 @@
 //! any shape and type, reading datasets in blocks.
 
 mod chunks;
+mod heap;
 mod reason;
 mod spellings;
 mod storage;
@@ -174,11 +175,12 @@ pub(super) fn text(location: &Location, name: &str) -> Option<String> {
         return None;
     }
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let sound = || heap::sound(Path::new(&location.filename()));
     match attribute.dtype().ok()?.to_descriptor().ok()? {
-        TypeDescriptor::VarLenUnicode => {
+        TypeDescriptor::VarLenUnicode if sound() => {
             attribute.read_raw::<VarLenUnicode>().ok()?.first().map(|text| lossy(text.as_bytes()))
         }
-        TypeDescriptor::VarLenAscii => {
+        TypeDescriptor::VarLenAscii if sound() => {
             attribute.read_raw::<VarLenAscii>().ok()?.first().map(|text| lossy(text.as_bytes()))
         }
         TypeDescriptor::FixedAscii(size) | TypeDescriptor::FixedUnicode(size) if size <= 1024 => {
