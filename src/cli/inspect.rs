@@ -16,7 +16,8 @@ use crate::io::{
 /// Say what a file is: box, redshift, cosmology, particles or voxels, and the grid that suits it
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Snapshot (file, piece or folder), grid (.npy or HDF5; FILE:NAME picks one of several) or map
+    /// Snapshot (file, piece, folder or stem), grid (.npy, HDF5 or FITS; FILE:NAME picks one of several), map or
+    /// halo catalogue
     file: PathBuf,
     /// Print JSON
     #[arg(long)]

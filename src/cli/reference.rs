@@ -12,7 +12,7 @@ use crate::sim::{Axis, HydrogenModel, ReferenceConfig, ReferenceModel, check_out
 /// Make a 21 cm reference map from a snapshot's haloes or gas
 #[derive(Debug, clap::Args)]
 pub struct Reference {
-    /// Snapshot (Gadget-family HDF5)
+    /// Snapshot (Gadget family or SWIFT, HDF5 or Gadget binary)
     snapshot: PathBuf,
     /// Map file to write: the reference, the dark matter and the halo maps
     #[arg(long)]

@@ -17,6 +17,10 @@ use crate::field::{HALO_MASS_BINS, Layer};
 use crate::io::{Catalogue, GroupRecord, MapHeader, Particles, Properties, SnapshotReader, check_writable, write_map};
 use crate::memory;
 
+/// Bytes that finding haloes takes per particle: the particle, its set and its
+/// share of the cells.
+const FINDING: u64 = 120;
+
 /// Where a reference takes its HI from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -127,7 +131,19 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
         });
     }
 
+    let count = header.dark_matter_count();
+    memory::check(
+        memory::bytes(count, FINDING),
+        format!("finding the haloes of {count} particles"),
+        "Use a machine with more memory, or a smaller snapshot",
+    )?;
     let mut particles = reader.dark_matter(properties)?;
+    let (lightest, heaviest) = particles.masses.iter().fold((f32::MAX, 0f32), |(a, b), &m| (a.min(m), b.max(m)));
+    if heaviest > 2.0 * lightest {
+        notes.push(format!(
+            "Haloes are found as if all particles had one mass, but masses go from {lightest:.2e} to {heaviest:.2e} Msun/h"
+        ));
+    }
     // The relation is between HI and total halo mass; where gas carries a part
     // of the matter, a halo of dark matter stands for more.
     let total = header.cosmology.mean_matter_density() * header.box_size.powi(3);

@@ -11,6 +11,9 @@ use hdf5::{File, Group, Location};
 
 use super::{attribute_names, integers, numbers, text};
 
+/// Groups that are looked through: more are not where a header is.
+const MOST_PLACES: usize = 500;
+
 /// A quantity of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::io) enum Parameter {
@@ -183,7 +186,10 @@ impl Places {
         for _ in 0..depth {
             let mut next = Vec::new();
             for (path, group) in &level {
-                for name in group.member_names().unwrap_or_default().into_iter().take(1000) {
+                for name in group.member_names().unwrap_or_default() {
+                    if places.len() >= MOST_PLACES {
+                        break;
+                    }
                     if let Ok(inner) = group.group(&name) {
                         let full = if path.is_empty() { name } else { format!("{path}/{name}") };
                         places.push(Place::new(full.clone(), (*inner).clone()));

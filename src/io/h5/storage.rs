@@ -38,6 +38,8 @@ struct Mapping {
     dataset: String,
     /// Values that it gives; `None` for as many as there are.
     values: Option<u64>,
+    /// Values that the other dataset had when it was mapped.
+    of: Option<u64>,
 }
 
 /// The parts of a virtual dataset. The `hdf5` crate has a list of them, but
@@ -75,17 +77,21 @@ fn mappings(path: &Path, name: &str, dataset: &Dataset) -> Result<Vec<Mapping>> 
     }
     (0..count)
         .map(|index| {
-            // SAFETY: the space is closed after its size was asked for.
-            let values = unsafe {
+            // SAFETY: each space is closed after its size was asked for.
+            let (values, of) = unsafe {
                 let space = h5p::H5Pget_virtual_vspace(list.id(), index);
                 let values = h5s::H5Sget_select_npoints(space);
                 h5s::H5Sclose(space);
-                values
+                let space = h5p::H5Pget_virtual_srcspace(list.id(), index);
+                let of = h5s::H5Sget_simple_extent_npoints(space);
+                h5s::H5Sclose(space);
+                (values, of)
             };
             Ok(Mapping {
                 file: text(h5p::H5Pget_virtual_filename, index)?,
                 dataset: text(h5p::H5Pget_virtual_dsetname, index)?,
                 values: u64::try_from(values).ok(),
+                of: u64::try_from(of).ok(),
             })
         })
         .collect()
@@ -216,6 +222,15 @@ fn check_layers(path: &Path, dataset: &Dataset, depth: usize) -> Result<()> {
                 };
                 let file = super::open(&source)?;
                 match super::dataset(&source, &file, map.dataset.trim_start_matches('/'))? {
+                    Some(inner) if map.of.is_some_and(|of| (inner.size() as u64) < of) => {
+                        return Err(unwritten(format!(
+                            "{name} takes values from {} of {}, which has {} of them and should have {}",
+                            map.dataset,
+                            source.display(),
+                            inner.size(),
+                            map.of.unwrap_or(0)
+                        )));
+                    }
                     Some(inner) => check_layers(&source, &inner, depth + 1)?,
                     None => {
                         return Err(Error::input(
