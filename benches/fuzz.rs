@@ -303,18 +303,18 @@ fn seeds() -> Vec<Seed> {
     use Target::{Catalogue as Groups, Manifest as Boxes, Map, Source, Weights};
     let seed = |name, target, share, bytes| Seed { name, target, bytes, share };
     vec![
-        seed("snapshot.hdf5", Source, 0.14, made("a", &plain)),
-        seed("blosc.hdf5", Source, 0.14, made("b", &|path| compressed(path, false).expect("a snapshot"))),
-        seed("swift.hdf5", Source, 0.14, made("c", &|path| compressed(path, true).expect("a snapshot"))),
-        seed("grid.hdf5", Source, 0.08, made("d", &gridded)),
-        seed("map.hdf5", Map, 0.08, made("e", &map)),
-        seed("fof.hdf5", Groups, 0.08, made("f", &|path| write_catalogue(path, &catalogue).expect("a catalogue"))),
-        seed("binary1", Source, 0.08, binary(1)),
-        seed("binary2", Source, 0.08, binary(2)),
-        seed("grid.npy", Source, 0.08, npy()),
-        seed("grid.fits", Source, 0.06, fits()),
-        seed("manifest.json", Boxes, 0.035, manifest()),
-        seed("halo.safetensors", Weights, 0.005, include_bytes!("../assets/weights/halo.safetensors").to_vec()),
+        seed("snapshot.hdf5", Source, 0.08, made("a", &plain)),
+        seed("blosc.hdf5", Source, 0.08, made("b", &|path| compressed(path, false).expect("a snapshot"))),
+        seed("swift.hdf5", Source, 0.08, made("c", &|path| compressed(path, true).expect("a snapshot"))),
+        seed("grid.hdf5", Source, 0.05, made("d", &gridded)),
+        seed("map.hdf5", Map, 0.05, made("e", &map)),
+        seed("fof.hdf5", Groups, 0.05, made("f", &|path| write_catalogue(path, &catalogue).expect("a catalogue"))),
+        seed("binary1", Source, 0.13, binary(1)),
+        seed("binary2", Source, 0.13, binary(2)),
+        seed("grid.npy", Source, 0.13, npy()),
+        seed("grid.fits", Source, 0.13, fits()),
+        seed("manifest.json", Boxes, 0.088, manifest()),
+        seed("halo.safetensors", Weights, 0.002, include_bytes!("../assets/weights/halo.safetensors").to_vec()),
     ]
 }
 
@@ -399,6 +399,8 @@ fn spawn(seed: usize, base: u64, from: u64, to: u64, folder: &Path) -> Child {
     Command::new(std::env::current_exe().expect("this program"))
         .args(arguments)
         .arg(folder)
+        // Files are small: threads would only wait for each other.
+        .env("RAYON_NUM_THREADS", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -177,7 +177,7 @@ pub fn read_catalogue(path: impl AsRef<Path>) -> Result<Catalogue> {
     let velocities = read("GroupVel", 3)?;
     let counts = read("GroupLen", 1)?;
     let groups = masses.iter().zip(centres.chunks_exact(3)).enumerate().map(|(i, (&m, centre))| {
-        if !(m > 0.0) || centre.iter().any(|x| !(x * length >= -box_size && x * length <= 2.0 * box_size)) {
+        if m <= 0.0 || centre.iter().any(|x| !(x * length >= -box_size && x * length <= 2.0 * box_size)) {
             return Err(Error::input(
                 path,
                 format!("group {i} has the mass {m} and lies at {centre:?}"),

@@ -118,11 +118,12 @@ impl NpyHeader {
         let length = (n as u128).saturating_pow(3).saturating_mul(width as u128);
         let first = (index as u128).saturating_mul(length).saturating_add(u128::from(self.offset));
         let held = std::fs::metadata(path).map_err(|error| h5::unreadable(path, &error))?.len();
-        let end = first.saturating_add(length);
+        // Of all cubes: one that lacks some was not copied whole.
+        let end = (count as u128).saturating_mul(length).saturating_add(u128::from(self.offset));
         if u128::from(held) < end {
             return Err(Error::input(
                 path,
-                format!("the file ends before its {n}³ values do ({held} bytes, not {end})"),
+                format!("the file ends before its {count} × {n}³ values do ({held} bytes, not {end})"),
                 "a complete file",
                 "Copy or download it again",
             ));

@@ -235,7 +235,7 @@ impl Binary {
         let z = z.max(0.0);
         let default = Cosmology::default();
         let mut notes = vec!["The file does not give Ωb, ns, σ8; taken to be Halodi's default".to_owned()];
-        if !((time * (1.0 + z) - 1.0).abs() < 2e-3) {
+        if !time.is_finite() || (time * (1.0 + z) - 1.0).abs() > 2e-3 {
             notes.push(format!(
                 "Time is {time}, but at redshift {z} the scale factor is {:.4}: the redshift is believed",
                 1.0 / (1.0 + z)

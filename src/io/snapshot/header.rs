@@ -204,7 +204,9 @@ fn box_size(path: &Path, places: &Places) -> Result<f64> {
         return refuse("the header has no BoxSize".to_owned());
     };
     let (side, sides) = (found.first(), &found.values);
-    if !(side.is_finite() && side > 0.0 && side < 1e30) || sides.iter().any(|&s| !((s / side - 1.0).abs() < 1e-6)) {
+    if !(side.is_finite() && side > 0.0 && side < 1e30)
+        || sides.iter().any(|&s| !s.is_finite() || (s / side - 1.0).abs() > 1e-6)
+    {
         return refuse(format!("the header gives {} as {sides:?}", found.name.rsplit('/').next().unwrap_or("BoxSize")));
     }
     Ok(side)
@@ -316,7 +318,8 @@ pub(in crate::io) fn cosmology(
     if !assumed.is_empty() {
         notes.push(format!("The file does not give {}; taken to be Halodi's default", assumed.join(", ")));
     }
-    if !cosmology.e(0.0).is_finite() || !(cosmology.e(0.0) > 0.0) {
+    let rate = cosmology.e(0.0);
+    if !rate.is_finite() || rate <= 0.0 {
         return Err(Error::input(
             path,
             format!("its cosmology (Ωm {}, ΩΛ {}) has no expansion rate", cosmology.omega_m, cosmology.omega_lambda),

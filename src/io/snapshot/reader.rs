@@ -632,7 +632,7 @@ impl SnapshotReader {
         let scale = self.units.velocity * (1.0 + self.header.redshift).powf(-a_power);
         column.read(rows, |block| {
             // Faster than light is a wrong unit, or damage.
-            if let Some(bad) = block.iter().find(|v| !(v.abs() * scale < 3e5)) {
+            if let Some(bad) = block.iter().find(|v| !v.is_finite() || v.abs() * scale >= 3e5) {
                 return Err(Error::input(
                     path,
                     format!("{} has a velocity of {bad}", column.name),

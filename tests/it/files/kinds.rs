@@ -310,3 +310,32 @@ fn what_does_not_fit_into_memory_is_refused() {
     assert!(said.contains("8192³") && said.contains("3 planes"), "{said}");
     assert!(begun.elapsed().as_secs_f64() < 15.0);
 }
+
+#[test]
+fn names_in_a_file_that_are_not_utf8_are_no_danger() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = changed(folder.path(), "a.hdf5", &Recipe::default(), |file| {
+        scalar(&header(file), "Author_name", 1.0);
+    });
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(11).position(|window| window == b"Author_name").unwrap();
+    // What begins a letter of four bytes, at the very end.
+    bytes[at + 6] = 0xf0;
+    bytes[at + 10] = 0xf0;
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(SnapshotHeader::open(&path).unwrap().counts[1], SIDE.pow(3) as u64);
+}
+
+#[test]
+fn results_that_are_no_numbers_are_not_written() {
+    use halodi::field::{Cosmology, Grid, Layer};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("map.hdf5");
+    let mut grid = Grid::zeros(4, 25.0);
+    grid.as_slice_mut()[5] = f32::NAN;
+    let header =
+        halodi::io::MapHeader { redshift: 1.0, cosmology: Cosmology::default(), provenance: serde_json::Value::Null };
+    let error = halodi::io::write_map(&path, &header, &[(Layer::DarkMatter, &grid)]).unwrap_err();
+    assert!(error.to_string().contains("1 of the 64 voxels of the layer dark_matter"), "{error}");
+    assert!(error.exit_code() == 1 && !path.exists());
+}
