@@ -40,6 +40,26 @@ pub enum Error {
         /// The operating system's (or HDF5's) reason.
         reason: String,
     },
+    /// A file that can be read, but is not what a prediction expects: not all of
+    /// the matter, or particles whose kind cannot be told. The user may name the
+    /// particle types that are to stand for the dark matter and go on.
+    #[error("{}: {found}; expected {expected}. Name the particle types that are to stand for the dark matter, if that is what you want", path.display())]
+    Consent {
+        /// The file that was read.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+        /// What it should hold.
+        expected: String,
+        /// The particle types that would be read.
+        types: Vec<usize>,
+    },
+    /// A result that is no number, and so was not written.
+    #[error("{found}; expected finite values. Nothing was written: check the input and the weights")]
+    NotFinite {
+        /// Which result, and where.
+        found: String,
+    },
     /// The compute or graphics device refused or failed.
     #[error("{found}; expected a working compute device. {action}")]
     Device {
@@ -91,8 +111,8 @@ impl Error {
     /// cancellation (as a shell reports Ctrl-C), 1 for everything else.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Input { .. } | Self::Setting { .. } => 2,
-            Self::Output { .. } | Self::Device { .. } => 1,
+            Self::Input { .. } | Self::Setting { .. } | Self::Consent { .. } => 2,
+            Self::Output { .. } | Self::Device { .. } | Self::NotFinite { .. } => 1,
             Self::Cancelled => 130,
         }
     }

@@ -36,6 +36,7 @@ pub mod error;
 pub mod evaluate;
 pub mod field;
 pub mod io;
+pub mod memory;
 pub mod nn;
 pub mod pipeline;
 pub mod predict;

@@ -2,6 +2,7 @@
 
 fn main() {
     keep_freed_memory();
+    no_search_for_a_compositor();
     std::process::exit(halodi::cli::run());
 }
 
@@ -14,5 +15,16 @@ fn keep_freed_memory() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+}
+
+/// Keep Mesa from asking a Wayland compositor for its graphics card where there
+/// can be none: without XDG_RUNTIME_DIR libwayland prints an error for every
+/// device that is listed, though nothing is wrong.
+fn no_search_for_a_compositor() {
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // SAFETY: no other thread runs yet.
+        unsafe { std::env::set_var("NODEVICE_SELECT", "1") };
     }
 }

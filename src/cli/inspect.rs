@@ -9,12 +9,15 @@ use serde::Serialize;
 use super::{print, to_json};
 use crate::error::Result;
 use crate::field::Cosmology;
-use crate::io::{CatalogueHeader, FileKind, GridFile, Quantity, SnapshotReader, identify, split_selection, type_name};
+use crate::io::{
+    CatalogueHeader, FileKind, GridHeader, GridSample, Quantity, SnapshotReader, identify, split_selection,
+};
 
 /// Say what a file is: box, redshift, cosmology, particles or voxels, and the grid that suits it
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Snapshot (file, piece or folder), grid (.npy or HDF5; FILE:NAME picks one of several) or map
+    /// Snapshot (file, piece, folder or stem), grid (.npy, HDF5 or FITS; FILE:NAME picks one of several), map or
+    /// halo catalogue
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -70,6 +73,8 @@ struct GridSummary {
     cosmology: Cosmology,
     mean: f64,
     range: (f32, f32),
+    /// Planes that mean and range are of; `null` for all.
+    planes: Option<usize>,
     notes: Vec<String>,
 }
 
@@ -82,7 +87,11 @@ impl Inspect {
         let (path, selection) = split_selection(&self.file);
         let summary = match identify(&path)? {
             FileKind::Snapshot => Summary::Snapshot(snapshot(&SnapshotReader::open(&path)?)),
-            FileKind::Grid => Summary::Grid(grid(GridFile::open(&path, selection.as_deref())?)),
+            FileKind::Grid => {
+                let mut header = GridHeader::open(&path, selection.as_deref())?;
+                let sample = header.sample()?;
+                Summary::Grid(grid(header, sample))
+            }
             FileKind::GroupCatalogue => Summary::GroupCatalogue(CatalogueHeader::open(&path)?),
         };
         print(&if self.json { to_json(&summary) } else { summary.to_text() })
@@ -94,7 +103,7 @@ fn snapshot(reader: &SnapshotReader) -> SnapshotSummary {
     let particles = header.counts.iter().zip(reader.masses()).enumerate().filter(|(_, (count, _))| **count > 0);
     let particles = particles.map(|(particle_type, (&count, &mass))| TypeSummary {
         particle_type,
-        name: type_name(particle_type),
+        name: header.species[particle_type].name(),
         count,
         mean_mass_msun_h: mass / count as f64,
     });
@@ -117,18 +126,19 @@ fn snapshot(reader: &SnapshotReader) -> SnapshotSummary {
     }
 }
 
-fn grid(file: GridFile) -> GridSummary {
+fn grid(file: GridHeader, sample: GridSample) -> GridSummary {
     GridSummary {
-        voxels_per_axis: file.grid.n(),
-        box_size_mpc_h: file.grid.box_size,
-        voxel_mpc_h: file.grid.voxel(),
-        k_nyquist_h_mpc: file.grid.k_nyquist(),
-        mean: file.grid.mean(),
-        range: file.grid.range(),
+        voxels_per_axis: file.n,
+        box_size_mpc_h: file.box_size,
+        voxel_mpc_h: file.box_size / file.n as f64,
+        k_nyquist_h_mpc: std::f64::consts::PI * file.n as f64 / file.box_size,
+        mean: sample.mean,
+        range: sample.range,
+        planes: sample.planes,
         path: file.path,
         format: file.format,
-        quantity: file.quantity,
-        units: file.units,
+        quantity: sample.quantity,
+        units: sample.units,
         redshift: file.redshift,
         cosmology: file.cosmology,
         notes: file.notes,
@@ -186,7 +196,8 @@ impl Summary {
                         g.voxels_per_axis, g.voxel_mpc_h, g.k_nyquist_h_mpc
                     ),
                 );
-                text.line("values", format!("mean {:.6e}, from {:.4e} to {:.4e}", g.mean, g.range.0, g.range.1));
+                let of = g.planes.map_or(String::new(), |planes| format!(", of {planes} planes"));
+                text.line("values", format!("mean {:.6e}, from {:.4e} to {:.4e}{of}", g.mean, g.range.0, g.range.1));
                 text.notes(&g.notes);
             }
             Self::GroupCatalogue(c) => {
@@ -195,6 +206,10 @@ impl Summary {
                 if let Some(z) = c.redshift {
                     text.line("redshift", format!("{z:.4}"));
                 }
+                if let Some(side) = c.box_size {
+                    text.line("box", format!("{:.6} Mpc/h", Number(side)));
+                }
+                text.notes(&c.notes);
                 text.notes(&["Halodi predicts from particles: open the snapshot of the same number".to_owned()]);
             }
         }

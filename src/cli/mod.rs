@@ -16,6 +16,7 @@ mod train;
 mod view;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,7 +59,25 @@ impl Command {
             Self::View(command) => command.run(),
         }
     }
+
+    /// What this command's own options can do about an error: the end of its
+    /// sentence.
+    fn advice(&self, error: &Error) -> String {
+        let writes = !matches!(self, Self::Inspect(_) | Self::Spectrum(_) | Self::View(_));
+        let reads = matches!(self, Self::Predict(_) | Self::Reference(_) | Self::Spectrum(_));
+        match error {
+            Error::Output { path, .. } if writes && path != Path::new(STANDARD_OUTPUT) => " with --out".to_owned(),
+            Error::Consent { types, .. } if reads => {
+                let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+                format!(" (--species {})", types.join(","))
+            }
+            _ => String::new(),
+        }
+    }
 }
+
+/// What standard output is called in errors.
+const STANDARD_OUTPUT: &str = "standard output";
 
 /// Run the program with the arguments of the process; the exit code: 0 for
 /// success, otherwise [`Error::exit_code`].
@@ -73,10 +92,11 @@ pub fn run() -> i32 {
         }
     };
     // Without a command the window opens, as a desktop user expects.
-    match cli.command.unwrap_or_else(|| Command::View(view::View::default())).run() {
+    let command = cli.command.unwrap_or_else(|| Command::View(view::View::default()));
+    match command.run() {
         Ok(()) => 0,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "halodi: {error}");
+            let _ = writeln!(std::io::stderr(), "halodi: {error}{}", command.advice(&error));
             error.exit_code()
         }
     }
@@ -90,8 +110,16 @@ pub fn run() -> i32 {
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::output("standard output", error)),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::output(STANDARD_OUTPUT, error)),
         _ => Ok(()),
+    }
+}
+
+/// Print what had to be inferred of a file to standard error.
+fn print_notes(notes: &[String]) {
+    let mut out = std::io::stderr().lock();
+    for note in notes {
+        let _ = writeln!(out, "Note: {}.", note.trim_end_matches('.'));
     }
 }
 

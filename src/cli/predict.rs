@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Predict the 21 cm map of a dark-matter snapshot
 #[derive(Debug, clap::Args)]
 pub struct Predict {
-    /// Snapshot (Gadget-family HDF5) or gridded dark matter (.npy, HDF5)
+    /// Snapshot (Gadget family or SWIFT, HDF5 or Gadget binary) or gridded dark matter (.npy, HDF5, FITS)
     #[arg(required_unless_present = "demo", conflicts_with = "demo")]
     snapshot: Option<PathBuf>,
     /// Predict from the snapshot that comes with Halodi
@@ -30,6 +30,9 @@ pub struct Predict {
     /// Folder for map.hdf5, spectrum.csv, slices.png, spectrum.png and report.json
     #[arg(long)]
     out: PathBuf,
+    /// Particle types that stand for the dark matter, as in 1,2 [default: what they are in the snapshot]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    species: Option<Vec<usize>>,
     /// Voxels per axis [default: what suits the snapshot]
     #[arg(long)]
     grid: Option<usize>,
@@ -63,6 +66,7 @@ impl Predict {
         io::check_writable(&self.out)?;
         let config = JobConfig {
             source: self.snapshot.clone().map_or(Source::Demo, Source::File),
+            species: self.species.clone(),
             grid: self.grid,
             assignment: self.assignment,
             settings: self.paint.settings(),

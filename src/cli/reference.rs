@@ -12,7 +12,7 @@ use crate::sim::{Axis, HydrogenModel, ReferenceConfig, ReferenceModel, check_out
 /// Make a 21 cm reference map from a snapshot's haloes or gas
 #[derive(Debug, clap::Args)]
 pub struct Reference {
-    /// Snapshot (Gadget-family HDF5)
+    /// Snapshot (Gadget family or SWIFT, HDF5 or Gadget binary)
     snapshot: PathBuf,
     /// Map file to write: the reference, the dark matter and the halo maps
     #[arg(long)]
@@ -35,6 +35,9 @@ pub struct Reference {
     /// Seed of the scatter
     #[arg(long, default_value_t = HydrogenModel::default().seed)]
     seed: u64,
+    /// Particle types that stand for the dark matter, as in 1,2 [default: what they are in the snapshot]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    species: Option<Vec<usize>>,
     /// Write the haloes here too, as a Gadget FoF catalogue
     #[arg(long, value_name = "FILE")]
     catalogue: Option<PathBuf>,
@@ -53,15 +56,14 @@ impl Reference {
             assignment: self.assignment,
             line_of_sight: self.redshift_space,
             hydrogen: HydrogenModel { scatter: self.scatter, seed: self.seed, ..HydrogenModel::default() },
+            species: self.species.clone(),
         };
         let made = reference(&self.snapshot, &config)?;
-        for note in &made.notes {
-            eprintln!("Note: {note}");
-        }
+        super::print_notes(&made.notes);
         made.write(&self.out, &json!(self.snapshot))?;
         let mut written = format!("{}\n", self.out.display());
         if let Some(path) = &self.catalogue {
-            io::write_catalogue(path, &made.haloes, &made.frame)?;
+            io::write_catalogue(path, &made.catalogue())?;
             written += &format!("{}\n", path.display());
         }
         eprintln!("{}.", made.description);

@@ -108,7 +108,11 @@ impl Simulate {
             },
         };
         let per_axis = match &self.from {
-            Some(path) => (io::SnapshotHeader::open(path)?.dark_matter_count() as f64).cbrt().round() as usize,
+            Some(path) => {
+                let header = io::SnapshotHeader::open(path)?;
+                super::print_notes(&header.notes);
+                (header.dark_matter_count() as f64).cbrt().round() as usize
+            }
             None => self.particles,
         };
         let mut gravity = GravityConfig::new(self.force, self.mesh.unwrap_or(2 * per_axis));

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::{print, to_json};
+use super::{print, print_notes, to_json};
 use crate::error::{Error, Result};
 use crate::field::{Grid, MassAssignment};
 use crate::io::table::{SpectrumTable, spectra_csv};
 use crate::io::{GridFile, Opened, Quantity, open_source};
+use crate::memory;
 use crate::stats::{PowerSpectrum, cross_spectrum, power_spectrum};
 
 /// Print the power spectrum of a snapshot's dark matter, of a grid or of a map
@@ -28,6 +29,9 @@ pub struct Spectrum {
     /// How particles are assigned to the grid
     #[arg(long, value_enum, default_value_t)]
     assignment: MassAssignment,
+    /// Particle types that stand for the dark matter, as in 1,2 [default: what they are in the snapshot]
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    species: Option<Vec<usize>>,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -76,8 +80,8 @@ impl Spectrum {
     /// [`Error::Input`] where a file cannot be read, [`Error::Setting`] where
     /// the two have different boxes or grids.
     pub fn run(&self) -> Result<()> {
-        let first = open_source(&self.file)?;
-        let second = self.cross.as_ref().map(open_source).transpose()?;
+        let first = self.open(&self.file)?;
+        let second = self.cross.as_ref().map(|path| self.open(path)).transpose()?;
         // Particles can go on any grid, so a grid on either side decides.
         let grid_of = |opened: &Opened| match opened {
             Opened::Grid(file) => Some(file.grid.n()),
@@ -85,18 +89,30 @@ impl Spectrum {
         };
         let suggested = |opened: &Opened| match opened {
             Opened::Grid(file) => file.grid.n(),
-            Opened::Snapshot(snapshot) => snapshot.header.suggested_grid(),
+            Opened::Snapshot(reader) => reader.header().suggested_grid(),
         };
         let n = self.grid.map(|n| n as usize);
         let n = n.or_else(|| grid_of(&first)).or_else(|| second.as_ref().and_then(grid_of));
         let n = n.unwrap_or_else(|| suggested(&first));
 
+        // A field, its contrast and its transform, for each of the two.
+        let fields = if second.is_some() { 6 } else { 4 };
+        memory::check(
+            memory::of_fields(n as u64, fields),
+            format!("a grid of {n}³ voxels"),
+            "Choose a smaller --grid",
+        )?;
+
         let a = self.field(first, &self.file, n)?;
         let Some(second) = second else {
-            return print(&self.show(&a, &power_spectrum(&a.grid, a.window), None));
+            let spectrum = power_spectrum(&a.grid, a.window);
+            finite(&a, &spectrum)?;
+            return print(&self.show(&a, &spectrum, None));
         };
         let b = self.field(second, self.cross.as_deref().unwrap_or(&self.file), n)?;
         let cross = cross_spectrum([&a.grid, &b.grid], [a.window, b.window])?;
+        finite(&a, &cross.first)?;
+        finite(&b, &cross.second)?;
         let report = CrossReport {
             field: &b.name,
             units: b.units,
@@ -107,10 +123,20 @@ impl Spectrum {
         print(&self.show(&a, &cross.first, Some(report)))
     }
 
+    /// Open a file and say what had to be inferred.
+    fn open(&self, path: &Path) -> Result<Opened> {
+        let mut opened = open_source(path)?;
+        if let (Opened::Snapshot(reader), Some(types)) = (&opened, &self.species) {
+            opened = Opened::Snapshot(reader.clone().with_species(types)?);
+        }
+        print_notes(opened.notes());
+        Ok(opened)
+    }
+
     fn field(&self, opened: Opened, path: &Path, n: usize) -> Result<Field> {
         match opened {
-            Opened::Snapshot(snapshot) => Ok(Field {
-                grid: snapshot.assign(n, self.assignment).overdensity(),
+            Opened::Snapshot(reader) => Ok(Field {
+                grid: reader.density(n, self.assignment)?.overdensity(),
                 window: Some(self.assignment),
                 name: format!("dark matter of {}", path.display()),
                 units: "(Mpc/h)³",
@@ -184,6 +210,16 @@ impl Spectrum {
             out += &join(cells);
         }
         out
+    }
+}
+
+/// See that a spectrum is one of numbers.
+fn finite(field: &Field, spectrum: &PowerSpectrum) -> Result<()> {
+    match spectrum.power.iter().position(|p| !p.is_finite()) {
+        Some(shell) => Err(Error::NotFinite {
+            found: format!("the power of {} at k = {:.3} h/Mpc is no number", field.name, spectrum.k[shell]),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -152,6 +152,7 @@ fn make_box(
             assignment: MassAssignment::Cic,
             line_of_sight: None,
             hydrogen: HydrogenModel { seed, ..config.hydrogen },
+            species: None,
         },
     )?;
     made.write(&fields, &json!({ "data_set": name, "seed": seed }))?;

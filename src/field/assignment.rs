@@ -1,6 +1,5 @@
 //! From particles to a density field.
 
-use ndarray::Array3;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -75,13 +74,7 @@ impl MassAssignment {
 }
 
 /// Assign particles to an `n³` periodic grid: the result holds mass per voxel,
-/// in the unit of `mass`.
-///
-/// `positions` are in Mpc/h and may lie anywhere (they are wrapped); `mass`
-/// gives the mass of the particle with an index. Planes of the grid are filled
-/// in parallel, each in `f64` and in particle order, so the result does not
-/// depend on the number of threads, and mass is conserved to the rounding of
-/// the final `f32`.
+/// in the unit of `mass`. See [`add_mass`].
 pub fn assign_mass(
     positions: &[[f32; 3]],
     mass: impl Fn(usize) -> f64 + Sync,
@@ -89,7 +82,21 @@ pub fn assign_mass(
     box_size: f64,
     scheme: MassAssignment,
 ) -> Grid {
-    let per_length = n as f64 / box_size;
+    let mut grid = Grid::zeros(n, box_size);
+    add_mass(&mut grid, positions, mass, scheme);
+    grid
+}
+
+/// Add the mass of particles to a periodic grid, in the unit of `mass` per voxel.
+///
+/// `positions` are in Mpc/h and may lie anywhere (they are wrapped); `mass`
+/// gives the mass of the particle with an index. Planes of the grid are filled
+/// in parallel, each in `f64` and in particle order, so the result does not
+/// depend on the number of threads, and mass is conserved to the rounding of
+/// the final `f32`.
+pub fn add_mass(grid: &mut Grid, positions: &[[f32; 3]], mass: impl Fn(usize) -> f64 + Sync, scheme: MassAssignment) {
+    let n = grid.n();
+    let per_length = n as f64 / grid.box_size;
     let order = scheme.order();
     let wrap = |i: i64| i.rem_euclid(n as i64) as usize;
 
@@ -111,8 +118,7 @@ pub fn assign_mass(
         cursor[plane as usize] += 1;
     }
 
-    let mut values = Array3::<f32>::zeros((n, n, n));
-    values.as_slice_mut().expect("freshly made").par_chunks_mut(n * n).enumerate().for_each_init(
+    grid.as_slice_mut().par_chunks_mut(n * n).enumerate().for_each_init(
         || vec![0f64; n * n],
         |plane, (x, out)| {
             plane.fill(0.0);
@@ -136,11 +142,10 @@ pub fn assign_mass(
                 }
             }
             for (o, &v) in out.iter_mut().zip(plane.iter()) {
-                *o = v as f32;
+                *o = (f64::from(*o) + v) as f32;
             }
         },
     );
-    Grid { values, box_size }
 }
 
 #[cfg(test)]

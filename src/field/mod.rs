@@ -13,7 +13,7 @@ mod random;
 mod smooth;
 mod transform;
 
-pub use assignment::{MassAssignment, assign_mass};
+pub use assignment::{MassAssignment, add_mass, assign_mass};
 pub use components::ConnectedComponents;
 pub(crate) use components::DisjointSets;
 pub(crate) use cosmology::simpson;

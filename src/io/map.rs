@@ -57,7 +57,8 @@ pub fn layer_of(name: &str) -> Option<Layer> {
 ///
 /// # Errors
 /// [`Error::Output`] where the file cannot be written; [`Error::Setting`] where
-/// there is no layer or the layers have different boxes.
+/// there is no layer or the layers have different boxes; [`Error::NotFinite`]
+/// where a layer holds what is no number.
 pub fn write_map(path: impl AsRef<Path>, header: &MapHeader, layers: &[(Layer, &Grid)]) -> Result<()> {
     let path = path.as_ref();
     let box_size = match layers.first() {
@@ -70,8 +71,17 @@ pub fn write_map(path: impl AsRef<Path>, header: &MapHeader, layers: &[(Layer, &
             ));
         }
     };
+    for (layer, grid) in layers {
+        let bad = grid.as_slice().iter().filter(|v| !v.is_finite()).count();
+        if bad > 0 {
+            let of = grid.as_slice().len();
+            return Err(Error::NotFinite {
+                found: format!("{bad} of the {of} voxels of the layer {} are no numbers", dataset_name(*layer)),
+            });
+        }
+    }
     atomic::write_with(path, |temporary| {
-        fill(temporary, header, layers, box_size).map_err(|error| Error::output(path, error))
+        fill(temporary, header, layers, box_size).map_err(|error| Error::output(path, h5::why(&error)))
     })
 }
 
@@ -112,13 +122,15 @@ pub(super) fn is_map(file: &File) -> bool {
     file.attr("provenance").is_ok() && file.attr("BoxSize").is_ok()
 }
 
-/// Read the map file at `path`.
-///
-/// # Errors
-/// [`Error::Input`] where it is no map file or is damaged.
-pub fn read_map(path: impl AsRef<Path>) -> Result<Map> {
-    let path = path.as_ref();
-    let file = h5::open(path)?;
+/// What a map file says of all its layers.
+pub(super) struct FileHeader {
+    pub map: MapHeader,
+    /// Side of the box in Mpc/h.
+    pub box_size: f64,
+}
+
+/// The header of an open map file, and its layers with their voxels per axis.
+pub(super) fn read_header(path: &Path, file: &File) -> Result<(FileHeader, BTreeMap<Layer, usize>)> {
     let wanted = |what: &str| {
         Error::input(
             path,
@@ -127,36 +139,80 @@ pub fn read_map(path: impl AsRef<Path>) -> Result<Map> {
             "Choose the map.hdf5 of a prediction",
         )
     };
-    let number = |name: &str| h5::number(&file, name).ok_or_else(|| wanted(&format!("attribute {name}")));
-    let box_size = number("BoxSize")?;
-    if !(box_size.is_finite() && box_size > 0.0) {
-        return Err(wanted("positive BoxSize"));
+    let number = |name: &str| {
+        let value = h5::number(file, name).ok_or_else(|| wanted(&format!("attribute {name}")))?;
+        if value.is_finite() { Ok(value) } else { Err(wanted(&format!("finite {name}"))) }
+    };
+    let positive = |name: &str| {
+        let value = number(name)?;
+        if value > 0.0 { Ok(value) } else { Err(wanted(&format!("positive {name}"))) }
+    };
+    let box_size = positive("BoxSize")?;
+    let redshift = number("Redshift")?;
+    if !(-1e-3..1e5).contains(&redshift) {
+        return Err(wanted(&format!("sensible redshift (it is {redshift})")));
     }
     let default = Cosmology::default();
-    let header = MapHeader {
-        redshift: number("Redshift")?,
+    let map = MapHeader {
+        redshift,
         cosmology: Cosmology {
-            omega_m: number("Omega0")?,
+            omega_m: positive("Omega0")?,
             omega_lambda: number("OmegaLambda")?,
-            omega_b: h5::number(&file, "OmegaBaryon").unwrap_or(default.omega_b),
-            h: number("HubbleParam")?,
-            n_s: h5::number(&file, "PrimordialIndex").unwrap_or(default.n_s),
-            sigma_8: h5::number(&file, "Sigma8").unwrap_or(default.sigma_8),
+            omega_b: h5::number(file, "OmegaBaryon").unwrap_or(default.omega_b),
+            h: positive("HubbleParam")?,
+            n_s: h5::number(file, "PrimordialIndex").unwrap_or(default.n_s),
+            sigma_8: h5::number(file, "Sigma8").unwrap_or(default.sigma_8),
         },
-        provenance: h5::text(&file, "provenance")
+        provenance: h5::text(file, "provenance")
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or(serde_json::Value::Null),
     };
     let mut layers = BTreeMap::new();
-    for name in file.member_names().map_err(|error| h5::damaged(path, &error))? {
-        if let Some(layer) = layer_of(&name) {
-            layers.insert(layer, super::grid_file::read_cube(path, &file, &name, box_size)?);
+    for name in file.member_names().map_err(|error| h5::refused(path, "the list of its layers", &error))? {
+        if let Some(layer) = layer_of(&name)
+            && let Some(dataset) = h5::dataset(path, file, &name)?
+        {
+            layers.insert(layer, super::grid_file::side_of(path, &name, &dataset)?);
         }
+    }
+    let sides: std::collections::BTreeSet<usize> = layers.values().copied().collect();
+    if sides.len() > 1 {
+        return Err(Error::input(
+            path,
+            format!("its layers have {sides:?} voxels an axis"),
+            "layers on one grid",
+            "Copy or download it again",
+        ));
     }
     if layers.is_empty() {
         return Err(wanted("layer"));
     }
-    Ok(Map { header, layers })
+    Ok((FileHeader { map, box_size }, layers))
+}
+
+/// Read the map file at `path`.
+///
+/// # Errors
+/// [`Error::Input`] where it is no map file or is damaged.
+pub fn read_map(path: impl AsRef<Path>) -> Result<Map> {
+    let path = path.as_ref();
+    let file = h5::open(path)?;
+    let (header, sides) = read_header(path, &file)?;
+    let mut layers = BTreeMap::new();
+    for layer in sides.into_keys() {
+        let name = dataset_name(layer);
+        let grid = super::grid_file::read_cube(path, &file, &name, header.box_size)?;
+        if let Some(bad) = grid.as_slice().iter().find(|v| !v.is_finite()) {
+            return Err(Error::input(
+                path,
+                format!("its layer {name} has a value of {bad}"),
+                "finite values",
+                "Make the map again",
+            ));
+        }
+        layers.insert(layer, grid);
+    }
+    Ok(Map { header: header.map, layers })
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@
 
 pub mod atomic;
 mod catalogue;
-mod files;
-mod gadget;
-mod gadget_out;
+mod fits;
 mod grid_file;
 mod h5;
 pub mod map;
@@ -17,15 +15,14 @@ mod npy;
 pub mod snapshot;
 mod source;
 pub mod table;
-mod units;
 
 pub use atomic::check_writable;
-pub use catalogue::write_catalogue;
-pub use gadget::{Properties, SnapshotReader, read_particles, type_name};
-pub use gadget_out::write_snapshot;
-pub use grid_file::{GridFile, Quantity};
+pub use catalogue::{Catalogue, CatalogueHeader, GroupRecord, read_catalogue, write_catalogue};
+pub use grid_file::{GridFile, GridHeader, GridSample, Quantity};
 pub use map::{Map, MapHeader, read_map, write_map};
-pub use snapshot::{Particles, Snapshot, SnapshotHeader};
-pub use source::{CatalogueHeader, FileKind, Opened, identify, open_source, split_selection};
+pub use snapshot::{
+    Particles, Properties, Snapshot, SnapshotHeader, SnapshotReader, Species, Units, read_particles, type_name,
+    write_snapshot,
+};
+pub use source::{FileKind, Opened, identify, open_source, split_selection};
 pub use table::{SpectrumTable, write_spectra};
-pub use units::Units;

@@ -3,9 +3,8 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::Path;
-
-use ndarray::Array3;
 
 use super::h5;
 use crate::error::{Error, Result};
@@ -49,7 +48,11 @@ impl NpyHeader {
         let text = std::str::from_utf8(bytes.get(start..start.checked_add(length)?)?).ok()?;
         let after =
             |key: &str| Some(text.split_once(&format!("'{key}'"))?.1.trim_start().strip_prefix(':')?.trim_start());
-        let dtype = after("descr")?.strip_prefix('\'')?.split('\'').next()?.to_owned();
+        // A structured type is a list, and is refused by what it is.
+        let dtype = match after("descr")? {
+            plain if plain.starts_with('\'') => plain[1..].split('\'').next()?.to_owned(),
+            list => list.split(']').next()?.chars().take(60).chain("]".chars()).collect(),
+        };
         let fortran = after("fortran_order")?.starts_with("True");
         let shape = after("shape")?.strip_prefix('(')?.split(')').next()?;
         let shape =
@@ -74,12 +77,12 @@ impl NpyHeader {
         }
     }
 
-    /// Read cube `index`.
+    /// Cube `index`, found and checked but not read.
     ///
     /// # Errors
     /// [`Error::Input`] for another type, a wrong shape, an index beyond the
     /// last cube, or a file that ends too soon.
-    pub fn read_cube(&self, path: &Path, index: usize) -> Result<Array3<f32>> {
+    pub fn cube(&self, path: &Path, index: usize) -> Result<NpyCube> {
         let (count, n) = self.cubes(path)?;
         if index >= count {
             return Err(Error::input(
@@ -89,7 +92,7 @@ impl NpyHeader {
                 "Append :INDEX to the path, counting from 0",
             ));
         }
-        let (big, size) = match self.dtype.as_str() {
+        let (big_endian, width) = match self.dtype.as_str() {
             "<f4" | "=f4" => (false, 4),
             "<f8" | "=f8" => (false, 8),
             ">f4" => (true, 4),
@@ -111,32 +114,63 @@ impl NpyHeader {
                 "Save numpy.ascontiguousarray of it",
             ));
         }
-        let length = n * n * n * size;
-        let cut = |error: std::io::Error| {
-            Error::input(
+        // All in u128: the numbers come from the file.
+        let length = (n as u128).saturating_pow(3).saturating_mul(width as u128);
+        let first = (index as u128).saturating_mul(length).saturating_add(u128::from(self.offset));
+        let held = std::fs::metadata(path).map_err(|error| h5::unreadable(path, &error))?.len();
+        // Of all cubes: one that lacks some was not copied whole.
+        let end = (count as u128).saturating_mul(length).saturating_add(u128::from(self.offset));
+        if u128::from(held) < end {
+            return Err(Error::input(
                 path,
-                format!("the file ends before its {n}³ values do ({error})"),
+                format!("the file ends before its {count} × {n}³ values do ({held} bytes, not {end})"),
                 "a complete file",
                 "Copy or download it again",
-            )
-        };
-        let mut file = File::open(path).map_err(cut)?;
-        let held = file.metadata().map_err(cut)?.len();
-        let first = self.offset + (index * length) as u64;
-        if held < first + length as u64 {
-            return Err(cut(std::io::Error::other(format!("{held} bytes, not {}", first + length as u64))));
+            ));
         }
-        let mut bytes = vec![0u8; length];
-        file.seek(SeekFrom::Start(first)).and_then(|_| file.read_exact(&mut bytes)).map_err(cut)?;
-        let values: Vec<f32> = match (size, big) {
-            (4, false) => bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-            (4, true) => bytes.as_chunks().0.iter().map(|&b| f32::from_be_bytes(b)).collect(),
-            (_, false) => bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
-            (_, true) => bytes.as_chunks().0.iter().map(|&b| f64::from_be_bytes(b) as f32).collect(),
-        };
-        let cube = Array3::from_shape_vec((n, n, n), values).expect("n³ values were read");
-        // Fortran order is the reversed order of axes; copy it into C order.
-        Ok(if self.fortran { cube.reversed_axes().as_standard_layout().into_owned() } else { cube })
+        Ok(NpyCube { n, width, big_endian, fortran: self.fortran, start: first as u64 })
+    }
+}
+
+/// A cube in a `.npy` file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NpyCube {
+    /// Voxels per axis.
+    pub n: usize,
+    width: usize,
+    big_endian: bool,
+    fortran: bool,
+    start: u64,
+}
+
+impl NpyCube {
+    /// Whether the first index runs fastest in the file, so that its planes are
+    /// those of the last axis.
+    pub fn reversed(&self) -> bool {
+        self.fortran
+    }
+
+    /// The values of consecutive planes of the slowest axis.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where they cannot be read.
+    pub fn planes(&self, path: &Path, planes: Range<usize>) -> Result<Vec<f32>> {
+        let plane = self.n * self.n * self.width;
+        let failed = |error: std::io::Error| h5::unreadable(path, &error);
+        let mut file = File::open(path).map_err(failed)?;
+        let mut bytes = vec![0u8; plane];
+        let mut values = Vec::with_capacity(planes.len() * self.n * self.n);
+        file.seek(SeekFrom::Start(self.start + (planes.start * plane) as u64)).map_err(failed)?;
+        for _ in planes {
+            file.read_exact(&mut bytes).map_err(failed)?;
+            match (self.width, self.big_endian) {
+                (4, false) => values.extend(bytes.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b))),
+                (4, true) => values.extend(bytes.as_chunks().0.iter().map(|&b| f32::from_be_bytes(b))),
+                (_, false) => values.extend(bytes.as_chunks().0.iter().map(|&b| f64::from_le_bytes(b) as f32)),
+                (_, true) => values.extend(bytes.as_chunks().0.iter().map(|&b| f64::from_be_bytes(b) as f32)),
+            }
+        }
+        Ok(values)
     }
 }
 
@@ -177,8 +211,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("a.npy");
             std::fs::write(&path, npy(dtype, false, &[count, n, n, n], &data)).unwrap();
-            let cube = NpyHeader::open(&path).unwrap().read_cube(&path, pick).unwrap();
-            for (i, &v) in cube.iter().enumerate() {
+            let cube = NpyHeader::open(&path).unwrap().cube(&path, pick).unwrap();
+            for (i, v) in cube.planes(&path, 0..n).unwrap().into_iter().enumerate() {
                 prop_assert_eq!(f64::from(v), values[pick * n * n * n + i]);
             }
         }
@@ -193,13 +227,23 @@ mod tests {
     }
 
     #[test]
-    fn fortran_order_is_turned_into_c_order() {
+    fn absurd_shapes_and_structured_types_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
-        let data: Vec<u8> = (0..8).flat_map(|i| (i as f32).to_le_bytes()).collect();
-        std::fs::write(&path, npy("<f4", true, &[2, 2, 2], &data)).unwrap();
-        let cube = NpyHeader::open(&path).unwrap().read_cube(&path, 0).unwrap();
-        assert_eq!((cube[[1, 0, 0]], cube[[0, 0, 1]]), (1.0, 4.0));
-        assert!(cube.is_standard_layout());
+        for shape in [vec![1 << 22; 3], vec![1 << 32; 3], vec![1 << 60, 16, 16, 16], vec![usize::MAX, 2, 2, 2]] {
+            std::fs::write(&path, npy("<f4", false, &shape, &[0; 64])).unwrap();
+            let header = NpyHeader::open(&path).unwrap();
+            assert!(header.cube(&path, 0).unwrap_err().to_string().contains("ends before"));
+            if shape.len() == 4 {
+                assert!(header.cube(&path, 1 << 52).is_err());
+            }
+        }
+        let text = "{'descr': [('a', '<f4'), ('b', '<f4')], 'fortran_order': False, 'shape': (4, 4, 4), }";
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((text.len() as u16).to_le_bytes());
+        bytes.extend(text.as_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let error = NpyHeader::open(&path).unwrap().cube(&path, 0).unwrap_err().to_string();
+        assert!(error.contains("type [('a', '<f4'), ('b', '<f4')]"), "{error}");
     }
 }

@@ -22,6 +22,10 @@ pub enum Source {
 pub struct JobConfig {
     /// What to predict from.
     pub source: Source,
+    /// The particle types that stand for the dark matter; `None` takes what the
+    /// snapshot's own are, and refuses where they are not all of the matter.
+    #[serde(default)]
+    pub species: Option<Vec<usize>>,
     /// Voxels per axis; `None` takes the grid suggested for the snapshot.
     pub grid: Option<usize>,
     /// How particles are assigned to the grid.
@@ -43,6 +47,7 @@ impl Default for JobConfig {
     fn default() -> Self {
         Self {
             source: Source::Demo,
+            species: None,
             grid: None,
             assignment: MassAssignment::Cic,
             settings: Settings::default(),

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::{JobConfig, Source};
 use crate::error::{Error, Result};
 use crate::field::{Grid, MassAssignment};
-use crate::io::{self, GridFile, Opened, Snapshot};
+use crate::io::{self, GridFile, Opened, Snapshot, SnapshotReader};
+use crate::memory;
 use crate::predict::DarkMatter;
 use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 
@@ -29,16 +30,15 @@ pub(super) struct Loaded {
 
 /// Read a job's source and reference, and put both on its grid.
 pub(super) fn load(config: &JobConfig) -> Result<Loaded> {
-    let (name, opened) = match &config.source {
-        Source::Demo => ("GADGET-4 demo, 12.5 Mpc/h at z = 1".to_owned(), Opened::Snapshot(open_demo()?)),
+    let mut loaded = match &config.source {
+        Source::Demo => from_demo(config)?,
         Source::File(path) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            (name, io::open_source(path)?)
+            match io::open_source(path)? {
+                Opened::Snapshot(reader) => from_snapshot(name, reader, config)?,
+                Opened::Grid(grid) => from_grid(name, &grid, config)?,
+            }
         }
-    };
-    let mut loaded = match opened {
-        Opened::Snapshot(snapshot) => from_snapshot(name, snapshot, config)?,
-        Opened::Grid(grid) => from_grid(name, &grid, config)?,
     };
     if let Some(path) = &config.reference {
         let (reference, notes) = read_reference(path, &loaded)?;
@@ -48,30 +48,37 @@ pub(super) fn load(config: &JobConfig) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// The demo snapshot, by way of a temporary file: HDF5 reads files.
-fn open_demo() -> Result<Snapshot> {
+/// The demo snapshot, by way of a temporary file: HDF5 reads files. Its
+/// reference is painted on its own haloes.
+fn from_demo(config: &JobConfig) -> Result<Loaded> {
     let mut file = tempfile::Builder::new()
         .prefix("halodi-demo-")
         .suffix(".hdf5")
         .tempfile()
         .map_err(|e| Error::output(std::env::temp_dir(), e))?;
     file.write_all(DEMO).map_err(|e| Error::output(file.path(), e))?;
-    Snapshot::open(file.path())
-}
-
-fn from_snapshot(name: String, snapshot: Snapshot, config: &JobConfig) -> Result<Loaded> {
-    let n = config.grid.unwrap_or_else(|| snapshot.header.suggested_grid());
-    check_grid(n)?;
-    let mass = snapshot.assign(n, config.assignment);
-    let Snapshot { header, dark_matter: particles } = snapshot;
-    let mean = mass.mean();
-    let reference = (config.source == Source::Demo && config.reference.is_none()).then(|| {
+    let reader = SnapshotReader::open(file.path())?;
+    let mut loaded = from_snapshot("GADGET-4 demo, 12.5 Mpc/h at z = 1".to_owned(), reader.clone(), config)?;
+    if config.reference.is_none() {
+        let Snapshot { header, dark_matter: particles } = Snapshot::read(reader)?;
         let haloes = find_haloes(&particles, header.box_size, HaloFinder::default());
         let model = HydrogenModel::default();
-        let frame = Frame::of(&header, n, config.assignment);
+        let frame = Frame::of(&header, loaded.dark_matter.density.n(), config.assignment);
         let map = paint_hydrogen(&haloes, &particles, &frame, &model);
-        (map.brightness_temperature, format!("Reference: {}.", model.describe(haloes.len())))
-    });
+        loaded.reference = Some((map.brightness_temperature, format!("Reference: {}.", model.describe(haloes.len()))));
+    }
+    Ok(loaded)
+}
+
+fn from_snapshot(name: String, mut reader: SnapshotReader, config: &JobConfig) -> Result<Loaded> {
+    if let Some(types) = &config.species {
+        reader = reader.with_species(types)?;
+    }
+    let n = config.grid.unwrap_or_else(|| reader.header().suggested_grid());
+    check_grid(n)?;
+    let mass = reader.density(n, config.assignment)?;
+    let header = reader.into_header();
+    let mean = mass.mean();
     Ok(Loaded {
         name,
         dark_matter: DarkMatter {
@@ -80,7 +87,7 @@ fn from_snapshot(name: String, snapshot: Snapshot, config: &JobConfig) -> Result
             cosmology: header.cosmology,
         },
         window: Some(config.assignment),
-        reference,
+        reference: None,
         notes: header.notes,
     })
 }
@@ -107,7 +114,12 @@ fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded
 
 fn check_grid(n: usize) -> Result<()> {
     if (8..=2048).contains(&n) {
-        return Ok(());
+        // Fields, halo maps and their conditions: what a whole run holds.
+        return memory::check(
+            memory::of_fields(n as u64, 12),
+            format!("a prediction on {n}³ voxels"),
+            "Choose a coarser grid",
+        );
     }
     Err(Error::setting(format!("a grid of {n}³ voxels"), "8 to 2048 voxels an axis", "Ask for 128, for example"))
 }

@@ -14,7 +14,12 @@ use super::{
 use crate::error::{Error, Result};
 use crate::field::{Grid, MassAssignment, assign_mass};
 use crate::field::{HALO_MASS_BINS, Layer};
-use crate::io::{MapHeader, Particles, Properties, SnapshotReader, check_writable, write_map};
+use crate::io::{Catalogue, GroupRecord, MapHeader, Particles, Properties, SnapshotReader, check_writable, write_map};
+use crate::memory;
+
+/// Bytes that finding haloes takes per particle: the particle, its set and its
+/// share of the cells.
+const FINDING: u64 = 120;
 
 /// Where a reference takes its HI from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -43,6 +48,9 @@ pub struct ReferenceConfig {
     pub line_of_sight: Option<Axis>,
     /// How HI is painted on haloes.
     pub hydrogen: HydrogenModel,
+    /// The particle types that stand for the dark matter; `None` takes what the
+    /// snapshot's own are.
+    pub species: Option<Vec<usize>>,
 }
 
 /// A reference map and what belongs to it.
@@ -72,7 +80,10 @@ pub struct Reference {
 /// Those of reading the snapshot; [`Error::Setting`] for an impossible grid;
 /// [`Error::Input`] where the model asked for needs what the snapshot lacks.
 pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
-    let reader = SnapshotReader::open(path)?;
+    let mut reader = SnapshotReader::open(path)?;
+    if let Some(types) = &config.species {
+        reader = reader.with_species(types)?;
+    }
     let header = reader.header();
     let n = config.grid.unwrap_or_else(|| header.suggested_grid());
     if !(8..=2048).contains(&n) {
@@ -82,6 +93,7 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
             "Choose 128, for example",
         ));
     }
+    memory::check(memory::of_fields(n as u64, 6), format!("a reference on {n}³ voxels"), "Choose a coarser grid")?;
     let mut frame = Frame::of(header, n, config.assignment);
     frame.line_of_sight = config.line_of_sight;
     let properties = Properties { velocities: config.line_of_sight.is_some(), ids: false };
@@ -105,16 +117,7 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
         let map = hydrogen_map(&gas, &members, &hydrogen.masses, &frame);
         let dark_matter = match header.dark_matter_count() {
             0 => None,
-            _ => {
-                let particles = reader.particles(1, Properties::default())?;
-                Some(one_plus_delta(&assign_mass(
-                    &particles.positions,
-                    |i| particles.mass(i),
-                    n,
-                    frame.box_size,
-                    frame.assignment,
-                )))
-            }
+            _ => Some(one_plus_delta(&reader.density(n, frame.assignment)?)),
         };
         return Ok(Reference {
             description: format!("HI of the gas: {}{space}", hydrogen.recipe),
@@ -128,7 +131,19 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
         });
     }
 
-    let mut particles = reader.particles(1, properties)?;
+    let count = header.dark_matter_count();
+    memory::check(
+        memory::bytes(count, FINDING),
+        format!("finding the haloes of {count} particles"),
+        "Use a machine with more memory, or a smaller snapshot",
+    )?;
+    let mut particles = reader.dark_matter(properties)?;
+    let (lightest, heaviest) = particles.masses.iter().fold((f32::MAX, 0f32), |(a, b), &m| (a.min(m), b.max(m)));
+    if heaviest > 2.0 * lightest {
+        notes.push(format!(
+            "Haloes are found as if all particles had one mass, but masses go from {lightest:.2e} to {heaviest:.2e} Msun/h"
+        ));
+    }
     // The relation is between HI and total halo mass; where gas carries a part
     // of the matter, a halo of dark matter stands for more.
     let total = header.cosmology.mean_matter_density() * header.box_size.powi(3);
@@ -179,7 +194,7 @@ impl Painter {
     pub fn open(path: &Path, n: usize, assignment: MassAssignment, hydrogen: &HydrogenModel) -> Result<Self> {
         let reader = SnapshotReader::open(path)?;
         let frame = Frame::of(reader.header(), n, assignment);
-        let particles = reader.particles(1, Properties::default())?;
+        let particles = reader.dark_matter(Properties::default())?;
         let haloes = find_haloes(&particles, frame.box_size, HaloFinder::default());
         Ok(Self { haloes, particles, frame, hydrogen: *hydrogen })
     }
@@ -213,6 +228,21 @@ impl Reference {
     /// Mean brightness temperature in mK.
     pub fn mean_temperature(&self) -> f64 {
         self.hydrogen.brightness_temperature.mean()
+    }
+
+    /// The haloes as a catalogue of groups, heaviest first.
+    pub fn catalogue(&self) -> Catalogue {
+        let record = |halo: &Halo| GroupRecord {
+            mass: halo.mass,
+            centre: halo.centre,
+            velocity: halo.velocity,
+            particles: halo.members.len() as u64,
+        };
+        Catalogue {
+            box_size: self.frame.box_size,
+            redshift: self.frame.redshift,
+            groups: self.haloes.iter().map(record).collect(),
+        }
     }
 
     /// Write the map file `path`: the reference, and the dark matter and halo

@@ -225,7 +225,7 @@ impl Simulation {
                 let (box_size, redshift, cosmology) =
                     (reader.header().box_size, reader.header().redshift, reader.header().cosmology);
                 let particles =
-                    reader.particles(1, Properties { velocities: true, ids: reader.has(1, "ParticleIDs") })?;
+                    reader.dark_matter(Properties { velocities: true, ids: reader.has(1, "ParticleIDs") })?;
                 linear_power::check(&cosmology)?;
                 if particles.uniform_mass.is_none() {
                     return Err(Error::input(

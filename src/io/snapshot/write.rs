@@ -7,9 +7,10 @@ use hdf5::File;
 use hdf5::types::VarLenUnicode;
 use ndarray::ArrayView2;
 
-use super::{Particles, atomic};
+use super::Particles;
 use crate::error::{Error, Result};
 use crate::field::Cosmology;
+use crate::io::{atomic, h5};
 
 /// Particle types that the layout has.
 const TYPES: usize = 6;
@@ -40,7 +41,7 @@ pub fn write_snapshot(
     };
     atomic::write_with(path, |temporary| {
         fill(temporary, particles, mass, box_size, redshift, cosmology, provenance)
-            .map_err(|error| Error::output(path, error))
+            .map_err(|error| Error::output(path, h5::why(&error)))
     })
 }
 

@@ -1,8 +1,27 @@
-//! What a simulation snapshot holds, in Halodi's units.
+//! Simulation snapshots: what they hold, in Halodi's units.
+//!
+//! A header (`header`, `binary`) says what a file has in its own units; `files`
+//! finds what belongs to it, `units` and `species` decide what its numbers and
+//! its particle types mean, and `reader` gives particles or a density field.
+
+pub(super) mod binary;
+pub(super) mod files;
+pub(super) mod header;
+mod piece;
+mod reader;
+mod species;
+pub(super) mod units;
+mod write;
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::Serialize;
+
+pub use reader::{Properties, SnapshotReader, read_particles, type_name};
+pub use species::Species;
+pub use units::Units;
+pub use write::write_snapshot;
 
 use crate::error::Result;
 use crate::field::{Cosmology, Grid, MassAssignment, assign_mass};
@@ -45,6 +64,38 @@ impl Particles {
             None => self.masses.iter().map(|&m| f64::from(m)).sum(),
         }
     }
+
+    /// Add more particles of the same kind.
+    pub(super) fn append(&mut self, mut more: Self) {
+        if more.is_empty() {
+            return;
+        }
+        if self.is_empty() {
+            *self = more;
+            return;
+        }
+        if self.uniform_mass != more.uniform_mass || self.uniform_mass.is_none() {
+            for particles in [&mut *self, &mut more] {
+                if let Some(mass) = particles.uniform_mass.take() {
+                    particles.masses = vec![mass as f32; particles.positions.len()];
+                }
+            }
+            self.masses.append(&mut more.masses);
+        }
+        self.positions.append(&mut more.positions);
+        self.velocities.append(&mut more.velocities);
+        self.ids.append(&mut more.ids);
+    }
+
+    /// Keep one mass where all are the same.
+    pub(super) fn one_mass_if_equal(&mut self) {
+        if let Some(&first) = self.masses.first()
+            && self.masses.par_iter().all(|&m| m == first)
+        {
+            self.uniform_mass = Some(f64::from(first));
+            self.masses = Vec::new();
+        }
+    }
 }
 
 /// What a snapshot says of itself, converted to Halodi's units.
@@ -66,6 +117,8 @@ pub struct SnapshotHeader {
     /// Particles per type (0 gas, 1 dark matter, 2 and 3 more of it or tracers,
     /// 4 stars, 5 black holes, 6 neutrinos), over all files.
     pub counts: Vec<u64>,
+    /// What each type is taken to be.
+    pub species: Vec<Species>,
     /// What had to be inferred, with the reason, each a sentence for the user
     /// ("Lengths are in kpc/h: that puts the mean density at 0.998 Ωm ρc").
     pub notes: Vec<String>,
@@ -76,18 +129,18 @@ pub struct SnapshotHeader {
 pub struct Snapshot {
     /// What the file says of itself.
     pub header: SnapshotHeader,
-    /// The dark-matter particles (PartType1).
+    /// The dark-matter particles, of whichever types they are.
     pub dark_matter: Particles,
 }
 
 impl SnapshotHeader {
     /// Read what the snapshot at `path` says of itself, without its particles.
-    /// `path` is as for [`SnapshotReader::open`](super::SnapshotReader::open).
+    /// `path` is as for [`SnapshotReader::open`].
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) where it is not a readable snapshot.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(super::SnapshotReader::open(path)?.header().clone())
+        Ok(SnapshotReader::open(path)?.into_header())
     }
 
     /// Mean separation `L/∛N` of the dark-matter particles in Mpc/h.
@@ -95,9 +148,10 @@ impl SnapshotHeader {
         self.box_size / (self.dark_matter_count() as f64).cbrt()
     }
 
-    /// Number of dark-matter particles (PartType1).
+    /// Number of dark-matter particles.
     pub fn dark_matter_count(&self) -> u64 {
-        self.counts.get(1).copied().unwrap_or(0)
+        let dark = self.species.iter().zip(&self.counts).filter(|(species, _)| **species == Species::DarkMatter);
+        dark.map(|(_, count)| count).sum()
     }
 
     /// Voxels per axis that suit the particles: about one particle per voxel,
@@ -114,14 +168,22 @@ impl SnapshotHeader {
 impl Snapshot {
     /// Read the header and the dark matter (positions and masses) of the
     /// snapshot at `path`; velocities and identifiers are left out, see
-    /// [`read_particles`](super::read_particles) for those.
+    /// [`read_particles`] for those.
     ///
     /// # Errors
     /// [`Error::Input`](crate::Error::Input) where it is not a readable
-    /// snapshot, has no dark matter, or holds impossible values.
+    /// snapshot, has no dark matter, or holds impossible values;
+    /// [`Error::Consent`](crate::Error::Consent) where it is not all the matter.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let reader = super::SnapshotReader::open(path)?;
-        let dark_matter = reader.particles(1, super::Properties::default())?;
+        Self::read(SnapshotReader::open(path)?)
+    }
+
+    /// Read the dark matter of an open snapshot.
+    ///
+    /// # Errors
+    /// Those of [`SnapshotReader::dark_matter`].
+    pub fn read(reader: SnapshotReader) -> Result<Self> {
+        let dark_matter = reader.dark_matter(Properties::default())?;
         Ok(Self { header: reader.into_header(), dark_matter })
     }
 
