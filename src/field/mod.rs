@@ -2,6 +2,7 @@
 //! its Fourier transform, its overdense regions and the clumps in them, and the cosmology that gives it units.
 
 mod assignment;
+mod band;
 mod clumps;
 mod cosmology;
 mod fft;
@@ -11,6 +12,7 @@ mod smooth;
 mod transform;
 
 pub use assignment::{MassAssignment, assign_mass};
+pub use band::band_pass;
 pub use clumps::{Clumps, Join};
 pub(crate) use cosmology::simpson;
 pub use cosmology::{Cosmology, RHO_CRITICAL};

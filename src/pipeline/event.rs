@@ -222,6 +222,11 @@ impl Control {
         self.paused.load(Ordering::Acquire)
     }
 
+    /// Whether the job is to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
     /// Wait while paused; how long that took.
     ///
     /// # Errors

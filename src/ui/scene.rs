@@ -1,153 +1,245 @@
-//! What the window shows, as a job's events tell it.
+//! What is on show: the job that the window follows, earlier runs, and how their fields
+//! are called.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::error::Error;
+use super::feed::{Changed, Ended, FieldValues, JobView, Opened};
+use super::view_state::{Compare, Partner, Quantity, ViewState};
 use crate::field::Grid;
-use crate::pipeline::{Event, Layer, Outcome, Progress, Series, Stage, TileBox};
+use crate::pipeline::{Layer, Outcome};
 use crate::stats::PowerSpectrum;
 
-/// Everything on display that is not a setting.
-#[derive(Debug, Default)]
-pub struct Scene {
-    /// Name of what is open.
-    pub source: Option<String>,
-    /// Its redshift.
-    pub redshift: f64,
-    /// What the reference is.
-    pub reference: Option<String>,
-    /// What the weights are, once networks ran.
-    pub weights: Vec<String>,
-    /// Finished fields, physical units.
-    pub fields: BTreeMap<Layer, Arc<Grid>>,
-    /// Spectra so far.
-    pub spectra: BTreeMap<Series, PowerSpectrum>,
-    /// The tile being worked on.
-    pub tile: Option<TileBox>,
-    /// How far the job is.
-    pub progress: Option<Progress>,
-    /// What the job wants known.
-    pub notes: Vec<String>,
-    /// The finished result of the last job that ran networks.
-    pub outcome: Option<Arc<Outcome>>,
-    /// Something to look at has appeared: the layer to switch to.
-    pub new_layer: Option<Layer>,
-    /// Layers with a tile that this job painted.
-    begun: BTreeSet<Layer>,
+/// Most earlier runs that are kept to compare with.
+const MOST_RUNS: usize = 4;
+
+/// The prediction of an earlier run on the same box.
+#[derive(Clone)]
+pub struct KeptRun {
+    /// Counts from 1 since the window was opened.
+    pub number: usize,
+    /// What it ran with, for the screen.
+    pub settings: String,
+    /// Its map, mK.
+    pub map: Arc<Grid>,
+    /// The map's spectrum.
+    pub spectrum: Option<Arc<PowerSpectrum>>,
 }
 
-/// How a job ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// Well.
-    Finished,
-    /// By the user.
-    Cancelled,
-    /// By an error.
-    Failed(Error),
+/// Which field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FieldId {
+    /// A layer of the job.
+    Layer(Layer),
+    /// The map of an earlier run.
+    Run(usize),
+    /// A kept denoising step: its noisy latent or its clean estimate.
+    Step {
+        /// Place in the list of steps.
+        index: usize,
+        /// The latent.
+        latent: bool,
+    },
+    /// The shown field less the one it is compared with.
+    Difference,
+    /// A band of wavenumbers of the shown field, or of the one it is compared with.
+    Band {
+        /// Of the compared one.
+        compared: bool,
+    },
+}
+
+/// A field, and what is to be said of it.
+#[derive(Clone)]
+pub struct Source {
+    /// Which one.
+    pub id: FieldId,
+    /// Changes whenever any voxel does.
+    pub version: u64,
+    /// Its values.
+    pub values: FieldValues,
+    /// What it holds.
+    pub quantity: Quantity,
+    /// Name for the screen.
+    pub name: String,
+    /// Whether it is finished.
+    pub complete: bool,
+}
+
+impl Source {
+    /// Its values, where they are in the computer's own memory.
+    pub fn host(&self) -> Option<&Arc<Grid>> {
+        match &self.values {
+            FieldValues::Host(grid) => Some(grid),
+            FieldValues::Device { .. } => None,
+        }
+    }
+
+    /// Voxels per axis.
+    pub fn n(&self) -> usize {
+        match &self.values {
+            FieldValues::Host(grid) => grid.n(),
+            FieldValues::Device { values, .. } => values.dims()[0],
+        }
+    }
+
+    /// Unit of its values.
+    pub fn unit(&self) -> &'static str {
+        match self.quantity {
+            Quantity::Matter => Layer::DarkMatter.unit(),
+            Quantity::HaloMass(bin) => Layer::HaloMass(bin).unit(),
+            Quantity::Temperature | Quantity::Difference => Layer::Reference.unit(),
+            Quantity::Band => "",
+        }
+    }
+}
+
+/// What is on show, beside how it is looked at.
+#[derive(Default)]
+pub struct Scene {
+    /// The job that is shown: its source was read.
+    pub job: JobView,
+    /// The result of the last job that ran networks on this source.
+    pub outcome: Option<Arc<Outcome>>,
+    /// Whether that was written.
+    pub saved: bool,
+    /// Earlier runs on this box.
+    pub runs: Vec<KeptRun>,
+    /// The kept step that is shown instead of the newest state.
+    pub step: Option<usize>,
+    counted: usize,
 }
 
 impl Scene {
-    /// Take in an event; says how the job ended if it did. An event before
-    /// [`Event::Opened`] changes nothing that is shown, so a source that cannot
-    /// be opened leaves everything as it was.
-    pub fn apply(&mut self, event: Event) -> Option<Ended> {
-        match event {
-            Event::Opened { name, redshift, reference, .. } => {
-                *self = Self { source: Some(name), redshift, reference, ..Self::default() };
-                self.new_layer = Some(Layer::DarkMatter);
-            }
-            Event::Weights(weights) => self.weights = weights,
-            Event::Stage(stage) => {
-                if stage == Stage::Halo {
-                    self.begun.clear();
-                }
-            }
-            Event::Progress(progress) => self.progress = Some(progress),
-            Event::TileStarted(tile) => self.tile = Some(tile),
-            Event::TileFinished(layer, _) => {
-                // Look at the first tile of what a stage paints; where the user
-                // looks after that is the user's choice.
-                let worth_a_look = matches!(layer, Layer::HaloMass(1) | Layer::BrightnessTemperature);
-                if self.begun.insert(layer) && worth_a_look {
-                    self.new_layer = Some(layer);
-                }
-            }
-            Event::Field(layer, field) => {
-                self.fields.insert(layer, field);
-            }
-            Event::Spectrum(series, spectrum) => {
-                self.spectra.insert(series, spectrum);
-            }
-            Event::Warning(sentence) => self.notes.push(sentence),
-            Event::Finished(outcome) => {
-                self.tile = None;
-                self.progress = None;
-                if !outcome.weights.is_empty() {
-                    self.outcome = Some(outcome);
-                }
-                return Some(Ended::Finished);
-            }
-            Event::Failed(error) => {
-                self.tile = None;
-                self.progress = None;
-                return Some(match error {
-                    Error::Cancelled => Ended::Cancelled,
-                    error => Ended::Failed(error),
-                });
-            }
+    /// Show `job`, which was opened. Says whether another box than before is on show.
+    pub fn follow(&mut self, job: JobView) -> bool {
+        let new_box = match (&self.job.opened, &job.opened) {
+            (Some(old), Some(new)) => old.name != new.name || (new.n > 0 && old.n > 0 && old.n != new.n),
+            _ => true,
+        };
+        if job.job != self.job.job {
+            self.keep_run();
+            (self.outcome, self.saved, self.step) = (None, false, None);
         }
-        None
-    }
-
-    /// Side of the box in Mpc/h, once something is open.
-    pub fn box_size(&self) -> Option<f64> {
-        self.fields.values().next().map(|field| field.box_size)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::field::Cosmology;
-
-    fn opened(name: &str) -> Event {
-        Event::Opened { name: name.to_owned(), redshift: 1.0, cosmology: Cosmology::default(), reference: None }
-    }
-
-    #[test]
-    fn a_new_layer_is_shown_once_and_then_the_user_looks_where_they_like() {
-        let mut scene = Scene::default();
-        scene.apply(opened("snapshot"));
-        assert_eq!(scene.new_layer.take(), Some(Layer::DarkMatter));
-        let tile = TileBox { origin: [0; 3], size: [32; 3] };
-        for (layer, expected) in [
-            (Layer::HaloMass(0), None),
-            (Layer::HaloMass(1), Some(Layer::HaloMass(1))),
-            (Layer::HaloMass(1), None),
-            (Layer::BrightnessTemperature, Some(Layer::BrightnessTemperature)),
-            (Layer::BrightnessTemperature, None),
-        ] {
-            scene.apply(Event::TileFinished(layer, tile));
-            assert_eq!(scene.new_layer.take(), expected, "{layer:?}");
+        if new_box {
+            self.runs.clear();
         }
-        // The next run announces its layers again.
-        scene.apply(Event::Stage(Stage::Halo));
-        scene.apply(Event::TileFinished(Layer::HaloMass(1), tile));
-        assert_eq!(scene.new_layer.take(), Some(Layer::HaloMass(1)));
+        self.job = job;
+        if let Some(Ended::Finished(outcome)) = &self.job.ended
+            && !outcome.weights.is_empty()
+            && self.outcome.is_none()
+        {
+            self.outcome = Some(outcome.clone());
+        }
+        if self.step.is_some_and(|step| step >= self.job.steps.len()) {
+            self.step = None;
+        }
+        new_box
     }
 
-    #[test]
-    fn a_source_that_cannot_be_opened_leaves_the_old_one_in_place() {
-        let mut scene = Scene::default();
-        scene.apply(opened("first"));
-        scene.apply(Event::Field(Layer::DarkMatter, Arc::new(Grid::zeros(4, 1.0))));
-        let error = Error::input("second.hdf5", "no such file", "a snapshot", "Check the path");
-        assert!(matches!(scene.apply(Event::Failed(error)), Some(Ended::Failed(_))));
-        assert_eq!(scene.source.as_deref(), Some("first"));
-        assert!(scene.fields.contains_key(&Layer::DarkMatter));
-        scene.apply(opened("third"));
-        assert!(scene.fields.is_empty());
+    /// Keep the finished map of the job that is about to be replaced.
+    fn keep_run(&mut self) {
+        let Some(outcome) = &self.outcome else { return };
+        let Some(map) = outcome.fields.get(&Layer::BrightnessTemperature) else { return };
+        self.counted += 1;
+        let config = &outcome.config;
+        self.runs.push(KeptRun {
+            number: self.counted,
+            settings: format!("seed {}, {} steps, {}", config.seed, config.steps, config.overlap.name()),
+            map: map.clone(),
+            spectrum: self.job.spectra.get(&crate::pipeline::Series::Prediction).cloned(),
+        });
+        if self.runs.len() > MOST_RUNS {
+            self.runs.remove(0);
+        }
+    }
+
+    /// What is open.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.job.opened.as_deref()
+    }
+
+    /// Whether a layer has anything to show.
+    pub fn has(&self, layer: Layer) -> bool {
+        self.job.layers.contains_key(&layer)
+    }
+
+    /// A field by its name; differences and bands are not kept here.
+    pub fn field(&self, id: FieldId) -> Option<Source> {
+        match id {
+            FieldId::Layer(layer) => {
+                let view = self.job.layers.get(&layer)?;
+                Some(Source {
+                    id,
+                    version: view.version,
+                    values: view.field.clone(),
+                    quantity: Quantity::of(layer),
+                    name: layer.name(),
+                    complete: view.complete,
+                })
+            }
+            FieldId::Run(number) => {
+                let run = self.runs.iter().find(|run| run.number == number)?;
+                Some(Source {
+                    id,
+                    version: number as u64,
+                    values: FieldValues::Host(run.map.clone()),
+                    quantity: Quantity::Temperature,
+                    name: format!("Run {number} ({})", run.settings),
+                    complete: true,
+                })
+            }
+            FieldId::Step { index, latent } => {
+                let step = self.job.steps.get(index)?;
+                let (grid, what) = if latent { (&step.latent, "latent") } else { (&step.estimate, "estimate") };
+                Some(Source {
+                    id,
+                    version: index as u64,
+                    values: FieldValues::Host(grid.clone()),
+                    quantity: Quantity::Temperature,
+                    name: format!("21 cm, {what} of step {} of {}", step.step, step.of),
+                    complete: true,
+                })
+            }
+            FieldId::Difference | FieldId::Band { .. } => None,
+        }
+    }
+
+    /// What `layer` may have changed after `version`.
+    pub fn changed_since(&self, id: FieldId, version: u64) -> Changed {
+        match id {
+            FieldId::Layer(layer) => {
+                self.job.layers.get(&layer).map_or(Changed::Nothing, |view| view.changed_since(version))
+            }
+            _ => Changed::All,
+        }
+    }
+
+    /// The field that `view` shows and the one that it is compared with, as they were
+    /// made: neither filtered nor subtracted.
+    pub fn pair(&self, view: &ViewState) -> Option<(Source, Option<Source>)> {
+        let first = match (view.layer, self.step) {
+            (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: view.latent },
+            (layer, _) => FieldId::Layer(layer),
+        };
+        let shown = self.field(first)?;
+        let other = match view.partner {
+            Partner::Reference => FieldId::Layer(Layer::Reference),
+            Partner::Run(number) => FieldId::Run(number),
+        };
+        // The reference itself is compared with the prediction.
+        let other = if other == first { FieldId::Layer(Layer::BrightnessTemperature) } else { other };
+        let compared = (shown.quantity == Quantity::Temperature).then(|| self.field(other)).flatten();
+        let compared = compared.filter(|c| c.n() == shown.n());
+        Some((shown, compared))
+    }
+
+    /// Whether there is something to compare the shown layer with.
+    pub fn can_compare(&self, view: &ViewState) -> bool {
+        self.pair(view).is_some_and(|(_, compared)| compared.is_some())
+    }
+
+    /// The way of comparing that is possible now.
+    pub fn comparing(&self, view: &ViewState) -> Compare {
+        if self.can_compare(view) { view.compare } else { Compare::Off }
     }
 }

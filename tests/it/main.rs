@@ -4,6 +4,7 @@
 mod files;
 mod learn;
 mod networks;
+mod picture;
 mod predict;
 mod program;
 mod shared_device;
