@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 /// What went wrong, in a sentence a user can act on.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// A file that was read is not what it should be.
     #[error("{}: {found}; expected {expected}. {action}", path.display())]
@@ -33,7 +33,7 @@ pub enum Error {
         action: String,
     },
     /// A file that could not be written.
-    #[error("{}: cannot be written ({reason}); expected a writable folder with free space. Choose another place with --out", path.display())]
+    #[error("{}: cannot be written ({reason}); expected a writable folder with free space. Choose another place", path.display())]
     Output {
         /// The file that was to be written.
         path: PathBuf,

@@ -1,13 +1,14 @@
-"""From dark matter to what LODI is told, in PyTorch, from the safetensors files alone."""
+"""From dark matter to a 21 cm map in PyTorch, from the safetensors files alone."""
 
 import json
+import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
-from torch_networks import UNet, forward, halo_channels, region_channels
+from torch_networks import UNet, features, forward
 
 
 def tensors(path, prefix):
@@ -23,12 +24,12 @@ def network(path, device="cpu"):
     return UNet(config, {name: tensor.to(device) for name, tensor in tensors(path, "net.").items()})
 
 
-def coloured(white, colour):
-    """Noise of LODI's colour: part of it white, the rest smoothed with a Gaussian."""
+def correlated(white, correlation):
+    """Noise of LODI's correlation: part of it white, the rest smoothed with a Gaussian."""
     n = len(white)
-    axis = np.exp(-((2 * np.pi * np.fft.fftfreq(n) * colour["radius"]) ** 2))
+    axis = np.exp(-((2 * np.pi * np.fft.fftfreq(n) * correlation["radius"]) ** 2))
     smooth = axis[:, None, None] * axis[:, None] * axis / axis.mean() ** 3
-    spectrum = 1 - colour["smooth"] + colour["smooth"] * smooth
+    spectrum = 1 - correlation["smooth"] + correlation["smooth"] * smooth
     return np.fft.ifftn(np.fft.fftn(white) * np.sqrt(spectrum)).real.astype(np.float32)
 
 
@@ -52,17 +53,9 @@ def context_of(network):
     return -(-network.config["context"] // multiple) * multiple
 
 
-def knots(expected):
-    """Where expected temperatures lie among the knots of LODI's tables."""
-    return np.clip((np.log10(np.maximum(expected, 0) + 0.1) + 1) / 0.25, 0, 18)
-
-
-def surrounding_channels(config, matter):
-    """The density smoothed with Gaussians."""
-    for radius in config["radii"]:
-        axis = np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(len(matter)) * radius) ** 2)
-        gaussian = axis[:, None, None] * axis[:, None] * axis
-        yield forward(config["density"], np.fft.ifftn(np.fft.fftn(matter) * gaussian).real)
+def knots(mean):
+    """Where conditional means lie among the knots of LODI's tables."""
+    return np.clip((np.log10(np.maximum(mean, 0) + 0.1) + 1) / 0.25, 0, 18)
 
 
 def voxelwise(w, x):
@@ -78,162 +71,124 @@ def refined(w, coarse, matter):
     return torch.log_softmax(coarse[:, :, 1:-1, 1:-1, 1:-1] + x, dim=1)
 
 
-def clumps(matter, threshold, edge):
-    """The clump of every voxel (-1 below the threshold), the clumps' masses, and how they join:
-    the saddle, the two groups by their highest clumps. By descending density."""
-    n, flat = len(matter), matter.ravel()
-    above = np.flatnonzero(flat >= threshold)
-    clump, parent, masses, joins = np.full(flat.size, -1), [], [], []
-
-    def root(a):
-        while parent[a] != a:
-            a = parent[a]
-        return a
-
-    for voxel in above[np.argsort(-flat[above], kind="stable")]:
-        x, y, z = np.unravel_index(voxel, matter.shape)
-        around = []
-        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1), (2, 1), (2, -1)):
-            place = [x, y, z]
-            place[axis] = (place[axis] + step) % n
-            near = np.ravel_multi_index(place, matter.shape)
-            if clump[near] >= 0:
-                around.append(near)
-        if around:
-            own = clump[max(around, key=lambda near: flat[near])]
-        else:
-            own = len(parent)
-            parent.append(own)
-            masses.append(0.0)
-        clump[voxel] = own
-        if flat[voxel] >= edge:
-            masses[own] += float(flat[voxel])
-        for near in around:
-            a, b = sorted((root(own), root(clump[near])))
-            if a != b:
-                joins.append((float(flat[voxel]), a, b))
-                parent[b] = a
-    return clump.reshape(matter.shape), np.array(masses), joins
-
-
-def hydrogen(relation, mass):
-    """HI of a halo, both in Msun/h."""
-    x = np.log(np.maximum(mass, 1e-30) / 1e12)
-    last = np.minimum(x, np.log(relation["range"][1] / 1e12))
-    constant, slope, curvature = relation["log_hydrogen"]
-    log = constant + slope * last + curvature * last**2 + (slope + 2 * curvature * last) * (x - last)
-    return np.where(mass > 0, np.exp(log), 0.0)
-
-
-def mean_of_mass(linking, masses, joins, of_mass):
-    """The mean, for every clump, of what is said of its halo by the halo's mass: it is one of the
-    groups that the clump joins."""
-    group_mass, gains = masses.copy(), []
-    for saddle, a, b in joins:
-        both = group_mass[a] + group_mass[b]
-        linked = 1 / (1 + (linking["density"] / saddle) ** (1 / linking["width"]))
-        gains.append([linked * (of_mass(both) - of_mass(group_mass[group])) for group in (a, b)])
-        group_mass[a] = both
-    gained = np.zeros(len(masses))
-    for (_, a, b), (by_a, by_b) in zip(reversed(joins), reversed(gains)):
-        gained[b] = gained[a] + by_b
-        gained[a] += by_a
-    return np.array([of_mass(mass) for mass in masses]) + gained
-
-
-def held(expected, matter, relation, voxel_mass, temperature):
-    """The map with haloes that hold what their mass says, and the halo of every voxel, -1 outside;
-    `temperature` is that of a voxel with a unit of HI."""
-    linking = relation["linking"]
-    clump, masses, joins = clumps(matter, linking["threshold"], linking["edge"])
-    masses = masses * voxel_mass
-    per_mass = mean_of_mass(linking, masses, joins, lambda mass: hydrogen(relation, mass) / max(mass, 1e-30))
-    halo = np.arange(len(masses))
-    for saddle, a, b in joins:
-        if saddle >= linking["density"]:
-            halo[halo == b] = a
-    inside = clump >= 0
-    of = np.where(inside, halo[clump], -1)
-    total = lambda values: np.bincount(halo, values, len(masses))
-    sums = np.bincount(of[inside], expected[inside].astype(np.float64), len(masses)) / temperature
-    is_halo = (total(masses) >= relation["range"][0]) & (sums > 0)
-    factor = np.where(is_halo, total(per_mass * masses) / np.where(is_halo, sums, 1), 1)
-    return expected * np.where(inside, factor[of], 1), of
-
-
-def heavier(weighing, matter, mass):
-    """The probability, voxel by voxel, that its halo has at least `mass`, in voxels of mean density."""
-    linking = weighing["linking"]
-    clump, masses, joins = clumps(matter, linking["threshold"], linking["edge"])
-    width = weighing["scatter"] * np.sqrt(3) / np.pi
-    of_mass = lambda clumps: 1 / (1 + (mass / max(clumps, 1e-30)) ** (1 / width)) if clumps > 0.1 * mass else 0.0
-    return np.append(mean_of_mass(linking, masses, joins, of_mass), 0)[clump]
-
-
-def heavy_together(log_probabilities):
-    """The two heaviest bins as one class."""
-    either = torch.logaddexp(log_probabilities[2], log_probabilities[3])
-    return torch.stack([*log_probabilities[:2], either, log_probabilities[4]])
+def smoothed(field):
+    """A Gaussian of one voxel: binomial weights of five, along each axis."""
+    for axis in range(3):
+        field = sum(w / 16 * np.roll(field, s, axis) for w, s in zip((1, 4, 6, 4, 1), range(-2, 3)))
+    return field
 
 
 class Chain:
-    """HALO and LODI's expectation, from a folder with halo.safetensors and lodi.safetensors."""
+    """HALO and LODI, from a folder with halo.safetensors and lodi.safetensors. `seconds` has what
+    each part took."""
 
     def __init__(self, folder, device="cpu"):
         halo, lodi = f"{folder}/halo.safetensors", f"{folder}/lodi.safetensors"
-        self.device = device
+        self.device, self.seconds = device, {}
         load = lambda path, prefix: {k: v.to(device) for k, v in tensors(path, prefix).items()}
         self.halo, self.lodi = network(halo, device), network(lodi, device)
-        self.refinement, self.expectation = load(halo, "refinement."), load(lodi, "expectation.net.")
+        self.refinement, self.mean = load(halo, "refinement."), load(lodi, "conditional_mean.net.")
 
-    def halo_maps(self, matter, header, chance, decisions):
-        """HALO's maps in (Msun/h)/(Mpc/h)³ by each of the `decisions`; `chance` is the noise by which
-        the smallest haloes lie."""
+    def timed(self, part, began):
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - began
+
+    def windows(self, fields, places, side, context=0):
+        return torch.stack([torch.from_numpy(np.stack([cut(f, o, side, context) for f in fields])) for o in places]).to(
+            self.device
+        )
+
+    def halo_maps(self, matter, header, batch=1):
+        """HALO's maps in (Msun/h)/(Mpc/h)³."""
         n, config = len(matter), self.halo.config
         mean = float(header["Omega0"]) * 2.77536627e11
         tile, context = config["tile"], context_of(self.halo)
-        voxel_mass = mean * (float(header["BoxSize"]) / n) ** 3
-        seen = halo_channels(config, matter, voxel_mass)
-        heaviest = heavier(config["weighing"], matter, config["mass_edges"][3] / voxel_mass)
-        maps = np.zeros((len(decisions), 4, n, n, n))
-        for o in origins(n, tile):
-            window = torch.from_numpy(np.stack([cut(channel, o, tile, context) for channel in seen]))[None].to(self.device)
+        began = time.perf_counter()
+        seen = features(config["features"], matter, mean * (float(header["BoxSize"]) / n) ** 3)
+        self.timed("features", began)
+        began = time.perf_counter()
+        maps = np.zeros((4, n, n, n))
+        places = origins(n, tile)
+        near = (..., *(slice(context - 1, 1 - context),) * 3)
+        for i in range(0, len(places), batch):
+            window = self.windows(seen, places[i : i + batch], tile, context)
             coarse = torch.log_softmax(self.halo(window), dim=1)
-            near = (..., *(slice(context - 1, 1 - context),) * 3)
-            log_probabilities = refined(self.refinement, coarse[near], window[:, :1][near])[0].cpu()
-            log_probabilities = heavy_together(log_probabilities)
-            of_heavy = cut(heaviest, o, tile)
-            for field, name in zip(maps, decisions):
-                sharpness, bias, scatter = (
-                    torch.tensor(config[name][k])[:, None, None, None] for k in ("sharpness", "bias", "scatter")
-                )
-                decided = log_probabilities * sharpness + bias + scatter * torch.from_numpy(cut(chance, o, tile))
-                lightest, light, heavy, _ = torch.softmax(decided, dim=0).numpy()
-                fractions = np.stack([lightest, light, heavy * (1 - of_heavy), heavy * of_heavy])
-                put(field, o, fractions * cut(matter, o, tile) * mean)
+            fractions = refined(self.refinement, coarse[near], window[:, :1][near])[:, :4].exp().cpu().numpy()
+            for o, fraction in zip(places[i : i + batch], fractions):
+                put(maps, o, fraction * cut(matter, o, tile) * mean)
+        self.timed("HALO", began)
         return maps
 
-    def expected(self, matter, maps, header):
-        """LODI's condition, the expected map in mK, and the halo of every voxel, -1 outside."""
+    def conditional_mean(self, matter, maps, header, batch=1):
+        """LODI's condition and the conditional mean in mK."""
         n = len(matter)
         omega_m, omega_lambda, h, z = (float(header[k]) for k in ("Omega0", "OmegaLambda", "HubbleParam", "Redshift"))
-        mean = omega_m * 2.77536627e11
-        voxel_mass = mean * (float(header["BoxSize"]) / n) ** 3
         # Villaescusa-Navarro et al. 2018: T_b = 189 h H0/H(z) (1 + z)² Ω_HI mK.
         scale = 189 * h * (1 + z) ** 2 / np.sqrt(omega_m * (1 + z) ** 3 + omega_lambda)
-        config = self.lodi.config["expectation"]
+        config = self.lodi.config["conditional_mean"]
+        began = time.perf_counter()
+        voxel_mass = omega_m * 2.77536627e11 * (float(header["BoxSize"]) / n) ** 3
+        of_matter = features(config["features"], matter, voxel_mass)
+        self.timed("features", began)
+        began = time.perf_counter()
         fractions = config["relation"]["hydrogen_fraction"]
         local = sum(f * m.astype(np.float64) for f, m in zip(fractions, maps)) * scale / 2.77536627e11
-        transforms = config["condition"]
-        channels = [forward(t, m) for t, m in zip(transforms, [*maps, matter, local])]
-        seen = [*channels, *region_channels(config["regions"], matter, voxel_mass)]
-        seen += surrounding_channels(config["surroundings"], matter)
-        expected = np.zeros((n, n, n))
-        for o in origins(n, 32):
-            window = torch.from_numpy(np.stack([cut(f, o, 32, 1) for f in seen]))[None].to(self.device)
-            factor = voxelwise(self.expectation, window)[0, 0].cpu().numpy().clip(-10, 10)
-            put(expected, o, (cut(local, o, 32) + 0.01) * np.exp(factor))
-        unit = scale / 2.77536627e11 * mean / voxel_mass
-        expected, halo = held(expected, matter, config["haloes"], voxel_mass, unit)
-        channels[-1] = forward(transforms[-1], expected)
-        return channels, expected, halo
+        seen = [forward(config["halo_mass"], m) for m in maps] + [forward(config["temperature"], local), *of_matter]
+        mean = np.zeros((n, n, n))
+        places = origins(n, 32)
+        for i in range(0, len(places), batch):
+            window = self.windows(seen, places[i : i + batch], 32, 1)
+            factors = voxelwise(self.mean, window)[:, 0].cpu().numpy().clip(-10, 10)
+            for o, factor in zip(places[i : i + batch], factors):
+                put(mean, o, (cut(local, o, 32) + 0.01) * np.exp(factor))
+        self.timed("conditional mean", began)
+        channels = [forward(t, f) for t, f in zip(self.lodi.config["condition"], [*maps, matter, mean])]
+        return channels, mean
+
+    def paint(self, channels, mean, noise, steps, batch=1):
+        """The map in mK that the second-order solver paints from `noise`, on tiles that do not move."""
+        n, config = len(mean), self.lodi.config
+        tile, (low, high) = config["tile"], config["data_range"]
+        gamma_min, gamma_max = config["schedule"]["gamma_min"], config["schedule"]["gamma_max"]
+        alpha, sigma = (lambda g: (1 / (1 + np.exp(g))) ** 0.5), (lambda g: (1 / (1 + np.exp(-g))) ** 0.5)
+        weight = np.sqrt(np.maximum(mean, 0) + 1e-3)
+        total, place = smoothed(weight), knots(mean)
+        levels = np.array(config["calibration"]["levels"])
+        latent, previous = noise, None
+        places = origins(n, tile)
+        for step in range(steps):
+            gamma = gamma_max + (gamma_min - gamma_max) * step / steps
+            position = (gamma - gamma_min) / (gamma_max - gamma_min)
+            began = time.perf_counter()
+            clean = np.zeros((n, n, n), np.float32)
+            for i in range(0, len(places), batch):
+                window = self.windows([latent, *channels], places[i : i + batch], tile)
+                velocity = self.lodi(window, torch.full((len(window),), position, device=self.device))[:, 0]
+                estimate = (alpha(gamma) * window[:, 0] - sigma(gamma) * velocity).clamp(low, high).cpu().numpy()
+                for o, x in zip(places[i : i + batch], estimate):
+                    put(clean, o, x)
+            self.timed("denoiser", began)
+            began = time.perf_counter()
+            if len(levels):
+                at = position * (len(levels) - 1)
+                level = min(int(at), len(levels) - 2)
+                table = levels[level] * (1 - (at - level)) + levels[level + 1] * (at - level)
+                around = smoothed(clean * weight) / total
+                offset, gain, about = (np.interp(place, np.arange(19), table[:, i]) for i in range(3))
+                clean = (clean + offset + gain * clean + about * around).clip(low, high)
+            if step + 1 == steps:
+                latent = clean
+            else:
+                to = gamma_max + (gamma_min - gamma_max) * (step + 1) / steps
+                full = -alpha(to) * np.expm1((to - gamma) / 2)
+                half = 0.0 if previous is None else 0.5
+                latent = sigma(to) / sigma(gamma) * latent + full * (1 + half) * clean
+                if previous is not None:
+                    latent = latent - full * half * previous
+                latent = latent.astype(np.float32)
+            previous = clean
+            self.timed("sampler", began)
+        root, residual = np.sqrt(mean + 0.1), config["residual"]
+        centre, deviation = (root * np.interp(place, np.arange(19), residual[k]) for k in ("mean", "deviation"))
+        return np.maximum(centre + deviation * latent, 0) ** 2

@@ -12,7 +12,7 @@ def forward(transform, x):
 
 
 def labels(matter, threshold):
-    """The connected region that each voxel lies in, 0 outside; the box is periodic."""
+    """The connected component that each voxel lies in, 0 outside; the box is periodic."""
     label, count = ndimage.label(matter >= threshold)
     parent = np.arange(count + 1)
 
@@ -29,8 +29,8 @@ def labels(matter, threshold):
     return np.array([root(a) for a in range(count + 1)])[label]
 
 
-def regions(matter, threshold):
-    """Summed density of the connected region that each voxel lies in, 0 outside, and the
+def components(matter, threshold):
+    """Summed density of the connected component that each voxel lies in, 0 outside, and the
     distance from its centre of mass in rms radii, 5 outside."""
     label = labels(matter, threshold)
     n, count = len(matter), label.max()
@@ -48,17 +48,18 @@ def regions(matter, threshold):
     return masses, distances
 
 
-def region_channels(config, matter, voxel_mass):
-    channels = []
+def features(config, matter, voxel_mass):
+    """What a network sees of a box: the density, the components' masses and distances, and the
+    density smoothed with Gaussians."""
+    channels = [forward(config["dark_matter"], matter)]
     for threshold in config["thresholds"]:
-        mass, distance = regions(matter, threshold)
+        mass, distance = components(matter, threshold)
         channels += [forward(config["mass"], mass * voxel_mass), forward(config["distance"], distance)]
+    for radius in config["smoothing"]:
+        axis = np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(len(matter)) * radius) ** 2)
+        gaussian = axis[:, None, None] * axis[:, None] * axis
+        channels.append(forward(config["smoothed"], np.fft.ifftn(np.fft.fftn(matter) * gaussian).real))
     return channels
-
-
-def halo_channels(config, matter, voxel_mass):
-    """What HALO sees of a box: the density, and the regions' masses and distances."""
-    return [forward(config["dark_matter"], matter), *region_channels(config["regions"], matter, voxel_mass)]
 
 
 class UNet:

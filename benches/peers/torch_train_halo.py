@@ -25,7 +25,7 @@ import torch
 from safetensors import safe_open
 
 from torch_descent import descend
-from torch_networks import UNet, halo_channels
+from torch_networks import UNet, features
 
 CLASSES = 5
 CROP = 48
@@ -47,7 +47,7 @@ def prepare(path, config, target):
         haloes = [file[f"halo_mass_{i}"][...] for i in range(1, CLASSES)]
     mean = float(header["Omega0"]) * 2.77536627e11
     voxel_mass = mean * (float(header["BoxSize"]) / len(matter)) ** 3
-    channels = halo_channels(config, matter, voxel_mass)
+    channels = features(config["features"], matter, voxel_mass)
     fractions = [np.clip(h / (matter * mean + 1e-30), 0, 1) for h in haloes]
     rest = np.clip(1 - sum(fractions), 0, 1)
     values = np.stack([*channels, np.minimum(matter, 6e4), *fractions, rest]).astype(np.float16)
@@ -126,7 +126,7 @@ def main():
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     config = json.loads(metadata["halodi.config"])
-    config["net"]["input"] = 1 + 2 * len(config["regions"]["thresholds"])
+    config["net"]["input"] = 1 + 2 * len(config["features"]["thresholds"])
     inputs = config["net"]["input"]
     if os.environ.get("RESUME") != "1":
         fresh(tensors, config)

@@ -10,7 +10,7 @@ matter (to 0.4 %), that map, and the halo that its HI is of. WEIGHTS holds halo.
 lodi.safetensors, whose denoiser (or a fresh one, with FRESH=1 in the environment) it
 begins with; VALIDATION and DATA are folders of packed boxes. OUT is written whenever the validation
 is the best so far. The objective is that of 'halodi train lodi', but every crop has a scatter
-of its own. 'halodi train lodi --from OUT' goes on from there and sets its estimates right.
+of its own. 'halodi train lodi --from OUT' goes on from there and calibrates it.
 """
 
 import bz2
@@ -104,20 +104,20 @@ def unpack(path):
 
 
 def prepare(arguments):
-    """What LODI is told of a box, its map without scatter and whose HI that is."""
+    """LODI's condition of a box, its map without scatter and whose HI that is."""
     folder, path, device = arguments
     torch.set_grad_enabled(False)
     torch.set_num_threads(2)
     header, matter, mean, halo = unpack(path)
     chain = Chain(folder, device)
-    condition = chain.halo_maps(matter, header, np.zeros(matter.shape, np.float32), ["condition"])[0]
-    channels, expected, _ = chain.expected(matter, condition.astype(np.float32), header)
+    maps = chain.halo_maps(matter, header)
+    channels, expected = chain.conditional_mean(matter, maps.astype(np.float32), header)
     return np.stack([*channels, mean, expected]).astype(np.float32), halo
 
 
 class Boxes:
-    """Boxes on the device; a voxel is a row of the condition, the map without scatter, and what is
-    expected."""
+    """Boxes on the device; a voxel is a row of the condition, the map without scatter, and the
+    conditional mean."""
 
     def __init__(self, prepared, device):
         self.n, self.device = prepared[0][1].shape[0], device
@@ -131,12 +131,12 @@ class Boxes:
         self.weight = (weight / weight.mean(1, keepdim=True)).float().view(-1)
         self.cumulative = self.weight.view(self.count, -1).double().cumsum(1)
 
-    def spread(self, departure):
+    def spread(self, residual):
         """Mean and deviation of the root of the temperature, voxel by voxel."""
         expected = self.rows[:, -1].cpu().double().numpy()
         place = knots(expected)
         root = np.sqrt(np.maximum(expected, 0) + 0.1)
-        tables = [root * np.interp(place, np.arange(19), departure[k]) for k in ("mean", "deviation")]
+        tables = [root * np.interp(place, np.arange(19), residual[k]) for k in ("mean", "deviation")]
         self.spreads = torch.from_numpy(np.stack(tables, 1).astype(np.float32)).to(self.device)
 
     def crops(self, count, generator):
@@ -169,7 +169,7 @@ class Boxes:
         return rows[..., :-2].permute(0, 4, 1, 2, 3).contiguous(), data[:, None], weight[:, None]
 
 
-def departure_tables(boxes, generator):
+def residual_tables(boxes, generator):
     """Mean and deviation of the root of the temperature, by what is expected."""
     expected = boxes.rows[:, -1].double()
     knot = ((((expected.clamp_min(0) + 0.1).log10() + 1) / 0.25).clamp(0, 18)).round().long()
@@ -249,9 +249,9 @@ def train(folder, out, seconds, validation, data):
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
     config = json.loads(metadata["halodi.config"])
     generator = torch.Generator(device).manual_seed(1)
-    config["departure"] = departure_tables(boxes, generator)
-    boxes.spread(config["departure"])
-    unseen.spread(config["departure"])
+    config["residual"] = residual_tables(boxes, generator)
+    boxes.spread(config["residual"])
+    unseen.spread(config["residual"])
     if os.environ.get("FRESH") == "1":
         fresh(tensors, config)
     learning = {k.removeprefix("net."): v.to(device) for k, v in tensors.items() if k.startswith("net.")}

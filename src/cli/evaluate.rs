@@ -1,23 +1,24 @@
 //! `halodi evaluate`: the networks against boxes they have not seen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::predict::follow;
+use super::settings::PaintArgs;
 use super::{print, to_json};
 use crate::dataset::{Dataset, DatasetConfig, Split};
+use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
-use crate::evaluate::{Rescaling, Truth, evaluate, job, matter_and_hydrogen};
-use crate::field::MassAssignment;
+use crate::evaluate::{Predicted, Rescaling, TrueBox, evaluate};
+use crate::field::{Grid, Layer, MassAssignment, TileBox};
 use crate::io;
-use crate::nn::{self, Sampler};
-use crate::pipeline::{self, DeviceChoice, JobConfig, MapPower, NoCanvas};
+use crate::predict::{self, Models, Observer, Settings, Stage, StepMade, TileMade};
 use crate::report::{evaluation_table, write_evaluation_figures};
 use crate::sim::{HydrogenModel, Painter, ReferenceConfig, ReferenceModel, reference};
-use crate::stitch::Overlap;
 
 /// Judge the networks on the boxes of a data set, or on any dark-matter snapshots
 #[derive(Debug, clap::Args)]
@@ -37,26 +38,13 @@ pub struct Evaluate {
     /// Folder with halo.safetensors and lodi.safetensors [default: those that come with Halodi]
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// Denoising steps
-    #[arg(long, default_value_t = JobConfig::default().steps)]
-    steps: usize,
-    /// How a denoised estimate becomes the next latent
-    #[arg(long, value_enum, default_value_t)]
-    sampler: Sampler,
-    /// Whose power the 21 cm map has
-    #[arg(long, value_enum, default_value_t)]
-    power: MapPower,
-    /// How tiles are joined
-    #[arg(long, value_enum, default_value_t)]
-    overlap: Overlap,
-    /// Seed of all noise
-    #[arg(long, default_value_t = JobConfig::default().seed)]
-    seed: u64,
+    #[command(flatten)]
+    paint: PaintArgs,
     /// How often each box is predicted, each time from other noise
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
     realisations: u64,
     /// Draws of the truth's scatter to compare with, beside the truth itself
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     draws: usize,
     /// Where the networks run
     #[arg(long, value_enum, default_value_t)]
@@ -72,46 +60,54 @@ impl Evaluate {
         io::check_writable(&self.out)?;
         let data = self.data.as_deref().map(Dataset::open).transpose()?;
         let cases = self.cases(data.as_ref())?;
-        let device = crate::render::compute_device(self.device)?;
+        let device = compute_device(self.device)?;
         eprintln!("Networks run on {}. {}", device.name, device.reason);
-        let lodi = nn::lodi_weights(self.weights.as_deref(), &device.burn)?;
-        let like = JobConfig {
-            steps: self.steps,
-            sampler: self.sampler,
-            power: self.power,
-            overlap: self.overlap,
-            seed: self.seed,
-            weights: self.weights.clone(),
-            ..JobConfig::default()
-        };
+        let models = Models::load(self.weights.as_deref(), device)?;
+        let settings = self.paint.settings();
         let training = data.as_ref().map(Dataset::train).unwrap_or_default();
-        let rescaling = Rescaling::fit(training.iter().map(|entry| matter_and_hydrogen(&entry.fields())))?;
+        let rescaling = Rescaling::fit(training.iter().map(|entry| {
+            let of = TrueBox::read(&entry.fields())?;
+            Ok((of.dark_matter.density, of.brightness_temperature))
+        }))?;
+        let interrupted = super::on_interrupt();
         let mut evaluated = Vec::new();
-        let mut weights = Vec::new();
         for (index, case) in cases.iter().enumerate() {
-            eprintln!("{}", case.name);
-            let grid = Some(case.n);
-            let predict = |realisation: u64| {
-                let config =
-                    JobConfig { seed: self.seed + realisation, grid, ..job(&case.snapshot, &case.fields, &like) };
-                follow(pipeline::spawn(config, device.clone(), Arc::new(NoCanvas)))
+            let truth = TrueBox::read(&case.fields)?;
+            settings.check(truth.dark_matter.density.n(), &models)?;
+            let mut progress = Progress::new(&case.name, &interrupted);
+            let mut seconds = BTreeMap::new();
+            let mut timed = |what: &str, began: Instant| {
+                *seconds.entry(what.to_owned()).or_insert(0.0) += began.elapsed().as_secs_f64();
             };
-            let outcomes = (0..self.realisations.max(1)).map(predict).collect::<Result<Vec<_>>>()?;
-            weights.clone_from(&outcomes[0].weights);
+            let began = Instant::now();
+            let condition = predict::condition(&truth.dark_matter, &models, &mut progress)?;
+            timed("condition", began);
+            let began = Instant::now();
+            let paint = |realisation: u64| {
+                let settings = Settings { seed: settings.seed + realisation, ..settings.clone() };
+                predict::paint(&condition, &models.lodi.network, &models.device, &settings, &mut progress)
+            };
+            let realisations = (0..self.realisations).map(paint).collect::<Result<Vec<_>>>()?;
+            timed("a realisation", began);
+            if let Some(all) = seconds.get_mut("a realisation") {
+                *all /= self.realisations as f64;
+            }
+            progress.finish();
             let painter = Painter::open(&case.snapshot, case.n, MassAssignment::Cic, &case.hydrogen)?;
             let draws = painter.further_draws(index, self.draws);
-            let mean_power = painter.mean_power();
-            let truth =
-                Truth { fields: &case.fields, draws: &draws, mean_power: &mean_power, rescaling: rescaling.as_ref() };
-            evaluated.push(evaluate(&case.name, &outcomes, truth, &lodi, &device.burn)?);
+            let predicted = Predicted { condition: &condition, realisations: &realisations, seconds };
+            evaluated.push(evaluate(&case.name, &truth, predicted, &draws, rescaling.as_ref(), &models)?);
         }
         let caption = format!(
-            "{}: {}, {} with {} steps, seed {}. Shaded: within 10 %.",
+            "{}: {}, {} with {} steps, as painted; {} realisations from seed {} on, against {} draws of the truth. \
+             Shaded: within 10 %.",
             concat!("halodi ", env!("CARGO_PKG_VERSION")),
             self.what(),
-            self.sampler.name(),
-            self.steps,
-            self.seed
+            settings.sampler.name(),
+            settings.steps,
+            self.realisations,
+            settings.seed,
+            self.draws + 1,
         );
         // Boxes of one kind are averaged, others are shown on their own.
         let mut table = String::new();
@@ -126,9 +122,9 @@ impl Evaluate {
             "program": concat!("halodi ", env!("CARGO_PKG_VERSION")),
             "boxes_of": self.what(),
             "data": data.as_ref().map(|data| &data.manifest.config),
-            "config": like,
-            "weights": weights,
-            "device": device.name,
+            "settings": settings,
+            "weights": models.describe(),
+            "device": models.device.name,
             "boxes": evaluated,
         });
         io::atomic::write(self.out.join("evaluation.json"), to_json(&record).as_bytes())?;
@@ -174,6 +170,50 @@ impl Evaluate {
             cases.push(Case { name, snapshot: snapshot.clone(), fields, n: made.frame.n, hydrogen: config.hydrogen });
         }
         Ok(cases)
+    }
+}
+
+/// A progress bar that watches a prediction; Ctrl-C cancels it.
+struct Progress<'a> {
+    bar: ProgressBar,
+    interrupted: &'a AtomicBool,
+}
+
+impl<'a> Progress<'a> {
+    fn new(name: &str, interrupted: &'a AtomicBool) -> Self {
+        eprintln!("{name}");
+        let style = ProgressStyle::with_template("{prefix:24} {bar:32} {pos}/{len}").expect("a valid template");
+        Self { bar: ProgressBar::new(1).with_style(style), interrupted }
+    }
+
+    fn finish(self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn begin(&mut self, stage: Stage, tiles: usize, steps: usize) -> Result<()> {
+        self.bar.set_prefix(stage.name());
+        self.bar.set_length((tiles * steps) as u64);
+        self.bar.set_position(0);
+        Ok(())
+    }
+
+    fn working_on(&mut self, _: &[TileBox]) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn tile(&mut self, _: &TileMade) -> Result<()> {
+        self.bar.inc(1);
+        Ok(())
+    }
+
+    fn step(&mut self, _: &StepMade) -> Result<()> {
+        Ok(())
+    }
+
+    fn field(&mut self, _: Layer, _: &Grid) -> Result<()> {
+        Ok(())
     }
 }
 

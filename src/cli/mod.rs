@@ -9,6 +9,7 @@ mod evaluate;
 mod inspect;
 mod predict;
 mod reference;
+mod settings;
 mod simulate;
 mod spectrum;
 mod train;

@@ -2,16 +2,21 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::settings::PaintArgs;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::field::MassAssignment;
 use crate::io;
-use crate::nn::Sampler;
-use crate::pipeline::{self, DeviceChoice, Event, JobConfig, MapPower, NoCanvas, Outcome, Source, Stage};
+use crate::pipeline::{self, Ended, Job, JobConfig, Outcome, Source};
+use crate::predict::Stage;
 use crate::report;
-use crate::stitch::Overlap;
+
+/// How long to wait for a change before looking whether there was one.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Predict the 21 cm map of a dark-matter snapshot
 #[derive(Debug, clap::Args)]
@@ -31,24 +36,12 @@ pub struct Predict {
     /// How particles are shared among voxels
     #[arg(long, value_enum, default_value_t)]
     assignment: MassAssignment,
-    /// Denoising steps
-    #[arg(long, default_value_t = JobConfig::default().steps)]
-    steps: usize,
-    /// Seed of all noise
-    #[arg(long, default_value_t = JobConfig::default().seed)]
-    seed: u64,
-    /// How tiles are joined
-    #[arg(long, value_enum, default_value_t)]
-    overlap: Overlap,
-    /// How a denoised estimate becomes the next latent
-    #[arg(long, value_enum, default_value_t)]
-    sampler: Sampler,
-    /// Whose power the 21 cm map has
-    #[arg(long, value_enum, default_value_t)]
-    power: MapPower,
-    /// Tiles given to the network at once [default: what suits the device]
-    #[arg(long)]
-    batch: Option<usize>,
+    #[command(flatten)]
+    paint: PaintArgs,
+    /// Realisations of the map, each from a seed of its own; those beside the first are written to
+    /// realisation_N.hdf5
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    realisations: u16,
     /// Where the networks run
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
@@ -72,19 +65,13 @@ impl Predict {
             source: self.snapshot.clone().map_or(Source::Demo, Source::File),
             grid: self.grid,
             assignment: self.assignment,
-            steps: self.steps,
-            seed: self.seed,
-            overlap: self.overlap,
-            sampler: self.sampler,
-            power: self.power,
-            batch: self.batch,
+            settings: self.paint.settings(),
+            realisations: self.realisations.into(),
             weights: self.weights.clone(),
             reference: self.reference.clone(),
             until: Stage::Statistics,
         };
-        let device = crate::render::compute_device(self.device)?;
-        eprintln!("Networks run on {}. {}", device.name, device.reason);
-        let outcome = follow(pipeline::spawn(config, device, Arc::new(NoCanvas)))?;
+        let outcome = follow(&pipeline::spawn(config, self.device, || ()))?;
         let written = report::write_outcome(&self.out, &outcome)?;
         summarise(&outcome);
         let written: Vec<String> = written.iter().map(|path| format!("{}\n", path.display())).collect();
@@ -93,40 +80,42 @@ impl Predict {
 }
 
 /// Follow a job with a progress bar; Ctrl-C cancels it.
-pub(super) fn follow(job: pipeline::Job) -> Result<Arc<Outcome>> {
+fn follow(job: &Job) -> Result<Arc<Outcome>> {
     let control = job.control.clone();
     // Only the first job of a process can claim the handler; a second keeps the
     // default, which ends the process.
     let _ = ctrlc::set_handler(move || control.cancel());
     let style = ProgressStyle::with_template("{prefix:24} {bar:32} {pos}/{len}  {msg}").expect("a valid template");
     let bar = ProgressBar::new(1).with_style(style);
-    for event in &job.events {
-        match event {
-            Event::Stage(stage) => {
-                bar.set_prefix(stage.name());
-                bar.set_position(0);
-                bar.set_message("");
-            }
-            Event::Progress(progress) => {
-                bar.set_length(progress.total as u64);
-                bar.set_position(progress.done as u64);
-                let step = progress.step.map(|(step, of)| format!("step {step}/{of}  ")).unwrap_or_default();
-                let left = progress.remaining.map(|left| format!("{} s left", left.as_secs())).unwrap_or_default();
-                bar.set_message(step + &left);
-            }
-            Event::Warning(sentence) => bar.suspend(|| eprintln!("Note: {sentence}")),
-            Event::Finished(outcome) => {
-                bar.finish_and_clear();
-                return Ok(outcome);
-            }
-            Event::Failed(error) => {
-                bar.finish_and_clear();
-                return Err(error);
-            }
-            _ => {}
+    let (mut version, mut told, mut device_told) = (0, 0, false);
+    loop {
+        let view = job.view_after(version, PATIENCE);
+        version = view.version;
+        for sentence in &view.warnings[told..] {
+            bar.suspend(|| eprintln!("Note: {sentence}"));
+        }
+        told = view.warnings.len();
+        if let Some(device) = view.device.filter(|_| !device_told) {
+            bar.suspend(|| eprintln!("Networks run on {}. {}", device.name, device.reason));
+            device_told = true;
+        }
+        if let Some(progress) = view.progress {
+            bar.set_prefix(progress.stage.name());
+            bar.set_length(progress.total as u64);
+            bar.set_position(progress.done as u64);
+            let step = progress.step.map(|(step, of)| format!("step {step}/{of}  ")).unwrap_or_default();
+            let left = progress.remaining.map(|left| format!("{} s left", left.as_secs())).unwrap_or_default();
+            bar.set_message(step + &left);
+        }
+        if let Some(ended) = view.ended {
+            bar.finish_and_clear();
+            return match ended {
+                Ended::Finished(outcome) => Ok(outcome),
+                Ended::Cancelled => Err(Error::Cancelled),
+                Ended::Failed(error) => Err(error.as_ref().clone()),
+            };
         }
     }
-    Err(Error::device("the job ended without a word", "Run it again, and report it if it happens again"))
 }
 
 fn summarise(outcome: &Outcome) {

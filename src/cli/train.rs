@@ -3,18 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::dataset::Dataset;
+use crate::device::{ComputeDevice, DeviceChoice, compute_device};
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{Expectation, Halo, Lodi, LodiConfig, ModelCard, Network, Trained};
-use crate::pipeline::DeviceChoice;
+use crate::nn::{ConditionalMean, Halo, Lodi, LodiConfig, ModelCard, Network, Trained};
 use crate::report::write_training_figure;
 use crate::train::{
-    ExpectationBoxes, Fit, Fitted, LodiBoxes, Report, TrainingBox, ValidationBox, correct, curve_csv, decide,
-    expectation_config, halo_config, lodi_config, power_csv, saved_config, train_expectation, train_halo, train_lodi,
+    Learned, LodiBoxes, MeanBoxes, Report, TrainConfig, TrainingBox, ValidationBox, conditional_mean_config, curve_csv,
+    halo_config, lodi_config, power_csv, saved_config, train_conditional_mean, train_halo, train_lodi,
     train_refinement,
 };
 
@@ -25,9 +24,9 @@ enum Which {
     Halo,
     /// The same voxel by voxel, behind the U-Net that --from holds
     Refinement,
-    /// Halo mass maps to the 21 cm map to be expected, which LODI departs from
-    Expectation,
-    /// Halo mass maps and the expected map to 21 cm
+    /// Halo mass maps to the conditional mean of the 21 cm map
+    ConditionalMean,
+    /// Halo mass maps and the conditional mean to 21 cm: LODI's denoiser
     Lodi,
 }
 
@@ -44,18 +43,18 @@ pub struct Train {
     #[arg(long)]
     out: PathBuf,
     /// HALO's weights, which the others are trained behind
-    #[arg(long, required_if_eq_any([("network", "expectation"), ("network", "lodi")]))]
+    #[arg(long, required_if_eq_any([("network", "conditional-mean"), ("network", "lodi")]))]
     halo: Option<PathBuf>,
-    /// The expectation's weights, which LODI is trained behind and then holds [default: those that --from holds]
+    /// The conditional mean's weights, which LODI is trained behind and then holds [default: those that --from holds]
     #[arg(long)]
-    expectation: Option<PathBuf>,
+    conditional_mean: Option<PathBuf>,
     /// Weights to begin with, such as those that come with Halodi, instead of random ones
     #[arg(long, value_name = "FILE", required_if_eq("network", "refinement"))]
     from: Option<PathBuf>,
-    /// TOML file with the settings of the fit
+    /// TOML file with the settings of the training
     #[arg(long)]
-    fit: Option<PathBuf>,
-    /// Optimiser steps, over the file's; 0 to only set right what --from holds
+    config: Option<PathBuf>,
+    /// Optimiser steps, over the file's; 0 to only fit the tables of LODI that --from holds and calibrate it
     #[arg(long)]
     steps: Option<usize>,
     /// Where to train
@@ -73,12 +72,12 @@ impl Train {
     /// Those of reading the data and writing the weights.
     pub fn run(&self) -> Result<()> {
         io::check_writable(&self.out)?;
-        let mut fit = match &self.fit {
-            Some(path) => read_fit(path)?,
-            None => Fit::default(),
+        let mut settings = match &self.config {
+            Some(path) => read_config(path)?,
+            None => TrainConfig::default(),
         };
-        fit.steps = self.steps.unwrap_or(fit.steps);
-        fit.check()?;
+        settings.steps = self.steps.unwrap_or(settings.steps);
+        settings.check()?;
         let data = Dataset::open(&self.data)?;
         let train = data.train().iter().map(TrainingBox::read).collect::<Result<Vec<_>>>()?;
         let validation = data.validation().iter().map(ValidationBox::read).collect::<Result<Vec<_>>>()?;
@@ -90,173 +89,139 @@ impl Train {
                 "Run 'halodi dataset' to its end",
             ));
         }
-        let compute = crate::render::compute_device(self.device)?;
-        eprintln!("Training on {}. {}", compute.name, compute.reason);
-        let device = compute.burn;
+        let device = compute_device(self.device)?;
+        eprintln!("Training on {}. {}", device.name, device.reason);
         let describe = describe(&data, train.len());
         let stop = super::on_interrupt();
+        let boxes = (&train[..], &validation[..]);
+        let hydrogen = &data.manifest.config.hydrogen;
+        let state = self.out.join(format!("{}.state", self.name()));
         match self.network {
             Which::Halo | Which::Refinement => {
-                let name = if self.network == Which::Halo { "halo" } else { "refinement" };
-                let state = self.out.join(format!("{name}.state"));
-                let start = self.from.as_ref().map(|path| Trained::<Halo>::load(path, &device)).transpose()?;
-                let (mut config, network, before) = begin(start, saved_config(&state)?, || halo_config(&train));
-                let boxes = (&train[..], &validation[..]);
-                let fitted = follow(&fit, &stop, |report| match self.network {
-                    Which::Refinement => {
-                        let halo = network.expect("required by the arguments");
-                        train_refinement(boxes, (halo, &config), &fit, &device, &state, report)
-                    }
-                    _ => train_halo(boxes, &config, network, &fit, &device, &state, report),
+                let (halo, before) = self.begin(saved_config(&state)?, || halo_config(&train), &settings, &device)?;
+                let learned = follow(&settings, &stop, |report| match self.network {
+                    Which::Refinement => train_refinement(boxes, halo, &settings, &device, &state, report),
+                    _ => train_halo(boxes, halo, &settings, &device, &state, report),
                 })?;
-                if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
-                    eprintln!("Setting how probabilities become fractions.");
-                    let unseen = validation.iter().map(ValidationBox::fields);
-                    let mut boxes: Vec<_> = unseen.take(fit.calibration_boxes).collect();
-                    if boxes.is_empty() {
-                        boxes.extend(train.iter().map(TrainingBox::fields).take(fit.calibration_boxes));
-                    }
-                    [config.decision, config.condition] = decide(&boxes, (&fitted.network, &config), &device)?;
-                }
-                self.write(name, config, fitted, (before, describe, compute.name), fit.seed)
+                self.write(learned, (before, describe, device.name), settings.seed)
             }
-            Which::Expectation => {
-                let halo = self.halo(&device)?;
-                let boxes = ExpectationBoxes::new(&train, &validation, &halo, &data.manifest.config.hydrogen, &device)?;
-                let state = self.out.join("expectation.state");
-                let start = self.from.as_ref().map(|path| Trained::<Expectation>::load(path, &device)).transpose()?;
-                let (mut config, network, before) = begin(start, saved_config(&state)?, || expectation_config(&boxes));
-                // Whatever the network has seen before, haloes hold what those of these boxes do.
-                config.haloes = boxes.halo_relation();
-                let fitted = follow(&fit, &stop, |report| {
-                    train_expectation(&boxes, &config, network, &fit, &device, &state, report)
+            Which::ConditionalMean => {
+                let boxes = MeanBoxes::new(boxes, &self.halo(&device)?, hydrogen, &device)?;
+                let fresh = || conditional_mean_config(&boxes, &train);
+                let (mean, before) = self.begin(saved_config(&state)?, fresh, &settings, &device)?;
+                let learned = follow(&settings, &stop, |report| {
+                    train_conditional_mean(&boxes, mean, &settings, &device, &state, report)
                 })?;
-                if let Some(variance) = boxes.variance((&fitted.network, &config), &device)?
-                    && let Some(haloes) = &mut config.haloes
-                {
-                    haloes.variance = variance;
-                }
-                self.write("expectation", config, fitted, (before, describe, compute.name), fit.seed)
+                self.write(learned, (before, describe, device.name), settings.seed)
             }
             Which::Lodi => {
-                let halo = self.halo(&device)?;
-                let start = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device)).transpose()?;
-                let expectation = self.expectation(start.as_ref(), &device)?;
-                let hydrogen = &data.manifest.config.hydrogen;
+                let from = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device.burn)).transpose()?;
+                let mean = self.mean(from.as_ref(), &device)?;
                 let boxes =
-                    LodiBoxes::new((&train, &validation), &halo, &expectation, hydrogen, fit.paintings, &device)?;
-                let state = self.out.join("lodi.state");
-                let fresh = || match &start {
-                    // A denoiser behind the same expectation keeps the tables that it learned with.
-                    Some(start) if start.config.expectation == expectation.config => start.config.clone(),
-                    // It knows the noise level by its place in the schedule it learned.
-                    Some(start) => LodiConfig { schedule: start.config.schedule, ..lodi_config(&boxes, &expectation) },
-                    None => lodi_config(&boxes, &expectation),
+                    LodiBoxes::new(boxes, (&self.halo(&device)?, &mean), hydrogen, settings.realisations, &device)?;
+                let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(|| lodi_config(&boxes, &mean));
+                let (lodi, before) = match from {
+                    Some(Trained { network, card }) => {
+                        // It knows its condition and the noise level by how it learned to see them.
+                        let LodiConfig { net, condition, schedule, noise, .. } = network.config();
+                        if *net != config.net {
+                            return Err(Error::input(
+                                self.from.as_deref().unwrap_or(Path::new("")),
+                                "networks of another shape",
+                                "those that are trained now",
+                                "Begin without --from",
+                            ));
+                        }
+                        config = LodiConfig { condition: *condition, schedule: *schedule, noise: *noise, ..config };
+                        (network.behind(mean, config), Some(card))
+                    }
+                    None => {
+                        device.burn.seed(settings.seed);
+                        (Lodi::new(&config, &device.burn).behind(mean, config), None)
+                    }
                 };
-                let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(fresh);
-                config.expectation = expectation.config.clone();
-                let (network, before) = self.denoiser(start, &config)?;
-                let fitted = follow(&fit, &stop, |report| {
-                    let start = (&expectation.network, network);
-                    train_lodi(&boxes, &config, start, &fit, &device, &state, report)
-                })?;
-                if fit.calibration_boxes > 0 && !stop.load(Ordering::Relaxed) {
-                    let bar = ProgressBar::new(0).with_message("setting estimates right");
-                    let report = |done: usize, total: usize| {
-                        bar.set_length(total as u64);
-                        bar.set_position(done as u64);
-                        !stop.load(Ordering::Relaxed)
-                    };
-                    let network = (&fitted.network, &config);
-                    config.correction = correct(&boxes, fit.calibration_boxes, network, &device, report)?;
-                    bar.finish_and_clear();
-                }
-                self.write("lodi", config, fitted, (before, describe, compute.name), fit.seed)
+                let learned =
+                    follow(&settings, &stop, |report| train_lodi(&boxes, lodi, &settings, &device, &state, report))?;
+                self.write(learned, (before, describe, device.name), settings.seed)
             }
         }
     }
 
-    fn halo(&self, device: &Device) -> Result<Trained<Halo>> {
-        Trained::load(self.halo.as_ref().expect("required by the arguments"), device)
+    /// What the files of the training are called.
+    fn name(&self) -> &'static str {
+        match self.network {
+            Which::Halo => "halo",
+            Which::Refinement => "refinement",
+            Which::ConditionalMean => "conditional_mean",
+            Which::Lodi => "lodi",
+        }
     }
 
-    /// The expectation that LODI is trained behind.
-    fn expectation(&self, from: Option<&Trained<Lodi>>, device: &Device) -> Result<Trained<Expectation>> {
-        match (&self.expectation, from) {
-            (Some(path), _) => Trained::load(path, device),
-            (None, Some(lodi)) => Ok(Trained {
-                network: lodi.network.expectation.clone(),
-                config: lodi.config.expectation.clone(),
-                card: lodi.card.clone(),
-            }),
+    fn halo(&self, device: &ComputeDevice) -> Result<Halo> {
+        Ok(Trained::load(self.halo.as_ref().expect("required by the arguments"), &device.burn)?.network)
+    }
+
+    /// The conditional mean that LODI is trained behind.
+    fn mean(&self, from: Option<&Trained<Lodi>>, device: &ComputeDevice) -> Result<ConditionalMean> {
+        match (&self.conditional_mean, from) {
+            (Some(path), _) => Ok(Trained::load(path, &device.burn)?.network),
+            (None, Some(lodi)) => Ok(lodi.network.conditional_mean().clone()),
             (None, None) => Err(Error::setting(
-                "no expectation to train LODI behind",
-                "--expectation FILE, or --from weights of LODI, which hold one",
-                "Run 'halodi train expectation' first",
+                "no conditional mean to train LODI behind",
+                "--conditional-mean FILE, or --from weights of LODI, which hold one",
+                "Run 'halodi train conditional-mean' first",
             )),
         }
     }
 
-    /// The denoiser to begin with. Its tables are those of the boxes, so it only has
-    /// to be of the same shape.
-    fn denoiser(&self, start: Option<Trained<Lodi>>, config: &LodiConfig) -> Result<(Option<Lodi>, Before)> {
-        let Some(Trained { network, config: of_start, card }) = start else { return Ok((None, None)) };
-        if of_start.net != config.net {
-            return Err(Error::input(
-                self.from.as_deref().unwrap_or(Path::new("")),
-                "networks of another shape",
-                "those that are trained now",
-                "Begin without --from",
-            ));
+    /// The network to begin with, and the card of its training before: that of --from, or a
+    /// fresh one of the configuration that the state in the folder was begun with.
+    fn begin<N: Network>(
+        &self,
+        saved: Option<N::Config>,
+        fresh: impl FnOnce() -> N::Config,
+        settings: &TrainConfig,
+        device: &ComputeDevice,
+    ) -> Result<(N, Before)> {
+        if let Some(path) = &self.from {
+            let Trained { network, card } = Trained::load(path, &device.burn)?;
+            return Ok((network, Some(card)));
         }
-        Ok((Some(network), Some(card)))
+        device.burn.seed(settings.seed);
+        Ok((N::build(&saved.unwrap_or_else(fresh), &device.burn), None))
     }
 
     fn write<N: Network>(
         &self,
-        name: &str,
-        config: N::Config,
-        fitted: Fitted<N>,
+        learned: Learned<N>,
         (before, data, machine): (Before, String, String),
         seed: u64,
     ) -> Result<()> {
+        let name = self.name();
         let file = |end: &str| self.out.join(format!("{name}{end}"));
-        io::atomic::write(file("_curve.csv"), curve_csv(&fitted.curve).as_bytes())?;
-        io::atomic::write(file("_power.csv"), power_csv(&fitted.power).as_bytes())?;
-        let of_fit = ModelCard {
+        io::atomic::write(file("_curve.csv"), curve_csv(&learned.curve).as_bytes())?;
+        io::atomic::write(file("_power.csv"), power_csv(&learned.power).as_bytes())?;
+        let card = ModelCard {
             data,
-            steps: fitted.steps,
-            hours: fitted.seconds / 3600.0,
+            steps: learned.steps,
+            hours: learned.seconds / 3600.0,
             machine,
             seed,
             caveat: self.caveat.clone(),
         };
         let card = match before {
-            Some(before) => before.then(of_fit),
-            None => of_fit,
+            Some(before) => before.then(card),
+            None => card,
         };
-        write_training_figure(&file("_training.png"), &fitted.curve, &fitted.power, &card.sentence(name))?;
+        write_training_figure(&file("_training.png"), &learned.curve, &learned.power, &card.sentence(name))?;
         let weights = self.out.join(format!("{}.safetensors", N::NAME));
-        Trained { network: fitted.network, config, card }.save(&weights)?;
+        Trained { network: learned.network, card }.save(&weights)?;
         super::print(&format!("{}\n", weights.display()))
     }
 }
 
 /// The training that lies before this one, if any.
 type Before = Option<ModelCard>;
-
-/// The configuration, the weights to begin with, and their card: of the
-/// state that is there, of the weights given, or fresh ones.
-fn begin<N: Network>(
-    start: Option<Trained<N>>,
-    saved: Option<N::Config>,
-    fresh: impl FnOnce() -> N::Config,
-) -> (N::Config, Option<N>, Before) {
-    match start {
-        Some(Trained { network, config, card }) => (saved.unwrap_or(config), Some(network), Some(card)),
-        None => (saved.unwrap_or_else(fresh), None, None),
-    }
-}
 
 /// The data as part of a sentence, for the model card.
 fn describe(data: &Dataset, boxes: usize) -> String {
@@ -270,16 +235,16 @@ fn describe(data: &Dataset, boxes: usize) -> String {
 /// Train with a progress bar; Ctrl-C stops after the step under way, and what
 /// was learned until then is kept.
 fn follow<N>(
-    fit: &Fit,
+    settings: &TrainConfig,
     stop: &AtomicBool,
     train: impl FnOnce(&mut dyn FnMut(Report) -> bool) -> Result<N>,
 ) -> Result<N> {
     let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}").expect("a valid template");
-    let bar = ProgressBar::new(fit.steps as u64).with_style(style);
+    let bar = ProgressBar::new(settings.steps as u64).with_style(style);
     let mut smooth: Option<f64> = None;
     let trained = train(&mut |report: Report| {
         if let Some([done, all]) = report.looking {
-            bar.set_message(format!("painting a validation box, {done} of {all}"));
+            bar.set_message(format!("looking at validation boxes, {done} of {all}"));
             return !stop.load(Ordering::Relaxed);
         }
         let loss = smooth.map_or(report.loss, |s| 0.98 * s + 0.02 * report.loss);
@@ -297,8 +262,9 @@ fn follow<N>(
     trained
 }
 
-fn read_fit(path: &Path) -> Result<Fit> {
-    let bad = |found: String| Error::input(path, found, "the settings of a fit in TOML", "See 'halodi train --help'");
+fn read_config(path: &Path) -> Result<TrainConfig> {
+    let bad =
+        |found: String| Error::input(path, found, "the settings of a training in TOML", "See 'halodi train --help'");
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
     toml::from_str(&text).map_err(|e| bad(e.message().to_owned()))
 }

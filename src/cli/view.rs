@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::device::DeviceChoice;
 use crate::error::Result;
-use crate::pipeline::{DeviceChoice, JobConfig, Source};
+use crate::pipeline::{JobConfig, Source};
 use crate::ui;
 
 /// Open the window

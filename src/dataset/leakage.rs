@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{Manifest, Split, box_name};
 use crate::error::{Error, Result};
+use crate::field::Layer;
 use crate::field::{Grid, RealFft3, fft_frequency};
 use crate::io::read_map;
-use crate::pipeline::Layer;
 
 /// Cells per axis that fields are compared on: the large scales, where the
 /// initial conditions are remembered best.
@@ -107,7 +107,7 @@ fn leak(folder: &Path, a: &str, b: &str, what: &str) -> Error {
         folder,
         format!("{a} and {b} {what}"),
         "independent boxes in different splits",
-        "Delete one of them and give the data set another --seed",
+        "Delete one of them and give the data set another seed",
     )
 }
 
@@ -156,7 +156,7 @@ fn phases(grid: &Grid) -> Array3<Complex32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stitch::{Stream, fill_normal};
+    use crate::field::{Stream, fill_normal};
 
     fn noise(seed: u64) -> Grid {
         let mut grid = Grid::zeros(32, 10.0);

@@ -92,7 +92,7 @@ pub fn make(
         return Err(Error::setting(
             format!("{} holds a data set with other settings", folder.display()),
             "the settings it was begun with, or an empty folder",
-            "Choose another --out",
+            "Choose another folder",
         ));
     }
     let wanted: Vec<(Split, usize)> =

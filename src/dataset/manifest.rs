@@ -91,7 +91,7 @@ impl Manifest {
             return Ok(None);
         }
         let bad = |found: String| {
-            Error::input(&path, found, "the manifest of a data set", "Choose another --out, or delete the data set")
+            Error::input(&path, found, "the manifest of a data set", "Choose another folder, or delete the data set")
         };
         let text = std::fs::read_to_string(&path).map_err(|e| bad(format!("it cannot be read ({e})")))?;
         serde_json::from_str(&text).map(Some).map_err(|e| bad(format!("it is not a manifest ({e})")))

@@ -1,7 +1,5 @@
 //! A map against its truth, and against the truth's other draws.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::over_boxes;
@@ -71,31 +69,33 @@ pub(super) fn power(grid: &Grid, shells: usize) -> Vec<f64> {
     power
 }
 
-/// A prediction against the truth's other draws.
+/// Realisations of a prediction against those of the truth.
 #[derive(Debug, Clone, Serialize)]
 pub struct Draws {
-    /// How many, the truth itself among them.
+    /// Draws of the truth, the reference among them.
     pub count: usize,
-    /// `P` of the prediction over the mean of all draws' `P`, per shell.
+    /// Realisations of the prediction.
+    pub realisations: usize,
+    /// Mean power of the realisations over the mean power of the draws, per shell.
     pub power_ratio: Vec<f64>,
-    /// Standard deviation of the draws' `P` over its mean, per shell.
+    /// Standard deviation of the draws' power over its mean, per shell.
     pub spread: Vec<f64>,
-    /// Mean of `|P/P_true − 1|` over the draws other than the truth, per shell:
+    /// Mean of `|P/P_true − 1|` over the draws other than the reference, per shell:
     /// what a perfect model, which paints such draws, is off by.
     pub another_draw: Vec<f64>,
-    /// `|P/P_true − 1|` of the mean of all draws' `P`, per shell: what a prediction that
+    /// `|P/P_true − 1|` of the draws' mean power, per shell: what a prediction that
     /// knows all but the draw is off by.
     pub mean_of_draws: Vec<f64>,
 }
 
 impl Draws {
-    /// Of a prediction and a truth, against `draws` of it and the mean power of all there
-    /// could be.
-    pub(super) fn new(prediction: &Grid, truth: &Grid, (draws, mean_power): (&[Grid], &[f64]), shells: usize) -> Self {
-        let mean = &mean_power[..shells];
+    /// Of realisations of a prediction, against the truth and further draws of it.
+    pub(super) fn new(predictions: &[Grid], truth: &Grid, further: &[Grid], shells: usize) -> Self {
+        let powers = |grids: &[Grid]| grids.iter().map(|grid| power(grid, shells)).collect::<Vec<_>>();
         let of_truth = power(truth, shells);
-        let others: Vec<Vec<f64>> = draws.iter().map(|grid| power(grid, shells)).collect();
-        let (_, spread) = over_boxes(std::iter::once(&of_truth).chain(&others).map(Vec::as_slice));
+        let (others, predicted) = (powers(further), powers(predictions));
+        let (mean, spread) = over_boxes(std::iter::once(&of_truth).chain(&others).map(Vec::as_slice));
+        let (predicted, _) = over_boxes(predicted.iter().map(Vec::as_slice));
         let over = |values: &[f64], of: &[f64]| -> Vec<f64> { values.iter().zip(of).map(|(v, of)| v / of).collect() };
         let off = |ratios: Vec<f64>| ratios.into_iter().map(|ratio| (ratio - 1.0).abs());
         let mut another_draw = vec![0.0; shells];
@@ -104,11 +104,12 @@ impl Draws {
         }
         another_draw.iter_mut().for_each(|sum| *sum /= others.len().max(1) as f64);
         Self {
-            count: 1 + draws.len(),
-            power_ratio: over(&power(prediction, shells), mean),
-            spread: over(&spread, mean),
+            count: 1 + further.len(),
+            realisations: predictions.len(),
+            power_ratio: over(&predicted, &mean),
+            spread: over(&spread, &mean),
             another_draw,
-            mean_of_draws: off(over(mean, &of_truth)).collect(),
+            mean_of_draws: off(over(&mean, &of_truth)).collect(),
         }
     }
 }
@@ -190,15 +191,15 @@ pub struct Ensemble {
     pub voxel_ranks: Vec<u64>,
 }
 
-/// Expected temperature in mK from which a voxel is not faint.
+/// Conditional mean in mK from which a voxel is not faint.
 const NOT_FAINT: f32 = 1.0;
 
 impl Ensemble {
-    /// Of `predictions`, against the truth; `expected` is the expected map.
-    pub(super) fn new(predictions: &[Arc<Grid>], truth: &Grid, expected: &Grid, shells: usize) -> Self {
+    /// Of `predictions`, against the truth; `mean` is the conditional mean.
+    pub(super) fn new(predictions: &[Grid], truth: &Grid, mean: &Grid, shells: usize) -> Self {
         let powers: Vec<Vec<f64>> = predictions.iter().map(|grid| power(grid, shells)).collect();
         let true_power = power(truth, shells);
-        let (mean, spread) = over_boxes(powers.iter().map(Vec::as_slice));
+        let (average, spread) = over_boxes(powers.iter().map(Vec::as_slice));
         let mut power_ranks = vec![0; predictions.len() + 1];
         for (shell, truth) in true_power.iter().enumerate() {
             power_ranks[powers.iter().filter(|power| power[shell] < *truth).count()] += 1;
@@ -206,14 +207,14 @@ impl Ensemble {
         let mut voxel_ranks = vec![0; predictions.len() + 1];
         let maps: Vec<&[f32]> = predictions.iter().map(|grid| grid.as_slice()).collect();
         for (i, &t) in truth.as_slice().iter().enumerate() {
-            if expected.as_slice()[i] > NOT_FAINT {
+            if mean.as_slice()[i] > NOT_FAINT {
                 voxel_ranks[maps.iter().filter(|map| map[i] < t).count()] += 1;
             }
         }
         Self {
             count: predictions.len(),
-            power_ratio: mean.iter().zip(&true_power).map(|(m, t)| m / t).collect(),
-            spread: spread.iter().zip(&mean).map(|(s, m)| s / m).collect(),
+            power_ratio: average.iter().zip(&true_power).map(|(m, t)| m / t).collect(),
+            spread: spread.iter().zip(&average).map(|(s, m)| s / m).collect(),
             power_ranks,
             voxel_ranks,
         }
@@ -223,8 +224,8 @@ impl Ensemble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::K_MAPS;
-    use crate::stitch::{Stream, fill_normal};
+    use crate::field::{Stream, fill_normal};
+    use crate::stats::K_MAPS;
 
     fn field(seed: u64) -> Grid {
         let mut grid = Grid::zeros(16, 25.0);
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_truth_of_the_same_kind_has_any_rank_and_a_brighter_one_the_last() {
-        let predictions: Vec<Arc<Grid>> = (2..18).map(|seed| Arc::new(field(seed))).collect();
+        let predictions: Vec<Grid> = (2..18).map(field).collect();
         let everywhere = field(1).map(|_| 2.0);
         let ensemble = Ensemble::new(&predictions, &field(1), &everywhere, 8);
         let voxels = 16u64.pow(3);
@@ -267,10 +268,8 @@ mod tests {
         let bright = Ensemble::new(&predictions, &field(1).map(|v| v + 1e3), &everywhere, 8);
         assert_eq!(bright.voxel_ranks[16], voxels);
         // A draw of the same kind is off by √2 of what the mean is off by.
-        let draws: Vec<Grid> = predictions.iter().map(|grid| grid.as_ref().clone()).collect();
-        let of_draws: Vec<Vec<f64>> = draws.iter().map(|grid| power(grid, 8)).collect();
-        let (mean_power, _) = over_boxes(of_draws.iter().map(Vec::as_slice));
-        let draws = Draws::new(&field(1), &field(1), (&draws, &mean_power), 8);
+        let draws = Draws::new(&predictions, &field(1), &predictions, 8);
+        assert!(draws.power_ratio.iter().all(|ratio| (ratio - 1.0).abs() < 0.1) && draws.realisations == 16);
         assert!(draws.count == 17 && draws.another_draw.iter().all(|&off| off > 0.0 && off < 1.0));
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         assert!(average(&draws.mean_of_draws) < 0.95 * average(&draws.another_draw));

@@ -67,7 +67,7 @@ impl Rescaling {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stitch::{Stream, fill_normal};
+    use crate::field::{Stream, fill_normal};
 
     #[test]
     fn the_training_box_itself_gets_its_power_and_mean() {

@@ -6,9 +6,7 @@ mod likelihood;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use burn::tensor::Device;
 use serde::Serialize;
 
 pub use agreement::{Agreement, Bispectra, Draws, Ensemble, OnePoint};
@@ -16,15 +14,10 @@ pub use baseline::Rescaling;
 pub use likelihood::Bits;
 
 use crate::error::{Error, Result};
-use crate::field::Grid;
+use crate::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, below, philox};
 use crate::io::read_map;
-use crate::nn::{Lodi, LodiConfig, Neighbourhood, Trained};
-use crate::pipeline::{HALO_MASS_BINS, JobConfig, Layer, Outcome, Source, Stage};
-
-/// Largest wavenumber that 21 cm maps are judged to, h/Mpc.
-pub const K_MAPS: f64 = 10.0;
-/// Largest wavenumber that halo maps are judged to, h/Mpc.
-pub const K_HALOES: f64 = 5.0;
+use crate::predict::{Condition, DarkMatter, Models};
+use crate::stats::{K_HALOES, K_MAPS};
 
 /// One box, predicted and compared.
 #[derive(Debug, Clone, Serialize)]
@@ -33,16 +26,15 @@ pub struct BoxEvaluation {
     pub name: String,
     /// Mean wavenumber per shell in h/Mpc, up to [`K_MAPS`].
     pub k: Vec<f64>,
-    /// LODI's map.
+    /// LODI's first realisation.
     pub prediction: Agreement,
-    /// The truth is one draw of the scatter of HI about the mass of its halo:
-    /// how its power varies from draw to draw.
+    /// LODI's realisations against the truth's: the truth is one draw of the scatter of HI
+    /// about the mass of its halo.
     pub draws: Draws,
-    /// Several of LODI's maps, where several were asked for.
+    /// How LODI's realisations differ, where there are several.
     pub ensemble: Option<Ensemble>,
-    /// The map that LODI expects, before it paints any scatter. Its power is what
-    /// the condition tells, `r²` of the truth's.
-    pub expected: Agreement,
+    /// The conditional mean, before LODI paints any scatter. Its power is `r²` of the truth's.
+    pub conditional_mean: Agreement,
     /// A baseline: HI as a fixed fraction of HALO's mass in each bin.
     pub local_relation: Agreement,
     /// A baseline: the dark matter, rescaled to the training boxes' power.
@@ -61,99 +53,95 @@ pub struct BoxEvaluation {
     pub seconds: BTreeMap<String, f64>,
 }
 
-/// The job that predicts a box of a data set for its evaluation: `snapshot`
-/// against the truth in `fields`.
-pub fn job(snapshot: &Path, fields: &Path, like: &JobConfig) -> JobConfig {
-    JobConfig {
-        source: Source::File(snapshot.to_path_buf()),
-        reference: Some(fields.to_path_buf()),
-        until: Stage::Statistics,
-        ..like.clone()
+/// A box whose truth is known.
+#[derive(Debug, Clone)]
+pub struct TrueBox {
+    /// What is predicted from.
+    pub dark_matter: DarkMatter,
+    /// The halo mass density of every bin, (M☉/h)/(Mpc/h)³.
+    pub halo_mass: [Grid; HALO_MASS_BINS],
+    /// The 21 cm map, mK: one realisation.
+    pub brightness_temperature: Grid,
+}
+
+impl TrueBox {
+    /// Read the fields of a box of a data set.
+    ///
+    /// # Errors
+    /// [`Error::Input`] where the file lacks one.
+    pub fn read(fields: &Path) -> Result<Self> {
+        let map = read_map(fields)?;
+        let mut layers = map.layers;
+        let mut take = |layer: Layer| {
+            let lacks = || format!("it has no {}", layer.name());
+            layers.remove(&layer).ok_or_else(|| {
+                Error::input(fields, lacks(), "the fields of a data set's box", "Make the data set anew")
+            })
+        };
+        let [a, b, c, d] = [0, 1, 2, 3].map(|bin| take(Layer::HaloMass(bin)));
+        let (redshift, cosmology): (f64, Cosmology) = (map.header.redshift, map.header.cosmology);
+        Ok(Self {
+            halo_mass: [a?, b?, c?, d?],
+            brightness_temperature: take(Layer::Reference)?,
+            dark_matter: DarkMatter { density: take(Layer::DarkMatter)?, redshift, cosmology },
+        })
     }
 }
 
-/// Dark matter `1 + δ` and 21 cm map in mK of a box of a data set.
+/// What the networks made of a box.
+#[derive(Debug)]
+pub struct Predicted<'a> {
+    /// HALO's maps and the conditional mean.
+    pub condition: &'a Condition,
+    /// LODI's realisations, mK; the first is the one that is judged alone.
+    pub realisations: &'a [Grid],
+    /// Seconds per stage.
+    pub seconds: BTreeMap<String, f64>,
+}
+
+/// Compare what the networks made of a box with the truth. `draws` are further realisations of
+/// the truth ([`Painter::further_draws`](crate::sim::Painter::further_draws)), `rescaling` the
+/// baseline fitted to training boxes.
 ///
 /// # Errors
-/// [`Error::Input`] where the file lacks one.
-pub fn matter_and_hydrogen(fields: &Path) -> Result<(Grid, Grid)> {
-    let mut layers = read_map(fields)?.layers;
-    let mut take = |layer: Layer| layers.remove(&layer).ok_or_else(|| lacks(fields, layer));
-    Ok((take(Layer::DarkMatter)?, take(Layer::Reference)?))
-}
-
-fn lacks(fields: &Path, layer: Layer) -> Error {
-    Error::input(fields, format!("it has no {}", layer.name()), "the fields of a data set's box", "Make it anew")
-}
-
-/// What a prediction is compared with.
-#[derive(Debug, Clone, Copy)]
-pub struct Truth<'a> {
-    /// The map file with dark matter, halo maps and 21 cm map.
-    pub fields: &'a Path,
-    /// Further draws of the 21 cm map ([`Painter::further_draws`](crate::sim::Painter::further_draws)).
-    pub draws: &'a [Grid],
-    /// The mean power over all draws ([`Painter::mean_power`](crate::sim::Painter::mean_power)).
-    pub mean_power: &'a [f64],
-    /// The baseline fitted to training boxes.
-    pub rescaling: Option<&'a Rescaling>,
-}
-
-/// Compare finished jobs of one box, which differ in their seed alone, with the
-/// truth; the first is the one that is judged.
-///
-/// # Errors
-/// [`Error::Input`] where the file has no truth to compare with, and those of the
-/// device.
+/// Those of the device.
 pub fn evaluate(
     name: &str,
-    outcomes: &[Arc<Outcome>],
-    against: Truth,
-    lodi: &Trained<Lodi>,
-    device: &Device,
+    truth: &TrueBox,
+    predicted: Predicted,
+    draws: &[Grid],
+    rescaling: Option<&Rescaling>,
+    models: &Models,
 ) -> Result<BoxEvaluation> {
-    let outcome = &outcomes[0];
-    let truth = read_map(against.fields)?;
-    let true_layer = |layer: Layer| truth.layers.get(&layer).ok_or_else(|| lacks(against.fields, layer));
-    let made = |outcome: &Outcome, layer: Layer| {
-        outcome.fields.get(&layer).cloned().ok_or_else(|| lacks(against.fields, layer))
-    };
-    let reference = true_layer(Layer::Reference)?;
-    let predictions =
-        outcomes.iter().map(|outcome| made(outcome, Layer::BrightnessTemperature)).collect::<Result<Vec<_>>>()?;
-    let prediction = predictions[0].as_ref();
+    let Predicted { condition, realisations, seconds } = predicted;
+    let reference = &truth.brightness_temperature;
+    let prediction = &realisations[0];
     let (agreement, k) = Agreement::new([prediction, reference], K_MAPS)?;
-
-    let maps = (0..HALO_MASS_BINS).map(|bin| made(outcome, Layer::HaloMass(bin))).collect::<Result<Vec<_>>>()?;
-    let told = outcome.told.as_ref().ok_or_else(|| lacks(against.fields, Layer::BrightnessTemperature))?;
-    let scale = outcome.cosmology.brightness_temperature_scale(outcome.redshift);
-    let matter = made(outcome, Layer::DarkMatter)?;
-    let LodiConfig { expectation, departure, .. } = &lodi.config;
-    let expected = &told.expected;
-    let local = Grid::from_values(expectation.relation.temperature(&told.slices(), scale), reference.box_size);
+    let DarkMatter { density, redshift, cosmology } = &truth.dark_matter;
+    let scale = cosmology.brightness_temperature_scale(*redshift);
+    let relation = &models.lodi.config().conditional_mean.relation;
+    let halo_mass = condition.halo_mass.each_ref().map(Grid::as_slice);
+    let local = Grid::from_values(relation.temperature(&halo_mass, scale), reference.box_size);
     let halo_mass = (0..HALO_MASS_BINS)
-        .map(|bin| Ok(Agreement::new([maps[bin].as_ref(), true_layer(Layer::HaloMass(bin))?], K_HALOES)?.0))
+        .map(|bin| Ok(Agreement::new([&condition.halo_mass[bin], &truth.halo_mass[bin]], K_HALOES)?.0))
         .collect::<Result<Vec<_>>>()?;
     let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
-
-    let condition = lodi.config.condition(reference.n(), &told.slices(), matter.as_slice(), expected.as_slice());
-    let about = Neighbourhood::new(reference.n(), expected.as_slice());
-    let data = departure.data(reference.as_slice(), expected.as_slice());
-    let rescaled = against.rescaling.and_then(|rescaling| rescaling.apply(&matter));
+    let data = models.lodi.config().residual.data(reference.as_slice(), condition.mean.as_slice());
+    let rescaled = rescaling.and_then(|rescaling| rescaling.apply(density));
     Ok(BoxEvaluation {
         name: name.to_owned(),
-        draws: Draws::new(prediction, reference, (against.draws, against.mean_power), k.len()),
-        ensemble: (predictions.len() > 1).then(|| Ensemble::new(&predictions, reference, expected, k.len())),
+        draws: Draws::new(realisations, reference, draws, k.len()),
+        ensemble: (realisations.len() > 1).then(|| Ensemble::new(realisations, reference, &condition.mean, k.len())),
         prediction: agreement,
-        expected: Agreement::new([expected, reference], K_MAPS)?.0,
+        conditional_mean: Agreement::new([&condition.mean, reference], K_MAPS)?.0,
         local_relation: Agreement::new([&local, reference], K_MAPS)?.0,
         rescaled_dark_matter: rescaled.map(|map| Ok(Agreement::new([&map, reference], K_MAPS)?.0)).transpose()?,
         halo_mass,
         one_point: OnePoint::new(prediction, reference),
         bispectra: Bispectra::new(prediction, reference),
         omega_hi: [prediction, reference].map(|map| map.mean() / scale),
-        bits: Bits::new(&data, (&condition, &about), lodi, device)?,
-        seconds: outcome.seconds.iter().map(|(stage, seconds)| (stage.name().to_owned(), *seconds)).collect(),
+        bits: Bits::new(&data, condition, models)?,
+        seconds,
         k,
     })
 }
@@ -181,8 +169,8 @@ pub fn bootstrap_error(boxes: &[&[f64]]) -> Vec<f64> {
     for resample in 0..RESAMPLES {
         let mut mean = vec![0.0; shells];
         for i in 0..count {
-            let word = crate::stitch::philox([resample, i as u32, 5, 0], [0, 0])[0];
-            let chosen = boxes[crate::stitch::below(count, word)];
+            let word = philox([resample, i as u32, 5, 0], [0, 0])[0];
+            let chosen = boxes[below(count, word)];
             mean.iter_mut().zip(chosen).for_each(|(m, v)| *m += v / count as f64);
         }
         for (shell, m) in mean.into_iter().enumerate() {

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{Grid, RealFft3};
 
 /// The binomial weights of five voxels: a Gaussian with a deviation of one voxel.
-const KERNEL: [f32; 5] = [0.0625, 0.25, 0.375, 0.25, 0.0625];
+pub const SMOOTHING_KERNEL: [f32; 5] = [0.0625, 0.25, 0.375, 0.25, 0.0625];
 
 /// A periodic field of `n³` values, C order, smoothed along each axis in turn.
 pub fn smooth(field: Vec<f32>, n: usize) -> Vec<f32> {
@@ -21,7 +21,7 @@ fn along(field: &[f32], n: usize, stride: usize) -> Vec<f32> {
             let index = row * n + column;
             let place = index / stride % n;
             let line = index - place * stride;
-            *value = (KERNEL.iter().enumerate())
+            *value = (SMOOTHING_KERNEL.iter().enumerate())
                 .map(|(offset, weight)| weight * field[line + (place + offset + 2 * n - 2) % n * stride])
                 .sum();
         }

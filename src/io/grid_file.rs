@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::npy::NpyHeader;
 use super::{h5, map};
 use crate::error::{Error, Result};
+use crate::field::Layer;
 use crate::field::{Cosmology, Grid, RHO_CRITICAL};
-use crate::pipeline::Layer;
 
 /// Side of every CAMELS Multifield grid's box in Mpc/h.
 const CAMELS_BOX: f64 = 25.0;
@@ -339,7 +339,9 @@ fn open_map(path: &Path, file: &File, selection: Option<&str>) -> Result<GridFil
         quantity: match layer {
             Layer::DarkMatter => Quantity::OnePlusDelta,
             Layer::HaloMass(_) => Quantity::Other(layer.name()),
-            Layer::BrightnessTemperature | Layer::Reference => Quantity::BrightnessTemperature,
+            Layer::ConditionalMean | Layer::Latent | Layer::BrightnessTemperature | Layer::Reference => {
+                Quantity::BrightnessTemperature
+            }
         },
         units: layer.unit().to_owned(),
         redshift: map.header.redshift,

@@ -14,8 +14,7 @@ use hdf5::types::VarLenUnicode;
 
 use super::{atomic, h5};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid};
-use crate::pipeline::{HALO_MASS_BINS, Layer};
+use crate::field::{Cosmology, Grid, Layer};
 
 /// What is true of all layers of a map file.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +41,8 @@ pub fn dataset_name(layer: Layer) -> String {
     match layer {
         Layer::DarkMatter => "dark_matter".to_owned(),
         Layer::HaloMass(bin) => format!("halo_mass_{}", bin + 1),
+        Layer::ConditionalMean => "conditional_mean_brightness_temperature".to_owned(),
+        Layer::Latent => "latent_brightness_temperature".to_owned(),
         Layer::BrightnessTemperature => "brightness_temperature".to_owned(),
         Layer::Reference => "reference_brightness_temperature".to_owned(),
     }
@@ -49,11 +50,7 @@ pub fn dataset_name(layer: Layer) -> String {
 
 /// The layer that a dataset of the given name holds.
 pub fn layer_of(name: &str) -> Option<Layer> {
-    let halo = (0..HALO_MASS_BINS).map(Layer::HaloMass);
-    [Layer::DarkMatter, Layer::BrightnessTemperature, Layer::Reference]
-        .into_iter()
-        .chain(halo)
-        .find(|&layer| dataset_name(layer) == name)
+    Layer::ALL.into_iter().find(|&layer| dataset_name(layer) == name)
 }
 
 /// Write `layers`, all of one box, to the map file at `path`, atomically.

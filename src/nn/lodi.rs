@@ -3,23 +3,20 @@
 //! 2021).
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::correction::{Correction, Neighbourhood};
-use super::departure::Departure;
-use super::device::side_by_side;
-use super::expectation::{Anchor, CONDITION_CHANNELS, Expectation, ExpectationConfig};
+use super::calibration::Calibration;
+use super::conditional_mean::{CONDITION_CHANNELS, ConditionalMean, ConditionalMeanConfig};
+use super::features::log_transform;
+use super::residual::Residual;
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
-use super::whole_box::{Tile, tile_by_tile};
-use crate::error::Result;
-use crate::field::Grid;
-use crate::pipeline::HALO_MASS_BINS;
-use crate::stitch::{ChannelField, Lattice, NoiseColour, Overlap, WindowBatch, gather};
+use crate::field::{HALO_MASS_BINS, LogTransform, NoiseCorrelation};
 
 /// What defines a LODI network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LodiConfig {
     /// The network: one latent channel and the condition in, one channel out.
     pub net: UNetConfig,
@@ -31,79 +28,72 @@ pub struct LodiConfig {
     pub redshift: f64,
     /// The noise schedule.
     pub schedule: NoiseSchedule,
-    /// How its noise is correlated; white where a file does not say.
-    #[serde(default)]
-    pub noise: NoiseColour,
-    /// The expected map, and how both networks see their condition.
-    pub expectation: ExpectationConfig,
-    /// What the diffusion's data is: how the map departs from the expected one.
-    pub departure: Departure,
-    /// What sets the denoiser's estimates right.
-    #[serde(default)]
-    pub correction: Correction,
+    /// How its noise is correlated.
+    pub noise: NoiseCorrelation,
+    /// How the denoiser sees its condition, channel by channel: halo mass density per bin in
+    /// (M☉/h)/(Mpc/h)³, `1 + δ`, and the conditional mean in mK.
+    pub condition: [LogTransform; CONDITION_CHANNELS],
+    /// The conditional mean.
+    pub conditional_mean: ConditionalMeanConfig,
+    /// What the diffusion's data is: the standardised residual about the conditional mean.
+    pub residual: Residual,
+    /// The calibration of the denoiser's estimates.
+    pub calibration: Calibration,
     /// Range of the training set in data space. Estimates are kept within it: a
     /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
 }
 
-impl LodiConfig {
-    /// A network with fresh weights.
-    pub fn init(&self, device: &Device) -> Lodi {
-        Lodi { expectation: self.expectation.init(device), net: self.net.init(device) }
-    }
-
-    /// What the denoiser sees of a box beside the latent: HALO's maps in
-    /// (M☉/h)/(Mpc/h)³, `1 + δ`, and the expected map in mK.
-    pub fn condition(
-        &self,
-        n: usize,
-        halo_mass: &[&[f32]; HALO_MASS_BINS],
-        dark_matter: &[f32],
-        expected: &[f32],
-    ) -> ChannelField {
-        self.expectation.condition(n, halo_mass, dark_matter, expected)
-    }
-
-    /// How much the noise of each voxel changes the product of a map with the expected
-    /// one, which most of its power lies in ([`LatentOverlap::balance`](crate::stitch::LatentOverlap)).
-    pub fn balance(&self, expected: &[f32]) -> Vec<f32> {
-        let weight = |&expected: &f32| {
-            let [mean, deviation] = self.departure.spread(expected);
-            expected * 2.0 * mean * deviation
-        };
-        let weights: Vec<f32> = expected.iter().map(weight).collect();
-        let largest = weights.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        weights.into_iter().map(|weight| weight / largest).collect()
-    }
-
-    /// The map in mK of painted data, `n³` values, held by the `anchor` of the expected map.
-    pub fn brightness_temperature(&self, data: &[f32], anchor: &Anchor) -> Grid {
-        let expected = anchor.expected();
-        let painted = self.departure.temperatures(data, expected.as_slice());
-        anchor.hold(&Grid::from_values(painted, expected.box_size))
-    }
-
-    /// Set the estimates of a whole box at `gamma` right.
-    pub fn correct(&self, gamma: f64, about: &Neighbourhood, estimate: &mut [f32]) {
-        self.correction.apply(&self.schedule, gamma, about, estimate);
-        let [lowest, highest] = self.data_range;
-        estimate.iter_mut().for_each(|x| *x = x.clamp(lowest, highest));
-    }
-}
-
-/// LODI: the expected map, and the denoiser that paints how a map departs from it.
+/// LODI: the conditional mean, and the denoiser that paints the residual about it.
 ///
 /// The denoiser predicts the velocity `v = α ε − σ x` (Salimans & Ho 2022), from
 /// which the clean field and the noise follow without dividing by a small number
 /// at either end of the schedule.
 #[derive(Module, Debug)]
 pub struct Lodi {
-    /// What the denoiser departs from.
-    pub expectation: Expectation,
+    conditional_mean: ConditionalMean,
     net: UNet,
+    #[module(skip)]
+    config: LodiConfig,
 }
 
 impl Lodi {
+    /// A network with fresh weights.
+    pub fn new(config: &LodiConfig, device: &Device) -> Self {
+        Self {
+            conditional_mean: ConditionalMean::new(&config.conditional_mean, device),
+            net: config.net.init(device),
+            config: config.clone(),
+        }
+    }
+
+    /// What defines it besides its weights.
+    pub fn config(&self) -> &LodiConfig {
+        &self.config
+    }
+
+    /// The mean that the denoiser paints the residual about.
+    pub fn conditional_mean(&self) -> &ConditionalMean {
+        &self.conditional_mean
+    }
+
+    /// The same denoiser with tables fitted anew (a `config` of the same networks), behind a
+    /// conditional mean.
+    pub fn behind(self, conditional_mean: ConditionalMean, config: LodiConfig) -> Self {
+        Self { conditional_mean, net: self.net, config }
+    }
+
+    /// What the denoiser sees of a box beside the latent, `[CONDITION_CHANNELS, n, n, n]`: halo
+    /// maps `[HALO_MASS_BINS, n, n, n]` in (M☉/h)/(Mpc/h)³, `1 + δ` and the conditional mean in
+    /// mK, `[n, n, n]` each.
+    pub fn condition(&self, halo_mass: &Tensor<4>, dark_matter: &Tensor<3>, mean: &Tensor<3>) -> Tensor<4> {
+        let bin = |bin: usize| halo_mass.clone().narrow(0, bin, 1);
+        let fields =
+            (0..HALO_MASS_BINS).map(bin).chain([dark_matter, mean].map(|field| field.clone().unsqueeze_dim(0)));
+        let channels = fields.zip(&self.config.condition).map(|(field, transform)| log_transform(transform, field));
+        Tensor::cat(channels.collect(), 0)
+    }
+
     /// The velocity: `z` `[b, 1, x, y, z]`, `condition`
     /// `[b, CONDITION_CHANNELS, x, y, z]`, `position` `[b]` (the schedule
     /// position of each latent, 0 clean to 1 noise) to `[b, 1, x, y, z]`.
@@ -114,74 +104,17 @@ impl Lodi {
     /// The estimate of the clean field `x̂ = α z − σ v̂`, within the range of the
     /// data, for latents that are all at `gamma`. Shapes as in
     /// [`Lodi::velocity`].
-    pub fn denoise(&self, z: Tensor<5>, condition: Tensor<5>, config: &LodiConfig, gamma: f64) -> Tensor<5> {
+    pub fn denoise(&self, z: Tensor<5>, condition: Tensor<5>, gamma: f64) -> Tensor<5> {
         let [b, ..] = z.dims();
-        let position = Tensor::full([b], config.schedule.position(gamma), &z.device());
+        let position = Tensor::full([b], self.config.schedule.position(gamma), &z.device());
         let velocity = self.velocity(z.clone(), condition, position);
-        let [lowest, highest] = config.data_range;
-        (z * alpha(gamma) - velocity * sigma(gamma)).clamp(lowest, highest)
+        self.within_range(z * alpha(gamma) - velocity * sigma(gamma))
     }
 
-    /// The estimate of the clean field in each window of a box with `condition`:
-    /// `[windows, 1, side, side, side]`.
-    pub fn denoise_windows(
-        &self,
-        batch: &WindowBatch,
-        condition: &ChannelField,
-        config: &LodiConfig,
-        device: &Device,
-    ) -> Tensor<5> {
-        let side = batch.side;
-        let windows: Vec<(&[usize; 3], &[f32])> = batch.origins.iter().zip(batch.latents.chunks(side.pow(3))).collect();
-        let estimates = side_by_side(&windows, device, |windows| {
-            let origins: Vec<[usize; 3]> = windows.iter().map(|&(&origin, _)| origin).collect();
-            let latents = windows.iter().flat_map(|&(_, latent)| latent.iter().copied()).collect();
-            self.denoise_cut((&origins, latents), side, batch.gamma, condition, config, device)
-        });
-        Tensor::cat(estimates, 0)
-    }
-
-    /// The estimate of the clean field `x` of a whole box from `x` hidden by `noise` at
-    /// `gamma`, on tiles that do not overlap and not [corrected](LodiConfig::correct): `n³` values.
-    ///
-    /// # Errors
-    /// Those of the grid and of the device.
-    pub fn denoise_hidden(
-        &self,
-        (x, noise): (&[f32], &[f32]),
-        gamma: f64,
-        condition: &ChannelField,
-        config: &LodiConfig,
-        device: &Device,
-    ) -> Result<Vec<f32>> {
-        let n = condition.n;
-        let (a, s) = (alpha(gamma) as f32, sigma(gamma) as f32);
-        let latent: Vec<f32> = x.iter().zip(noise).map(|(x, noise)| a * x + s * noise).collect();
-        let lattice = Lattice::new(n, config.tile, config.net.multiple(), Overlap::Naive)?;
-        let denoise = |Tile { origin, side }: Tile| {
-            let mut window = Vec::with_capacity(side.pow(3));
-            gather(&latent, n, origin, side, &mut window);
-            self.denoise_cut((&[origin], window), side, gamma, condition, config, device)
-        };
-        Ok(tile_by_tile(&lattice, 1, n, device, denoise)?.remove(0))
-    }
-
-    /// The estimate in windows of `side³` voxels, given their origins and latents.
-    fn denoise_cut(
-        &self,
-        (origins, latents): (&[[usize; 3]], Vec<f32>),
-        side: usize,
-        gamma: f64,
-        condition: &ChannelField,
-        config: &LodiConfig,
-        device: &Device,
-    ) -> Tensor<5> {
-        let mut conditions = Vec::with_capacity(origins.len() * CONDITION_CHANNELS * side.pow(3));
-        origins.iter().for_each(|&origin| condition.gather(origin, side, &mut conditions));
-        let tensor = |values: Vec<f32>, channels: usize| {
-            Tensor::<5>::from_data(TensorData::new(values, [origins.len(), channels, side, side, side]), device)
-        };
-        self.denoise(tensor(latents, 1), tensor(conditions, CONDITION_CHANNELS), config, gamma)
+    /// Estimates kept within the range of the data.
+    pub fn within_range<const D: usize>(&self, estimate: Tensor<D>) -> Tensor<D> {
+        let [lowest, highest] = self.config.data_range;
+        estimate.clamp(lowest, highest)
     }
 
     /// The objective that training descends on, the weighted mean squared error of
@@ -195,8 +128,8 @@ impl Lodi {
         eps: Tensor<5>,
         weight: Tensor<5>,
         times: &[f64],
-        schedule: &NoiseSchedule,
     ) -> Tensor<1> {
+        let schedule = &self.config.schedule;
         let b = times.len();
         let device = x.device();
         let per_sample = |f: &dyn Fn(f64) -> f64| -> Tensor<5> {

@@ -45,11 +45,6 @@ impl UNetConfig {
         self.patch << (self.channels.len() - 1)
     }
 
-    /// A context of `voxels`, rounded up to what the network's levels divide.
-    pub(super) fn rounded_up(&self, voxels: usize) -> usize {
-        voxels.next_multiple_of(self.multiple())
-    }
-
     /// Width of the scalar condition's embedding, if there is one.
     fn embedding(&self) -> Option<usize> {
         (self.frequencies > 0).then(|| 4 * self.channels[0])

@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::{Expectation, ExpectationConfig, Halo, HaloConfig, Lodi, LodiConfig};
+use super::{ConditionalMean, ConditionalMeanConfig, Halo, HaloConfig, Lodi, LodiConfig};
 use crate::error::{Error, Result};
 use crate::io::atomic;
 
@@ -65,52 +65,66 @@ impl ModelCard {
     }
 }
 
-/// A kind of network that can be saved: its configuration type builds it.
+/// A kind of network that can be saved: its configuration builds it.
 pub trait Network: Module + Sized {
     /// Its configuration.
-    type Config: Serialize + DeserializeOwned;
-    /// Its name in the file, "halo" or "lodi".
+    type Config: Serialize + DeserializeOwned + Clone;
+    /// Its name in the file, such as "halo".
     const NAME: &'static str;
     /// Build it with fresh weights.
-    fn init(config: &Self::Config, device: &Device) -> Self;
+    fn build(config: &Self::Config, device: &Device) -> Self;
+    /// Its configuration.
+    fn configuration(&self) -> &Self::Config;
 }
 
 impl Network for Halo {
     type Config = HaloConfig;
     const NAME: &'static str = "halo";
-    fn init(config: &HaloConfig, device: &Device) -> Self {
-        config.init(device)
+    fn build(config: &HaloConfig, device: &Device) -> Self {
+        Self::new(config, device)
+    }
+    fn configuration(&self) -> &HaloConfig {
+        self.config()
     }
 }
 
-impl Network for Expectation {
-    type Config = ExpectationConfig;
-    const NAME: &'static str = "expectation";
-    fn init(config: &ExpectationConfig, device: &Device) -> Self {
-        config.init(device)
+impl Network for ConditionalMean {
+    type Config = ConditionalMeanConfig;
+    const NAME: &'static str = "conditional_mean";
+    fn build(config: &ConditionalMeanConfig, device: &Device) -> Self {
+        Self::new(config, device)
+    }
+    fn configuration(&self) -> &ConditionalMeanConfig {
+        self.config()
     }
 }
 
 impl Network for Lodi {
     type Config = LodiConfig;
     const NAME: &'static str = "lodi";
-    fn init(config: &LodiConfig, device: &Device) -> Self {
-        config.init(device)
+    fn build(config: &LodiConfig, device: &Device) -> Self {
+        Self::new(config, device)
+    }
+    fn configuration(&self) -> &LodiConfig {
+        self.config()
     }
 }
 
-/// A network with its configuration and its history.
+/// A network with its history.
 #[derive(Debug, Clone)]
 pub struct Trained<N: Network> {
     /// The network.
     pub network: N,
-    /// Its configuration.
-    pub config: N::Config,
     /// Its history.
     pub card: ModelCard,
 }
 
 impl<N: Network> Trained<N> {
+    /// What defines the network besides its weights.
+    pub fn config(&self) -> &N::Config {
+        self.network.configuration()
+    }
+
     /// Write the network to `path`, replacing a file there only when all is
     /// written.
     ///
@@ -120,7 +134,7 @@ impl<N: Network> Trained<N> {
         let json = |v: serde_json::Result<String>| v.map_err(|e| Error::output(path, e));
         let mut store = SafetensorsStore::from_bytes(None)
             .metadata(NETWORK, N::NAME)
-            .metadata(CONFIG, json(serde_json::to_string(&self.config))?)
+            .metadata(CONFIG, json(serde_json::to_string(self.config()))?)
             .metadata(CARD, json(serde_json::to_string(&self.card))?);
         self.network.save_into(&mut store).map_err(|e| Error::output(path, e))?;
         atomic::write(path, &store.get_bytes().map_err(|e| Error::output(path, e))?)
@@ -151,7 +165,10 @@ impl<N: Network> Trained<N> {
                 "Use the weights that came with Halodi or train your own with 'halodi train'",
             )
         };
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| bad(format!("not safetensors ({e})")))?;
+        // Reads all of it, so that a file that was cut short is known before a tensor is missed.
+        let safetensors = |e| bad(format!("it is no whole safetensors file ({e})"));
+        SafeTensors::deserialize(bytes).map_err(safetensors)?;
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(safetensors)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let entry = |key: &str| metadata.get(key).ok_or_else(|| bad(format!("no '{key}' in its metadata")));
         let name = entry(NETWORK)?;
@@ -159,13 +176,13 @@ impl<N: Network> Trained<N> {
             return Err(bad(format!("weights of '{name}'")));
         }
         let config: N::Config = serde_json::from_str(entry(CONFIG)?)
-            .map_err(|e| bad(format!("a configuration that does not fit ({e})")))?;
+            .map_err(|e| bad(format!("a configuration of another version of Halodi ({e})")))?;
         let card: ModelCard =
             serde_json::from_str(entry(CARD)?).map_err(|e| bad(format!("a model card that does not fit ({e})")))?;
-        let mut network = N::init(&config, device);
+        let mut network = N::build(&config, device);
         let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()));
         network.load_from(&mut store).map_err(|e| bad(format!("tensors that do not fit ({e})")))?;
-        Ok(Self { network, config, card })
+        Ok(Self { network, card })
     }
 }
 

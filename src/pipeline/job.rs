@@ -2,79 +2,84 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::stages;
-use super::{Canvas, Control, Event, HALO_MASS_BINS, JobConfig, Layer, Progress, Series, Stage};
+use burn::tensor::Tensor;
+
+use super::clock::Clock;
+use super::feed::Feed;
+use super::source::{self, Loaded};
+use super::{
+    Control, DeviceInfo, Ended, FieldValues, JobConfig, JobId, JobView, LayerView, Opened, Series, StepRecord, Watch,
+};
+use crate::device::{DeviceChoice, compute_device, host};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, LogTransform};
-use crate::nn::{ComputeDevice, Haloes};
-use crate::stats::PowerSpectrum;
+use crate::field::{Grid, Layer, TileBox};
+use crate::predict::{self, Models, Observer, Settings, Stage, StepMade, TileMade};
+use crate::stats::{PowerSpectrum, power_spectrum};
+
+/// Memory that kept denoising steps may take, bytes.
+const STEP_MEMORY: usize = 512 << 20;
+/// Share of the time that live spectra may take.
+const SPECTRA_SHARE: f64 = 0.05;
+/// Time between two pictures while tiles are made.
+const PICTURES: Duration = Duration::from_millis(80);
 
 /// A running job.
 pub struct Job {
-    /// What it reports; closed when it has ended.
-    pub events: Receiver<Event>,
     /// Pause and cancel.
     pub control: Control,
+    id: JobId,
+    feed: Arc<Feed>,
+}
+
+impl Job {
+    /// Which job it is.
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// The newest picture of the job; does not wait for the computation.
+    pub fn view(&self) -> JobView {
+        self.feed.view()
+    }
+
+    /// A picture that is newer than `version`, once there is one; the present one if that takes
+    /// longer than `patience`.
+    pub fn view_after(&self, version: u64, patience: Duration) -> JobView {
+        self.feed.newer_than(version, patience)
+    }
+
+    /// Tell the job what somebody looks at. At first nobody looks at anything.
+    pub fn look_at(&self, watch: Watch) {
+        self.feed.look_at(watch);
+    }
 }
 
 /// What a job made.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The configuration it ran with, `grid` and `batch` filled in.
+    /// The configuration it ran with.
     pub config: JobConfig,
-    /// Name of what was predicted from.
-    pub source: String,
-    /// Redshift of the snapshot.
-    pub redshift: f64,
-    /// Cosmology of the snapshot.
-    pub cosmology: Cosmology,
+    /// What it was opened on.
+    pub opened: Opened,
     /// Every field made or read, in physical units.
     pub fields: BTreeMap<Layer, Arc<Grid>>,
-    /// What LODI painted the 21 cm map from; `None` where it did not.
-    pub told: Option<Arc<Told>>,
-    /// By what part its haloes were changed for it to have its power
-    /// ([`Conditioned`](crate::nn::Conditioned)).
-    pub conditioned_by: Option<f64>,
-    /// How each field is shown.
-    pub transforms: BTreeMap<Layer, LogTransform>,
+    /// The realisations of the 21 cm map, mK; the first is the one among `fields`.
+    pub realisations: Vec<Arc<Grid>>,
     /// The spectra of those fields.
     pub spectra: BTreeMap<Series, PowerSpectrum>,
-    /// What the reference is, if there is one, as a sentence.
-    pub reference: Option<String>,
-    /// Name of the device that ran the networks.
-    pub device: String,
-    /// Why that device was chosen, a sentence.
-    pub device_reason: String,
+    /// The device that ran the networks; `None` where none ran.
+    pub device: Option<DeviceInfo>,
     /// What the weights are and how they were trained, a sentence per network.
     pub weights: Vec<String>,
     /// Seconds per stage, in order, pauses left out.
     pub seconds: Vec<(Stage, f64)>,
-    /// Everything that [`Event::Warning`] said.
+    /// What the user should know, a sentence each.
     pub warnings: Vec<String>,
     /// How smoothly the window ran meanwhile; `None` headless.
     pub frame_times: Option<FrameTimes>,
-}
-
-/// What LODI is told of a box, beside its dark matter.
-#[derive(Debug, Clone)]
-pub struct Told {
-    /// HALO's [condition](crate::nn::HaloMaps::condition), (M☉/h)/(Mpc/h)³.
-    pub halo_mass: [Grid; HALO_MASS_BINS],
-    /// The expected map, mK.
-    pub expected: Grid,
-    /// The haloes in it, which tell the mean power over all draws that the painted map is
-    /// given; `None` where the weights know nothing of them.
-    pub haloes: Option<Haloes>,
-}
-
-impl Told {
-    /// The values of the halo maps.
-    pub fn slices(&self) -> [&[f32]; HALO_MASS_BINS] {
-        self.halo_mass.each_ref().map(Grid::as_slice)
-    }
 }
 
 /// Times between frames of the window while a job ran, in milliseconds.
@@ -88,33 +93,35 @@ pub struct FrameTimes {
     pub percentile_99: f64,
 }
 
-/// Start a job on a thread of its own.
+/// Start a job on a thread of its own. `wake` is called after every change of its picture, on
+/// the job's thread, and must not wait.
 ///
-/// The last event is [`Event::Finished`] or [`Event::Failed`], also where the
-/// job's own code panics.
-pub fn spawn(config: JobConfig, device: ComputeDevice, canvas: Arc<dyn Canvas>) -> Job {
-    let (sender, events) = channel();
+/// The job always ends with [`JobView::ended`], also where its own code panics.
+pub fn spawn(config: JobConfig, device: DeviceChoice, wake: impl Fn() + Send + Sync + 'static) -> Job {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
     let control = Control::default();
-    let job_control = control.clone();
+    let feed = Arc::new(Feed::new(id, wake));
+    let (job_feed, job_control) = (feed.clone(), control.clone());
     let body = move || {
-        let failed = sender.clone();
-        let run = std::panic::AssertUnwindSafe(|| {
-            let mut run = Run::new(config, device, canvas, sender, job_control);
-            stages::run(&mut run).map(|()| run)
-        });
-        let last = match std::panic::catch_unwind(run) {
-            Ok(Ok(run)) => Event::Finished(Arc::new(run.outcome)),
-            Ok(Err(error)) => Event::Failed(error),
-            Err(panic) => Event::Failed(Error::device(
+        let run = std::panic::AssertUnwindSafe(|| Run::new(job_feed.clone(), job_control).run(config, device));
+        let ended = match std::panic::catch_unwind(run) {
+            Ok(Ok(outcome)) => Ended::Finished(Arc::new(outcome)),
+            Ok(Err(Error::Cancelled)) => Ended::Cancelled,
+            Ok(Err(error)) => Ended::Failed(Arc::new(error)),
+            Err(panic) => Ended::Failed(Arc::new(Error::device(
                 format!("the computation broke off ({})", panic_message(panic.as_ref())),
-                "Run it again with --device cpu, and report it if it happens there too",
-            )),
+                "Run it on the CPU, and report it if it happens there too",
+            ))),
         };
-        // Nobody listens any more if the window is gone.
-        let _ = failed.send(last);
+        job_feed.change(|view| {
+            view.active = Arc::new([]);
+            view.progress = None;
+            view.ended = Some(ended);
+        });
     };
     std::thread::Builder::new().name("halodi job".to_owned()).spawn(body).expect("the system can start a thread");
-    Job { events, control }
+    Job { control, id, feed }
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
@@ -122,149 +129,288 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given")
 }
 
-/// A job while it runs: what the stages read, fill in and report through.
-pub(super) struct Run {
-    pub device: ComputeDevice,
-    pub canvas: Arc<dyn Canvas>,
-    pub outcome: Outcome,
+/// A job while it runs: the observer of its prediction.
+struct Run {
+    feed: Arc<Feed>,
     control: Control,
-    sender: Sender<Event>,
-    began: Instant,
-    paused: Duration,
-    stage: Option<(Stage, Duration)>,
-    /// Seconds that a tile of HALO and a window of LODI take, once known.
-    pub tile_seconds: BTreeMap<Stage, f64>,
-    /// Tiles of HALO and windows of LODI in the whole job.
-    pub tile_counts: BTreeMap<Stage, usize>,
+    clock: Clock,
+    /// The layers so far, of which pictures hold copies.
+    layers: BTreeMap<Layer, LayerView>,
+    /// The version of the layer that changed last.
+    version: u64,
+    fields: BTreeMap<Layer, Arc<Grid>>,
+    spectra: BTreeMap<Series, PowerSpectrum>,
+    steps: Vec<Arc<StepRecord>>,
+    /// Every how many steps one is kept.
+    keep_every: usize,
+    warnings: Vec<String>,
+    active: Vec<TileBox>,
+    /// Whether fields are kept on the device while they are made.
+    on_device: bool,
+    grid: (usize, f64),
+    pictured: Instant,
+    spectra_time: Duration,
 }
 
 impl Run {
-    fn new(
-        config: JobConfig,
-        device: ComputeDevice,
-        canvas: Arc<dyn Canvas>,
-        sender: Sender<Event>,
-        control: Control,
-    ) -> Self {
-        let outcome = Outcome {
-            config,
-            source: String::new(),
-            redshift: 0.0,
-            cosmology: Cosmology::default(),
-            fields: BTreeMap::new(),
-            told: None,
-            conditioned_by: None,
-            transforms: BTreeMap::new(),
-            spectra: BTreeMap::new(),
-            reference: None,
-            device: device.name.clone(),
-            device_reason: device.reason.clone(),
-            weights: Vec::new(),
-            seconds: Vec::new(),
-            warnings: Vec::new(),
-            frame_times: None,
-        };
+    fn new(feed: Arc<Feed>, control: Control) -> Self {
         Self {
-            device,
-            canvas,
-            outcome,
+            feed,
             control,
-            sender,
-            began: Instant::now(),
-            paused: Duration::ZERO,
-            stage: None,
-            tile_seconds: BTreeMap::new(),
-            tile_counts: BTreeMap::new(),
+            clock: Clock::new(),
+            layers: BTreeMap::new(),
+            version: 0,
+            fields: BTreeMap::new(),
+            spectra: BTreeMap::new(),
+            steps: Vec::new(),
+            keep_every: 1,
+            warnings: Vec::new(),
+            active: Vec::new(),
+            on_device: false,
+            grid: (0, 0.0),
+            pictured: Instant::now(),
+            spectra_time: Duration::ZERO,
         }
     }
 
-    /// Report an event. A listener that has gone away cancels nothing: whoever
-    /// wants the job to end cancels it.
-    pub fn send(&self, event: Event) {
-        let _ = self.sender.send(event);
+    /// Run a job up to the last stage it asks for.
+    fn run(mut self, config: JobConfig, device: DeviceChoice) -> Result<Outcome> {
+        self.begin(Stage::Field, 0, 1)?;
+        let Loaded { dark_matter, window, name, reference, notes } = source::load(&config)?;
+        self.checkpoint()?;
+        self.grid = (dark_matter.density.n(), dark_matter.density.box_size);
+        let opened = Opened {
+            name,
+            redshift: dark_matter.redshift,
+            cosmology: dark_matter.cosmology,
+            n: self.grid.0,
+            box_size: self.grid.1,
+            reference: reference.as_ref().map(|(_, what)| what.clone()),
+        };
+        self.feed.change(|view| view.opened = Some(Arc::new(opened.clone())));
+        self.warn(notes);
+        self.field(Layer::DarkMatter, &dark_matter.density)?;
+        self.spectrum(Series::DarkMatter, power_spectrum(&dark_matter.density, window));
+        if let Some((reference, _)) = &reference {
+            self.field(Layer::Reference, reference)?;
+            self.spectrum(Series::Reference, power_spectrum(reference, None));
+        }
+        let mut made = Made::default();
+        if config.until >= Stage::Halo {
+            made = self.networks(&config, device, &dark_matter)?;
+        }
+        Ok(Outcome {
+            opened,
+            fields: self.fields,
+            realisations: made.realisations,
+            spectra: self.spectra,
+            device: made.device,
+            weights: made.weights,
+            seconds: self.clock.seconds(),
+            warnings: self.warnings,
+            frame_times: None,
+            config,
+        })
     }
 
-    /// Tell the user something that does not stop the job.
-    pub fn warn(&mut self, sentence: String) {
-        self.outcome.warnings.push(sentence.clone());
-        self.send(Event::Warning(sentence));
-    }
-
-    /// Time since the job began, pauses left out.
-    pub fn elapsed(&self) -> Duration {
-        self.began.elapsed().saturating_sub(self.paused)
+    /// Run the networks.
+    fn networks(
+        &mut self,
+        config: &JobConfig,
+        device: DeviceChoice,
+        dark_matter: &predict::DarkMatter,
+    ) -> Result<Made> {
+        let device = compute_device(device)?;
+        self.on_device = device.shared;
+        let info = DeviceInfo { name: device.name.clone(), reason: device.reason.clone() };
+        let models = Models::load(config.weights.as_deref(), device)?;
+        config.settings.check(dark_matter.density.n(), &models)?;
+        let weights = models.describe();
+        self.feed.change(|view| {
+            view.device = Some(Arc::new(info.clone()));
+            view.weights = weights.clone().into();
+        });
+        self.warn(models.extrapolations(dark_matter));
+        if config.until >= Stage::Lodi {
+            self.clock.paintings = config.realisations.max(1);
+        }
+        let condition = predict::condition(dark_matter, &models, self)?;
+        for (bin, map) in condition.halo_mass.iter().enumerate() {
+            // A bin without haloes has no spectrum.
+            if map.mean() > 0.0 {
+                self.spectrum(Series::HaloMass(bin), power_spectrum(&map.overdensity(), None));
+            }
+        }
+        let mut realisations = Vec::new();
+        if config.until >= Stage::Lodi {
+            for realisation in 0..config.realisations.max(1) as u64 {
+                let settings = Settings { seed: config.settings.seed + realisation, ..config.settings.clone() };
+                realisations.push(Arc::new(predict::paint(
+                    &condition,
+                    &models.lodi.network,
+                    &models.device,
+                    &settings,
+                    self,
+                )?));
+            }
+            self.begin(Stage::Statistics, 0, 1)?;
+            let first = realisations[0].clone();
+            self.spectrum(Series::Prediction, power_spectrum(&first, None));
+            self.field(Layer::BrightnessTemperature, &first)?;
+        }
+        Ok(Made { device: Some(info), weights, realisations })
     }
 
     /// Wait while paused.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`] once the job is cancelled.
-    pub fn checkpoint(&mut self) -> Result<()> {
-        self.paused += self.control.checkpoint()?;
+    fn checkpoint(&mut self) -> Result<()> {
+        self.clock.paused(self.control.checkpoint()?);
         Ok(())
     }
 
-    /// Begin a stage, ending the one before.
-    pub fn begin(&mut self, stage: Stage) -> Result<()> {
-        self.end_stage();
-        self.stage = Some((stage, self.elapsed()));
-        self.send(Event::Stage(stage));
+    fn warn(&mut self, sentences: Vec<String>) {
+        self.warnings.extend(sentences);
+        self.feed.change(|view| view.warnings = self.warnings.clone().into());
+    }
+
+    fn spectrum(&mut self, series: Series, spectrum: PowerSpectrum) {
+        self.spectra.insert(series, spectrum.clone());
+        self.feed.change(|view| view.spectra.insert(series, Arc::new(spectrum)));
+    }
+
+    /// A new version of a layer.
+    fn put(&mut self, layer: Layer, field: FieldValues, complete: bool) -> LayerView {
+        self.version += 1;
+        let view = LayerView::new(field, self.version, complete);
+        self.layers.insert(layer, view.clone());
+        view
+    }
+
+    /// A field from the device as it is shown.
+    fn shown(&self, values: Tensor<3>) -> Result<FieldValues> {
+        let box_size = self.grid.1;
+        Ok(match self.on_device {
+            true => FieldValues::Device { values, box_size },
+            false => FieldValues::Host(Arc::new(Grid::from_values(host(values)?, box_size))),
+        })
+    }
+
+    /// Show what there is, if enough time has passed or it must be `now`.
+    fn picture(&mut self, now: bool) {
+        if !now && self.pictured.elapsed() < PICTURES {
+            return;
+        }
+        let (layers, progress) = (self.layers.clone(), self.clock.progress());
+        self.feed.change(|view| {
+            view.layers = layers;
+            view.active = self.active.clone().into();
+            view.progress = progress;
+            view.steps = self.steps.clone().into();
+        });
+        self.pictured = Instant::now();
+    }
+
+    /// Keep a step, and every second one where all take too much memory.
+    fn keep(&mut self, record: StepRecord) {
+        let (n, _) = self.grid;
+        let each = 2 * n.pow(3) * size_of::<f32>();
+        if record.step.is_multiple_of(self.keep_every) || record.step + 1 == record.of {
+            self.steps.push(Arc::new(record));
+        }
+        while self.steps.len() * each > STEP_MEMORY && self.steps.len() > 2 {
+            self.keep_every *= 2;
+            let (last, every) = (self.steps.len() - 1, self.keep_every);
+            let mut index = 0;
+            self.steps.retain(|record| {
+                index += 1;
+                record.step.is_multiple_of(every) || index > last
+            });
+            if self.keep_every > 1 << 20 {
+                break;
+            }
+        }
+    }
+}
+
+/// What the networks of a job made, beside fields and spectra.
+#[derive(Default)]
+struct Made {
+    device: Option<DeviceInfo>,
+    weights: Vec<String>,
+    realisations: Vec<Arc<Grid>>,
+}
+
+impl Observer for Run {
+    fn begin(&mut self, stage: Stage, tiles: usize, steps: usize) -> Result<()> {
+        self.clock.begin(stage, tiles, steps);
+        self.active.clear();
+        if stage == Stage::Lodi {
+            self.steps.clear();
+            self.keep_every = 1;
+        }
+        self.picture(true);
         self.checkpoint()
     }
 
-    /// End the present stage and note how long it took.
-    pub fn end_stage(&mut self) {
-        if let Some((stage, start)) = self.stage.take() {
-            let seconds = self.elapsed().saturating_sub(start).as_secs_f64();
-            self.outcome.seconds.push((stage, seconds));
+    fn working_on(&mut self, tiles: &[TileBox]) -> Result<()> {
+        self.checkpoint()?;
+        self.active = tiles.to_vec();
+        self.picture(false);
+        Ok(())
+    }
+
+    fn tile(&mut self, made: &TileMade) -> Result<()> {
+        self.clock.tile();
+        if !self.feed.watch().fields {
+            return Ok(());
         }
-    }
-
-    /// Report that `done` of `total` tiles of a stage are finished.
-    pub fn progress(&mut self, stage: Stage, done: usize, total: usize, step: Option<(usize, usize)>) {
-        if let Some((present, start)) = self.stage
-            && present == stage
-            && done > 0
-        {
-            let seconds = self.elapsed().saturating_sub(start).as_secs_f64();
-            self.tile_seconds.insert(stage, seconds / done as f64);
+        let (n, box_size) = self.grid;
+        for &layer in made.layers {
+            let values = made.values(layer);
+            if self.layers.get(&layer).is_none_or(|view| view.complete) {
+                // What the tiles are painted over: the step before, or nothing yet.
+                let empty = match (self.layers.get(&layer), self.on_device) {
+                    (Some(before), _) if layer == Layer::BrightnessTemperature => before.field.clone(),
+                    (_, true) => FieldValues::Device { values: Tensor::zeros([n; 3], &values.device()), box_size },
+                    (_, false) => FieldValues::Host(Arc::new(Grid::zeros(n, box_size))),
+                };
+                self.put(layer, empty, false);
+            }
+            self.version += 1;
+            let view = self.layers.get_mut(&layer).expect("put there just now");
+            view.paint(made.tile, values, self.version)?;
         }
-        let later: Option<f64> = self
-            .tile_counts
-            .iter()
-            .filter(|(s, _)| **s >= stage)
-            .map(|(s, &count)| {
-                let left = if *s == stage { total - done } else { count };
-                self.tile_seconds.get(s).map(|seconds| seconds * left as f64)
-            })
-            .sum();
-        self.send(Event::Progress(Progress {
-            stage,
-            done,
-            total,
-            step,
-            elapsed: self.elapsed(),
-            remaining: later.map(Duration::from_secs_f64),
-        }));
+        self.picture(false);
+        Ok(())
     }
 
-    /// Begin painting a layer.
-    pub fn show(&mut self, layer: Layer, n: usize, transform: LogTransform) {
-        self.outcome.transforms.insert(layer, transform);
-        self.canvas.begin(layer, n, transform);
+    fn step(&mut self, made: &StepMade) -> Result<()> {
+        self.clock.step();
+        let Watch { fields, spectra } = self.feed.watch();
+        if fields {
+            let latent = self.shown(made.latent())?;
+            let latent = self.put(Layer::Latent, latent, true);
+            let estimate = self.shown(made.estimate())?;
+            let estimate = self.put(Layer::BrightnessTemperature, estimate, true);
+            let tiles = made.tiles.into();
+            self.keep(StepRecord { step: made.index, of: made.of, gamma: made.gamma, latent, estimate, tiles });
+        }
+        let began = Instant::now();
+        // A spectrum costs about what the last one did.
+        let affordable = self.clock.elapsed().as_secs_f64() * SPECTRA_SHARE;
+        if spectra && self.spectra_time.as_secs_f64() <= affordable {
+            let map = Grid::from_values(host(made.estimate())?, self.grid.1);
+            self.spectrum(Series::Prediction, power_spectrum(&map, None));
+            self.spectra_time += began.elapsed();
+        }
+        self.picture(true);
+        Ok(())
     }
 
-    /// Keep and report a finished field.
-    pub fn keep(&mut self, layer: Layer, field: Grid) -> Arc<Grid> {
-        let field = Arc::new(field);
-        self.outcome.fields.insert(layer, field.clone());
-        self.send(Event::Field(layer, field.clone()));
-        field
-    }
-
-    /// Keep and report a spectrum.
-    pub fn spectrum(&mut self, series: Series, spectrum: PowerSpectrum) {
-        self.outcome.spectra.insert(series, spectrum.clone());
-        self.send(Event::Spectrum(series, spectrum));
+    fn field(&mut self, layer: Layer, field: &Grid) -> Result<()> {
+        let field = Arc::new(field.clone());
+        self.put(layer, FieldValues::Host(field.clone()), true);
+        self.fields.insert(layer, field);
+        self.picture(true);
+        Ok(())
     }
 }

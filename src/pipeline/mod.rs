@@ -1,15 +1,14 @@
-//! A prediction as a job: configuration in, a stream of events out.
-//!
-//! The job runs on a thread of its own. It reports [`Event`]s through a channel
-//! and paints what it makes on a [`Canvas`] while it makes it. The window and
-//! the command line are two listeners; neither holds any of the science.
+//! A prediction as a job: it reads its files, runs [`crate::predict`] on a thread of its own,
+//! and keeps a picture of itself ([`JobView`]) that the window and the command line read.
 
+mod clock;
 mod config;
-mod event;
+mod feed;
 mod job;
+mod layers;
 mod source;
-mod stages;
 
-pub use config::{DeviceChoice, JobConfig, MapPower, Source};
-pub use event::{Canvas, Control, Event, HALO_MASS_BINS, Layer, NoCanvas, Progress, Series, Stage, TileBox};
-pub use job::{FrameTimes, Job, Outcome, Told, spawn};
+pub use config::{JobConfig, Source};
+pub use feed::{Control, DeviceInfo, Ended, JobId, JobView, Opened, Progress, Series, StepRecord, Watch};
+pub use job::{FrameTimes, Job, Outcome, spawn};
+pub use layers::{Changed, FieldValues, LayerView};

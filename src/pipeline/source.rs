@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::{JobConfig, Source};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, MassAssignment};
+use crate::field::{Grid, MassAssignment};
 use crate::io::{self, GridFile, Opened, Snapshot};
+use crate::predict::DarkMatter;
 use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 
 /// The snapshot that comes with Halodi: GADGET-4, dark matter only, 64³
@@ -17,12 +18,9 @@ const DEMO: &[u8] = include_bytes!("../../assets/demo/gadget4_dm64_L12p5_z1.hdf5
 pub(super) struct Loaded {
     /// Name for the screen.
     pub name: String,
-    /// `1 + δ`.
-    pub dark_matter: Grid,
+    pub dark_matter: DarkMatter,
     /// The window that particles were shared out with, if there were particles.
     pub window: Option<MassAssignment>,
-    pub redshift: f64,
-    pub cosmology: Cosmology,
     /// The reference in mK, and what it is, as a sentence.
     pub reference: Option<(Grid, String)>,
     /// What the user should know about the files.
@@ -76,10 +74,12 @@ fn from_snapshot(name: String, snapshot: Snapshot, config: &JobConfig) -> Result
     });
     Ok(Loaded {
         name,
-        dark_matter: mass.map(|v| (f64::from(v) / mean) as f32),
+        dark_matter: DarkMatter {
+            density: mass.map(|v| (f64::from(v) / mean) as f32),
+            redshift: header.redshift,
+            cosmology: header.cosmology,
+        },
         window: Some(config.assignment),
-        redshift: header.redshift,
-        cosmology: header.cosmology,
         reference,
         notes: header.notes,
     })
@@ -92,16 +92,14 @@ fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded
             &file.path,
             format!("a grid of {n}³ voxels"),
             format!("the {asked}³ that were asked for"),
-            "Leave --grid out: a gridded field keeps its grid",
+            "Ask for no grid: a gridded field keeps its own",
         ));
     }
     check_grid(n)?;
     Ok(Loaded {
         name,
-        dark_matter: file.one_plus_delta()?,
+        dark_matter: DarkMatter { density: file.one_plus_delta()?, redshift: file.redshift, cosmology: file.cosmology },
         window: None,
-        redshift: file.redshift,
-        cosmology: file.cosmology,
         reference: None,
         notes: file.notes.clone(),
     })
@@ -111,7 +109,7 @@ fn check_grid(n: usize) -> Result<()> {
     if (8..=2048).contains(&n) {
         return Ok(());
     }
-    Err(Error::setting(format!("a grid of {n}³ voxels"), "8 to 2048 voxels an axis", "Choose --grid 128"))
+    Err(Error::setting(format!("a grid of {n}³ voxels"), "8 to 2048 voxels an axis", "Ask for 128, for example"))
 }
 
 /// A reference map in mK on the grid of `loaded`.
@@ -127,20 +125,20 @@ fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<S
             ));
         }
     };
-    let (n, box_size) = (loaded.dark_matter.n(), loaded.dark_matter.box_size);
+    let (n, box_size) = (loaded.dark_matter.density.n(), loaded.dark_matter.density.box_size);
     if file.grid.n() != n || (file.grid.box_size / box_size - 1.0).abs() > 1e-3 {
         return Err(Error::input(
             path,
             format!("{}³ voxels in {} Mpc/h", file.grid.n(), file.grid.box_size),
             format!("the prediction's {n}³ voxels in {box_size} Mpc/h"),
-            format!("Choose --grid {} if the box is the same, or another reference", file.grid.n()),
+            format!("Predict on a grid of {} if the box is the same, or choose another reference", file.grid.n()),
         ));
     }
     let mut notes = Vec::new();
-    if (file.redshift - loaded.redshift).abs() > 0.01 {
+    if (file.redshift - loaded.dark_matter.redshift).abs() > 0.01 {
         notes.push(format!(
             "The reference is at z = {:.2} and the snapshot at z = {:.2}.",
-            file.redshift, loaded.redshift
+            file.redshift, loaded.dark_matter.redshift
         ));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -149,9 +147,4 @@ fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<S
         None => format!("Reference: {name} ({}).", file.quantity.name()),
     };
     Ok(((file.brightness_temperature()?, what), notes))
-}
-
-/// A floor for showing a reference: a hundredth of its mean.
-pub(super) fn reference_floor(reference: &Grid) -> f64 {
-    (reference.mean() * 1e-2).max(1e-6)
 }

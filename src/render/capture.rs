@@ -1,8 +1,8 @@
 //! Pictures of a piece of the window, at any number of pixels a point.
 
+use crate::device::GpuContext;
 use egui::{Color32, ColorImage, RawInput, Rect, Ui, Vec2, ViewportInfo};
 
-use super::GpuContext;
 use crate::error::{Error, Result};
 
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;

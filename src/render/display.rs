@@ -2,8 +2,9 @@
 
 use super::layout::{group, uniform};
 use super::transfer::ScaleUniform;
-use super::{ColorScale, FieldTexture, GpuContext, shaders};
-use crate::pipeline::TileBox;
+use super::{ColorScale, FieldTexture, shaders};
+use crate::device::GpuContext;
+use crate::field::TileBox;
 
 /// Voxels per axis of a cell that is skipped as one.
 const CELL: usize = 8;

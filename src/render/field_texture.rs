@@ -6,9 +6,10 @@ use burn_wgpu::{AutoCompiler, CubeTensor, Wgpu};
 use cubecl_wgpu::WgpuServer;
 use wgpu::util::DeviceExt;
 
-use super::{GpuContext, shaders};
+use super::shaders;
+use crate::device::GpuContext;
 use crate::field::Grid;
-use crate::pipeline::TileBox;
+use crate::field::TileBox;
 
 /// How values got to a texture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,7 @@ impl FieldPainter {
         {
             return Some(TextureSource::SharedBuffer);
         }
-        let values = crate::nn::host(values).ok()?;
+        let values = crate::device::host(values).ok()?;
         self.paint_values(texture, tile, &values);
         Some(TextureSource::Upload)
     }

@@ -1,4 +1,4 @@
-//! From fields to pixels: the wgpu device that networks and picture share, the passes
+//! From fields to pixels: the passes
 //! that paint tiles into textures, and those that draw the textures: volume, slices,
 //! lines. One WGSL file a pass (`shaders/`).
 //!
@@ -11,7 +11,6 @@ mod capture;
 mod colormap;
 mod display;
 mod field_texture;
-mod gpu;
 mod layout;
 mod offscreen;
 mod picture;
@@ -26,7 +25,6 @@ pub use capture::{Capture, draw_ui, read_pixels};
 pub use colormap::ColorMap;
 pub use display::{Classifier, DisplayVolume, Placed};
 pub use field_texture::{FieldPainter, FieldTexture, TextureSource};
-pub use gpu::{GpuContext, compute_device};
 pub use offscreen::{Offscreen, Pace};
 pub use picture::Picture;
 pub use present::{Line, PresentPass, Presented};

@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::volume::PassPlan;
-use super::{ColorTable, DisplayVolume, GpuContext, Picture, VolumeLook, VolumePass};
+use super::{ColorTable, DisplayVolume, Picture, VolumeLook, VolumePass};
+use crate::device::GpuContext;
 
 /// What else keeps the machine busy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

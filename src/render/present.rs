@@ -7,7 +7,8 @@ use glam::{Mat4, Vec3};
 use wgpu::util::DeviceExt;
 
 use super::layout::{self, DrawPipeline, SAMPLER, UNIFORM, group, target, texture};
-use super::{GpuContext, Picture, shaders};
+use super::{Picture, shaders};
+use crate::device::GpuContext;
 
 /// A straight line in the unit cube.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -3,7 +3,8 @@
 use super::layout::{self, DrawPipeline, UNIFORM, group, target, texture};
 use super::picture::{COLOR, Picture};
 use super::transfer::ScaleUniform;
-use super::{ColorTable, GpuContext, Placed, shaders};
+use super::{ColorTable, Placed, shaders};
+use crate::device::GpuContext;
 
 /// The axes to the right and up on the slice across each axis: yz, xz, xy.
 pub const SLICE_AXES: [[usize; 2]; 3] = [[1, 2], [0, 2], [0, 1]];

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{self, DrawPipeline, SAMPLER, UNIFORM, group, target, texture};
 use super::picture::{COLOR, DEPTH, Picture};
-use super::{ColorTable, DisplayVolume, GpuContext, OrbitCamera, shaders};
+use super::{ColorTable, DisplayVolume, OrbitCamera, shaders};
+use crate::device::GpuContext;
 
 /// How the volume is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -44,7 +44,7 @@ fn power_ratio(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
     let (mean, spread) = mean_of(|b| &b.prediction.power_ratio);
     let (of_draws, _) = mean_of(|b| &b.draws.power_ratio);
     let (scatter, _) = mean_of(|b| &b.draws.spread);
-    let (expected, _) = mean_of(|b| &b.expected.power_ratio);
+    let (conditional_mean, _) = mean_of(|b| &b.conditional_mean.power_ratio);
     let (local, _) = mean_of(|b| &b.local_relation.power_ratio);
     let rescaled = boxes.iter().filter_map(|b| Some(b.rescaled_dark_matter.as_ref()?.power_ratio.as_slice()));
     let (rescaled, _) = over_boxes(rescaled);
@@ -99,7 +99,7 @@ fn power_ratio(area: &Area, boxes: &[BoxEvaluation]) -> DrawResult {
     for (name, values, color, width) in [
         ("dark matter, rescaled", &rescaled, SERIES[2], 2),
         ("local relation", &local, BLUE, 2),
-        ("the map that LODI expects", &expected, SERIES[3], 2),
+        ("conditional mean", &conditional_mean, SERIES[3], 2),
         ("LODI over the mean of the truth's draws", &of_draws, INK, 2),
         ("LODI, mean and spread over boxes", &mean, VERMILION, 3),
     ] {

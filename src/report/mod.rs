@@ -20,9 +20,10 @@ pub use spectra::write_spectrum_figure;
 pub use training::write_training_figure;
 
 use crate::error::Result;
-use crate::field::Cosmology;
+use crate::field::{Cosmology, Layer};
 use crate::io::{MapHeader, SpectrumTable, atomic, map, write_map, write_spectra};
-use crate::pipeline::{FrameTimes, JobConfig, Outcome, Series, Source, Stage};
+use crate::pipeline::{FrameTimes, JobConfig, Outcome, Series, Source};
+use crate::predict::Stage;
 use crate::stats::PowerSpectrum;
 
 /// Agreement that is asked for: the power within 10 % of the reference's.
@@ -40,15 +41,13 @@ pub struct Report<'a> {
     /// Cosmology.
     pub cosmology: Cosmology,
     /// The device that ran the networks.
-    pub device: &'a str,
+    pub device: Option<&'a str>,
     /// Why that device was chosen.
-    pub device_reason: &'a str,
+    pub device_reason: Option<&'a str>,
     /// What the reference is.
     pub reference: Option<&'a str>,
     /// The weights.
     pub weights: &'a [String],
-    /// By what part the map's haloes were changed for it to have its power, where they were.
-    pub conditioned_by: Option<f64>,
     /// Seconds per stage.
     pub seconds: &'a [(Stage, f64)],
     /// Times between frames of the window, where there was one.
@@ -126,13 +125,12 @@ impl<'a> Report<'a> {
         Self {
             program: program(),
             config: &outcome.config,
-            redshift: outcome.redshift,
-            cosmology: outcome.cosmology,
-            device: &outcome.device,
-            device_reason: &outcome.device_reason,
-            reference: outcome.reference.as_deref(),
+            redshift: outcome.opened.redshift,
+            cosmology: outcome.opened.cosmology,
+            device: outcome.device.as_ref().map(|device| device.name.as_str()),
+            device_reason: outcome.device.as_ref().map(|device| device.reason.as_str()),
+            reference: outcome.opened.reference.as_deref(),
             weights: &outcome.weights,
-            conditioned_by: outcome.conditioned_by,
             seconds: &outcome.seconds,
             frame_times_ms: outcome.frame_times,
             warnings: &outcome.warnings,
@@ -161,9 +159,9 @@ pub fn provenance_line(outcome: &Outcome) -> String {
     format!(
         "{}: {source}, z = {:.3}{grid}, seed {}, {} steps.",
         program(),
-        outcome.redshift,
-        outcome.config.seed,
-        outcome.config.steps
+        outcome.opened.redshift,
+        outcome.config.settings.seed,
+        outcome.config.settings.steps
     )
 }
 
@@ -180,20 +178,24 @@ pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome) -> Result<Vec<
     let mut written = Vec::new();
     if !outcome.fields.is_empty() {
         let header = MapHeader {
-            redshift: outcome.redshift,
-            cosmology: outcome.cosmology,
+            redshift: outcome.opened.redshift,
+            cosmology: outcome.opened.cosmology,
             provenance: serde_json::json!({
                 "program": program(),
                 "config": outcome.config,
-                "device": outcome.device,
+                "device": outcome.device.as_ref().map(|device| &device.name),
                 "weights": outcome.weights,
-                "conditioned_by": outcome.conditioned_by,
             }),
         };
         let layers: Vec<_> = outcome.fields.iter().map(|(&layer, grid)| (layer, grid.as_ref())).collect();
         write_map(path("map.hdf5"), &header, &layers)?;
         write_slices_figure(&path("slices.png"), &outcome.fields, &line)?;
         written.extend([path("map.hdf5"), path("slices.png")]);
+        for (index, map) in outcome.realisations.iter().enumerate().skip(1) {
+            let path = path(&format!("realisation_{}.hdf5", index + 1));
+            write_map(&path, &header, &[(Layer::BrightnessTemperature, map.as_ref())])?;
+            written.push(path);
+        }
     }
     if !outcome.spectra.is_empty() {
         let names: Vec<String> = outcome.spectra.keys().map(|series| series.name()).collect();
@@ -234,8 +236,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::field::Grid;
-    use crate::pipeline::Layer;
+    use crate::field::{Grid, Layer};
+    use crate::pipeline::{DeviceInfo, Opened};
     use crate::stats::power_spectrum;
 
     /// An outcome with structure on all scales, and a prediction 5 % too bright.
@@ -263,17 +265,18 @@ mod tests {
         ]);
         Outcome {
             config: JobConfig::default(),
-            source: "demo".to_owned(),
-            redshift: 1.0,
-            cosmology: Cosmology::default(),
+            opened: Opened {
+                name: "demo".to_owned(),
+                redshift: 1.0,
+                cosmology: Cosmology::default(),
+                n,
+                box_size: 12.5,
+                reference: Some("Reference: a test.".to_owned()),
+            },
+            realisations: vec![fields[&Layer::BrightnessTemperature].clone()],
             fields,
-            told: None,
-            conditioned_by: None,
-            transforms: BTreeMap::new(),
             spectra,
-            reference: Some("Reference: a test.".to_owned()),
-            device: "CPU".to_owned(),
-            device_reason: "It was asked for.".to_owned(),
+            device: Some(DeviceInfo { name: "CPU".to_owned(), reason: "It was asked for.".to_owned() }),
             weights: vec!["untrained".to_owned()],
             seconds: vec![(Stage::Field, 0.1)],
             warnings: Vec::new(),

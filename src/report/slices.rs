@@ -11,7 +11,7 @@ use plotters::prelude::*;
 use super::figure::{self, Area, DrawResult, FAINT, INK, decade, step_label, style};
 use crate::error::Result;
 use crate::field::Grid;
-use crate::pipeline::Layer;
+use crate::field::Layer;
 
 /// Side of a map in pixels, the room around it, and the height of the caption.
 const MAP: u32 = 640;

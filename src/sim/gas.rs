@@ -123,7 +123,7 @@ pub fn gas_hydrogen(reader: &SnapshotReader, masses: impl Fn(usize) -> f64) -> R
             &header.path,
             format!("its gas has no {name}"),
             "gas with Density and InternalEnergy",
-            "Use --model haloes, or a snapshot with full gas properties",
+            "Paint HI on the haloes, or use a snapshot with full gas properties",
         ))
     };
     let optional = |name: &str| -> Result<Option<Vec<f32>>> {

@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Frame, Halo};
+use crate::field::philox;
 use crate::field::{Grid, RHO_CRITICAL, assign_mass};
 use crate::io::Particles;
-use crate::stitch::philox;
 
 /// Table 1 of arXiv:1804.09180 for friends-of-friends haloes: redshift, α,
 /// M0 (M☉/h), Mmin (M☉/h) of `M_HI = M0 (M/Mmin)^α exp(−(Mmin/M)^0.35)`.
@@ -80,21 +80,6 @@ pub fn paint_hydrogen(haloes: &[Halo], particles: &Particles, frame: &Frame, mod
     // ⟨10^(s g)⟩ = exp((s ln 10)²/2) for a standard normal g.
     let sigma = model.scatter * std::f64::consts::LN_10;
     let factor = |halo: u64| (sigma * normal(model.seed, halo) - sigma * sigma / 2.0).exp();
-    paint(haloes, particles, frame, model.core, factor)
-}
-
-/// Paint what the scatter of a `model` adds to a map, such that products of one halo with
-/// itself are right in every map and those of one halo with another average nothing:
-/// every halo with its HI times the deviation of its scatter, of either sign.
-pub(super) fn paint_deviations(
-    haloes: &[Halo],
-    particles: &Particles,
-    frame: &Frame,
-    model: &HydrogenModel,
-) -> HydrogenMap {
-    let sigma = model.scatter * std::f64::consts::LN_10;
-    let deviation = (sigma * sigma).exp_m1().sqrt();
-    let factor = |halo: u64| deviation.copysign(normal(model.seed, halo));
     paint(haloes, particles, frame, model.core, factor)
 }
 

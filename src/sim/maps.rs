@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Halo;
+use crate::field::HALO_MASS_BINS;
 use crate::field::{Cosmology, Grid, MassAssignment, assign_mass};
 use crate::io::{Particles, SnapshotHeader};
-use crate::pipeline::HALO_MASS_BINS;
 
 /// Edges of HALO's mass bins in M☉/h. The lightest begins at the 20 particles
 /// of 6.2e8 M☉/h that a halo needs in CAMELS-like runs; the last has no upper

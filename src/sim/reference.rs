@@ -8,19 +8,13 @@ use serde_json::json;
 
 use super::gas::gas_hydrogen;
 use super::{
-    Axis, Frame, Halo, HaloFinder, HydrogenMap, HydrogenModel, find_haloes, halo_mass_maps, hydrogen::paint_deviations,
-    hydrogen_map, paint_hydrogen,
+    Axis, Frame, Halo, HaloFinder, HydrogenMap, HydrogenModel, find_haloes, halo_mass_maps, hydrogen_map,
+    paint_hydrogen,
 };
 use crate::error::{Error, Result};
 use crate::field::{Grid, MassAssignment, assign_mass};
+use crate::field::{HALO_MASS_BINS, Layer};
 use crate::io::{MapHeader, Particles, Properties, SnapshotReader, check_writable, write_map};
-use crate::pipeline::{HALO_MASS_BINS, Layer};
-use crate::stats::power_spectrum;
-
-/// Maps of deviations that [`Painter::mean_power`] is averaged over. What they have by
-/// chance is a tenth of the scatter's part of the power in a shell of ten modes, and less
-/// in shells of more.
-const DEVIATIONS: u64 = 8;
 
 /// Where a reference takes its HI from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -82,7 +76,11 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
     let header = reader.header();
     let n = config.grid.unwrap_or_else(|| header.suggested_grid());
     if !(8..=2048).contains(&n) {
-        return Err(Error::setting(format!("a grid of {n}³ voxels"), "8 to 2048 voxels an axis", "Choose --grid 128"));
+        return Err(Error::setting(
+            format!("a grid of {n}³ voxels"),
+            "8 to 2048 voxels an axis",
+            "Choose 128, for example",
+        ));
     }
     let mut frame = Frame::of(header, n, config.assignment);
     frame.line_of_sight = config.line_of_sight;
@@ -204,23 +202,6 @@ impl Painter {
         let model = HydrogenModel { scatter: 0.0, ..self.hydrogen };
         paint_hydrogen(&self.haloes, &self.particles, &self.frame, &model).brightness_temperature
     }
-
-    /// The mean power over all draws, shell by shell as [`power_spectrum`], (Mpc/h)³ mK².
-    ///
-    /// A draw is `Σ f_h T_h` over haloes with independent factors of mean one, so its mean
-    /// power is that of `Σ T_h` and `var(f) Σ |T_h(k)|²`. In 25 Mpc/h a few heavy haloes rule,
-    /// and a draw is off by a sixth: the mean of nine comes as near as a twentieth; this, as
-    /// a hundredth.
-    pub fn mean_power(&self) -> Vec<f64> {
-        let mut mean = power_spectrum(&self.mean(), None).power;
-        for seed in 0..DEVIATIONS {
-            let model = HydrogenModel { seed, ..self.hydrogen };
-            let deviations = paint_deviations(&self.haloes, &self.particles, &self.frame, &model);
-            let power = power_spectrum(&deviations.brightness_temperature, None).power;
-            mean.iter_mut().zip(power).for_each(|(mean, power)| *mean += power / DEVIATIONS as f64);
-        }
-        mean
-    }
 }
 
 fn one_plus_delta(mass: &Grid) -> Grid {
@@ -301,21 +282,20 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_power_is_that_of_thousands_of_draws() {
-        const COUNT: u64 = 3000;
+    fn draws_average_the_map_without_scatter_and_have_more_power() {
+        use crate::stats::power_spectrum;
+
+        const COUNT: u64 = 1000;
         let painter = painter();
-        let mut average = vec![0.0; painter.mean_power().len()];
+        let mean = painter.mean();
+        let mut average = mean.map(|_| 0.0);
+        let mut power = 0.0;
         for seed in 0..COUNT {
-            let power = power_spectrum(&painter.draw(seed), None).power;
-            average.iter_mut().zip(power).for_each(|(sum, power)| *sum += power / COUNT as f64);
+            let draw = painter.draw(seed);
+            average.values.zip_mut_with(&draw.values, |sum, t| *sum += t / COUNT as f32);
+            power += power_spectrum(&draw, None).power[4] / COUNT as f64;
         }
-        // One draw is off by a half; a map without scatter has a fifth less.
-        let mean = painter.mean_power();
-        for shell in 1..8 {
-            let ratio = mean[shell] / average[shell];
-            assert!((ratio - 1.0).abs() < 0.05, "{ratio} in shell {shell}");
-        }
-        let without = power_spectrum(&painter.mean(), None).power;
-        assert!((1..8).all(|shell| without[shell] < 0.95 * mean[shell]));
+        assert!((average.mean() / mean.mean() - 1.0).abs() < 0.05);
+        assert!(power_spectrum(&mean, None).power[4] < 0.95 * power);
     }
 }

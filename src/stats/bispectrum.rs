@@ -89,7 +89,7 @@ fn bispectrum(grid: &Grid, sides: &[[f64; 2]]) -> Bispectrum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stitch::{Stream, fill_normal};
+    use crate::field::{Stream, fill_normal};
 
     /// Points scattered at random: `B` is the squared volume per point times the
     /// mean cube of a point's weight, at every triangle.

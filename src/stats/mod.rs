@@ -9,3 +9,8 @@ pub use bispectrum::{Bispectrum, equilateral, squeezed};
 pub use histogram::Histogram;
 pub use power::{CrossSpectrum, PowerSpectrum, cross_spectrum, power_spectrum};
 pub use region::{RegionStatistics, profile};
+
+/// Largest wavenumber that 21 cm maps are judged to, h/Mpc.
+pub const K_MAPS: f64 = 10.0;
+/// Largest wavenumber that halo maps are judged to, h/Mpc.
+pub const K_HALOES: f64 = 5.0;

@@ -95,7 +95,7 @@ pub fn cross_spectrum(fields: [&Grid; 2], windows: [Option<MassAssignment>; 2]) 
                 b.box_size
             ),
             "the same grid in the same box",
-            "Give both the same grid with --grid",
+            "Give both the same grid",
         ));
     }
     let plan = RealFft3::new(a.n());

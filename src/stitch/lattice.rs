@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::field::TileBox;
 
 /// How the tiles of the box are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -60,7 +61,7 @@ impl Lattice {
             _ => Err(Error::setting(
                 format!("a grid of {n}³ voxels"),
                 format!("one that tiles of {} to {tile} voxels, a multiple of {multiple}, divide", tile / 2),
-                format!("Choose --grid {}", n.div_ceil(tile).max(1) * tile),
+                format!("Choose a grid of {}", n.div_ceil(tile).max(1) * tile),
             )),
         }
     }
@@ -70,9 +71,9 @@ impl Lattice {
         self.tile
     }
 
-    /// Voxels between windows along an axis.
-    pub fn stride(&self) -> usize {
-        if self.overlap == Overlap::Blended && self.n > self.tile { self.tile / 2 } else { self.tile }
+    /// Voxels per axis of the box.
+    pub fn n(&self) -> usize {
+        self.n
     }
 
     /// How far the lattice is displaced at a step, in voxels.
@@ -91,42 +92,47 @@ impl Lattice {
         }
     }
 
-    /// First voxel of every window at a step, below `n` along each axis; windows
-    /// reach over the far faces of the periodic box. Together they cover every
-    /// voxel, `(tile/stride)³` times each.
-    pub fn origins(&self, step: usize) -> Vec<[usize; 3]> {
-        let shift = self.shift(step);
-        let stride = self.stride();
-        let per_axis = self.n / stride;
-        let mut origins = Vec::with_capacity(per_axis.pow(3));
-        for x in 0..per_axis {
-            for y in 0..per_axis {
-                for z in 0..per_axis {
-                    origins.push([
-                        (x * stride + shift[0]) % self.n,
-                        (y * stride + shift[1]) % self.n,
-                        (z * stride + shift[2]) % self.n,
-                    ]);
-                }
-            }
-        }
-        origins
+    /// Whether windows overlap within a step.
+    fn overlaps(&self) -> bool {
+        self.overlap == Overlap::Blended && self.n > self.tile
     }
 
-    /// Weight of a window along one axis at distance `i` from its face. The
-    /// weights of all windows over a voxel sum to one: a squared sine, whose
-    /// half-shifted copy is the squared cosine, or one where windows do not
-    /// overlap.
-    pub fn weights(&self) -> Vec<f32> {
-        if self.stride() == self.tile {
-            return vec![1.0; self.tile];
+    /// The windows of a step are one or more tilings of the box, each without gaps or overlaps:
+    /// where the first tile of each lies.
+    pub fn tilings(&self, step: usize) -> Vec<[usize; 3]> {
+        if !self.overlaps() {
+            return vec![self.shift(step)];
         }
-        (0..self.tile)
-            .map(|i| {
-                let phase = std::f64::consts::PI * (i as f64 + 0.5) / self.tile as f64;
-                phase.sin().powi(2) as f32
-            })
+        // Windows that overlap by half are eight tilings.
+        let half = self.tile / 2;
+        (0..8).map(|corner| [corner >> 2 & 1, corner >> 1 & 1, corner & 1].map(|moved| moved * half)).collect()
+    }
+
+    /// The tiles of the tiling whose first tile lies at `shift`, in raster order. They reach
+    /// over the far faces of the periodic box.
+    pub fn tiles(&self, shift: [usize; 3]) -> Vec<TileBox> {
+        let per_axis = self.n / self.tile;
+        let place = |axis: usize, index: usize| (index * self.tile + shift[axis]) % self.n;
+        (0..per_axis.pow(3))
+            .map(|i| [i / per_axis / per_axis, i / per_axis % per_axis, i % per_axis])
+            .map(|[x, y, z]| TileBox::cube([place(0, x), place(1, y), place(2, z)], self.tile))
             .collect()
+    }
+
+    /// All windows of a step, tiling by tiling.
+    pub fn windows(&self, step: usize) -> Vec<TileBox> {
+        self.tilings(step).into_iter().flat_map(|shift| self.tiles(shift)).collect()
+    }
+
+    /// Weight of a window along one axis at distance `i` from its face; `None` where windows
+    /// do not overlap. The weights of all windows over a voxel sum to one: a squared sine,
+    /// whose half-shifted copy is the squared cosine.
+    pub fn weights(&self) -> Option<Vec<f32>> {
+        let weight = |i: usize| {
+            let phase = std::f64::consts::PI * (i as f64 + 0.5) / self.tile as f64;
+            phase.sin().powi(2) as f32
+        };
+        self.overlaps().then(|| (0..self.tile).map(weight).collect())
     }
 }
 
@@ -158,9 +164,9 @@ mod tests {
             overlap in prop::sample::select(Overlap::ALL.to_vec()),
         ) {
             let lattice = Lattice::new(n, 16, 4, overlap).unwrap();
-            let w = lattice.weights();
+            let w = lattice.weights().unwrap_or(vec![1.0; lattice.tile()]);
             let mut total = vec![0f64; n * n * n];
-            for [x, y, z] in lattice.origins(step) {
+            for TileBox { origin: [x, y, z], .. } in lattice.windows(step) {
                 for i in 0..lattice.tile() {
                     for j in 0..lattice.tile() {
                         for k in 0..lattice.tile() {
@@ -192,7 +198,7 @@ mod tests {
     #[test]
     fn grids_without_a_tile_are_refused_with_one_that_works() {
         let error = Lattice::new(50, 32, 4, Overlap::Shifted).unwrap_err();
-        assert!(error.to_string().contains("--grid 64"), "{error}");
+        assert!(error.to_string().contains("a grid of 64"), "{error}");
         assert!(Lattice::new(64, 32, 4, Overlap::Shifted).is_ok());
     }
 }

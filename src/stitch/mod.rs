@@ -1,15 +1,14 @@
-//! Joining tiles while they are denoised: where they lie ([`Lattice`]), the
-//! noise that belongs to voxels and not to tiles, and the sampler that runs
-//! over the whole box ([`LatentOverlap`]).
+//! Joining tiles while they are denoised: where they lie ([`Lattice`]), how windows are cut
+//! out of fields on the device and put together again, and the sampler that runs over the
+//! whole box ([`LatentOverlap`]). Noise belongs to voxels and not to tiles
+//! ([`CorrelatedNoise`](crate::field::CorrelatedNoise)).
 
-mod colour;
 mod latent;
 mod lattice;
-mod noise;
 mod tiles;
+mod windows;
 
-pub use colour::{Colouring, NoiseColour};
-pub use latent::{LatentOverlap, TileOrder, WindowBatch};
+pub use latent::{LatentOverlap, Step};
 pub use lattice::{Lattice, Overlap};
-pub use noise::{Stream, below, fill_normal, philox};
-pub use tiles::{ChannelField, gather, scatter};
+pub use tiles::{TileRun, over_tiles};
+pub use windows::{cut, gather, join};

@@ -1,42 +1,59 @@
 //! Boxes as LODI's networks see them: with HALO's maps.
 
-use burn::tensor::Device;
+use burn::tensor::Tensor;
+use rayon::prelude::*;
 
-use super::data::Fields;
+use super::data::{Fields, Split, TrainingBox, ValidationBox};
+use crate::device::ComputeDevice;
 use crate::error::Result;
-use crate::field::Grid;
-use crate::nn::{ExpectationConfig, ExpectationInput, Halo, Trained};
-use crate::pipeline::HALO_MASS_BINS;
+use crate::nn::Halo;
+use crate::predict::{DarkMatter, NoObserver, halo_maps};
+use crate::sim::{HydrogenModel, Painter};
 
-/// A box with what HALO tells LODI of it.
-pub(super) struct SeenBox {
+/// A box with HALO's maps of it.
+pub(super) struct HaloBox {
     pub fields: Fields,
-    /// (M☉/h)/(Mpc/h)³.
-    condition: [Grid; HALO_MASS_BINS],
+    pub dark_matter: DarkMatter,
+    /// `[HALO_MASS_BINS, n, n, n]`, (M☉/h)/(Mpc/h)³.
+    pub halo_mass: Tensor<4>,
 }
 
-impl SeenBox {
+impl HaloBox {
     /// Run HALO on a box.
-    pub fn new(fields: &Fields, halo: &Trained<Halo>, device: &Device) -> Result<Self> {
-        // LODI is told nothing that depends on chance.
-        let input = halo.config.input(&fields.dark_matter, &fields.cosmology, 0);
-        let condition = halo.config.run(&halo.network, &input, device)?.condition;
-        Ok(Self { fields: fields.clone(), condition })
+    fn new(fields: &Fields, halo: &Halo, device: &ComputeDevice) -> Result<Self> {
+        let dark_matter = fields.matter();
+        let halo_mass = halo_maps(&dark_matter, halo, device, &mut NoObserver)?;
+        Ok(Self { fields: fields.clone(), dark_matter, halo_mass })
     }
 
     /// Voxels per axis.
     pub fn n(&self) -> usize {
-        self.fields.dark_matter.n()
+        self.dark_matter.density.n()
     }
+}
 
-    /// HALO's maps as LODI is told, (M☉/h)/(Mpc/h)³.
-    pub fn halo_mass(&self) -> [&[f32]; HALO_MASS_BINS] {
-        self.condition.each_ref().map(Grid::as_slice)
-    }
-
-    /// What the expected map is made from.
-    pub fn input(&self, config: &ExpectationConfig) -> ExpectationInput {
-        let Fields { dark_matter, cosmology, redshift, .. } = &self.fields;
-        config.input(&self.halo_mass(), dark_matter, (cosmology, *redshift))
-    }
+/// Run HALO on every box, and make something of the haloes that its 21 cm map is painted on;
+/// `make` is also given the number of the box.
+pub(super) fn with_halo_maps<T: Send>(
+    (train, validation): (&[TrainingBox], &[ValidationBox]),
+    halo: &Halo,
+    hydrogen: &HydrogenModel,
+    device: &ComputeDevice,
+    make: impl Fn(usize, &Painter) -> T + Sync,
+) -> Result<Split<(HaloBox, T)>> {
+    let of_train = train.iter().map(|b| (b.fields(), b.haloes()));
+    let of_validation = validation.iter().map(|b| (b.fields(), b.haloes()));
+    let boxes: Vec<_> = of_train.chain(of_validation).enumerate().collect();
+    // Finding haloes takes longest, and one thread.
+    let made = boxes
+        .par_iter()
+        .map(|(index, (_, haloes))| Ok(make(*index, &haloes.painter(hydrogen)?)))
+        .collect::<Result<Vec<T>>>()?;
+    let mut boxes = boxes
+        .iter()
+        .zip(made)
+        .map(|((_, (fields, _)), made)| Ok((HaloBox::new(fields, halo, device)?, made)))
+        .collect::<Result<Vec<_>>>()?;
+    let validation = boxes.split_off(train.len());
+    Ok(Split { train: boxes, validation })
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::{Entry, Train, Validation};
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, MassAssignment};
+use crate::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, MassAssignment, Stream, below, philox};
 use crate::io::{Map, read_map};
-use crate::pipeline::{HALO_MASS_BINS, Layer};
+use crate::predict::DarkMatter;
 use crate::sim::{HydrogenModel, Painter};
-use crate::stitch::{Stream, below, gather, philox};
+use crate::stitch::gather;
 
 /// A simulation box, every field on the same grid.
 #[derive(Debug, Clone)]
@@ -47,6 +47,11 @@ impl Fields {
             redshift: header.redshift,
             cosmology: header.cosmology,
         })
+    }
+
+    /// What is predicted from.
+    pub fn matter(&self) -> DarkMatter {
+        DarkMatter { density: self.dark_matter.clone(), redshift: self.redshift, cosmology: self.cosmology }
     }
 
     /// `1 + δ`, halo maps as fractions of the matter in each voxel: what HALO
@@ -98,13 +103,27 @@ impl TrainingBox {
         &self.fields
     }
 
-    /// Its haloes, to paint further draws of its 21 cm map: the same haloes with other HI
-    /// masses. A network that sees only one draw learns it by heart and not how it scatters.
+    /// Its haloes.
+    pub(super) fn haloes(&self) -> Haloes<'_> {
+        Haloes { snapshot: &self.snapshot, n: self.fields.dark_matter.n() }
+    }
+}
+
+/// The haloes of a box, to paint further realisations of its 21 cm map: the same haloes with
+/// other HI masses. A network that sees only one realisation learns it by heart and not how it
+/// scatters.
+pub(super) struct Haloes<'a> {
+    snapshot: &'a Path,
+    n: usize,
+}
+
+impl Haloes<'_> {
+    /// Find them.
     ///
     /// # Errors
     /// Those of reading the snapshot.
     pub fn painter(&self, hydrogen: &HydrogenModel) -> Result<Painter> {
-        Painter::open(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen)
+        Painter::open(self.snapshot, self.n, MassAssignment::Cic, hydrogen)
     }
 }
 
@@ -129,12 +148,9 @@ impl ValidationBox {
         &self.fields
     }
 
-    /// Its haloes, as [`TrainingBox::painter`]: what is painted is compared with all draws.
-    ///
-    /// # Errors
-    /// Those of reading the snapshot.
-    pub fn painter(&self, hydrogen: &HydrogenModel) -> Result<Painter> {
-        Painter::open(&self.snapshot, self.fields.dark_matter.n(), MassAssignment::Cic, hydrogen)
+    /// Its haloes.
+    pub(super) fn haloes(&self) -> Haloes<'_> {
+        Haloes { snapshot: &self.snapshot, n: self.fields.dark_matter.n() }
     }
 }
 
@@ -153,6 +169,23 @@ impl<B> Split<B> {
     /// Boxes that nothing has learned from, if there are any; otherwise those to learn from.
     pub fn unseen(&self) -> &[B] {
         if self.validation.is_empty() { &self.train } else { &self.validation }
+    }
+}
+
+/// A field of `n³` voxels with `channels` values each, shape `[channels, n, n, n]`, in C order,
+/// on the host.
+#[derive(Debug, Clone)]
+pub(super) struct ChannelField {
+    /// Voxels per axis.
+    pub n: usize,
+    /// The values.
+    pub values: Vec<f32>,
+}
+
+impl ChannelField {
+    /// Its channels one by one, `n³` values each.
+    pub fn each(&self) -> std::slice::Chunks<'_, f32> {
+        self.values.chunks(self.n.pow(3))
     }
 }
 

@@ -4,54 +4,45 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
-use super::fit::{Fit, Fitted, Report, Task, descend};
+use super::data::{ChannelField, Draws, Fields, Split, TrainingBox, ValidationBox};
+use super::descent::{Learned, Report, Task, TrainConfig, descend};
 use super::power::PowerRatio;
+use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
-use crate::evaluate::K_HALOES;
-use crate::field::{Grid, LogTransform};
-use crate::nn::{Decision, HALO_CLASSES, Halo, HaloConfig, RegionTransform, UNetConfig, Weighing};
-use crate::pipeline::HALO_MASS_BINS;
+use crate::field::{Grid, HALO_MASS_BINS, LogTransform};
+use crate::nn::{FeatureConfig, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
+use crate::predict::{NoObserver, halo_maps};
 use crate::sim::HALO_MASS_EDGES;
-use crate::stitch::{ChannelField, NoiseColour};
+use crate::stats::K_HALOES;
 
 /// Voxels at a crop's faces that the loss leaves out: the radius of a large halo.
 const EDGE: usize = 4;
 
-/// How it is correlated where haloes lie that HALO cannot see: over the voxels that mass
-/// assignment spreads one to.
-const CHANCE: NoiseColour = NoiseColour { smooth: 0.9, radius: 0.8 };
-
-/// How networks see regions by default. Friends-of-friends groups are about those of the
-/// middle density; what it joins the highest takes apart.
-pub(super) fn regions() -> RegionTransform {
-    RegionTransform {
+/// What networks see of the dark matter by default. Friends-of-friends groups are about the
+/// components of the middle density; what it joins the highest takes apart.
+pub(super) fn features(boxes: &[TrainingBox]) -> FeatureConfig {
+    FeatureConfig {
+        dark_matter: LogTransform::standardised(boxes.iter().map(|b| &b.fields().dark_matter), 0.05),
         thresholds: vec![30.0, 60.0, 150.0],
         // From nothing to a heavy halo, about a unit normal in matter.
         mass: LogTransform { floor: 1e9, offset: 10.5, scale: 1.5 },
         distance: LogTransform { floor: 0.2, offset: 0.0, scale: 0.4 },
+        smoothing: Vec::new(),
+        smoothed: LogTransform { floor: 0.05, offset: 0.0, scale: 0.5 },
     }
 }
 
 /// HALO as it is trained by default: two resolutions behind a 2³ stem.
 pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
-    let fields = || boxes.iter().map(TrainingBox::fields);
-    let regions = regions();
+    let features = features(boxes);
     HaloConfig {
-        net: UNetConfig::new(1 + regions.channels(), HALO_CLASSES, vec![32, 64]),
+        net: UNetConfig::new(features.channels(), HALO_CLASSES, vec![32, 64]),
         refinement: 64,
         tile: 32,
         context: 8,
         voxel: boxes[0].fields().dark_matter.voxel(),
-        dark_matter: LogTransform::standardised(fields().map(|b| &b.dark_matter), 0.05),
-        regions,
-        weighing: Weighing::FRIENDS_OF_FRIENDS,
+        features,
         mass_edges: HALO_MASS_EDGES,
-        // A hundredth of the mean matter density: far below any halo's edge.
-        halo_mass: std::array::from_fn(|bin| LogTransform::standardised(fields().map(|b| &b.halo_mass[bin]), 1e9)),
-        decision: Decision::default(),
-        condition: Decision::default(),
-        chance: CHANCE,
     }
 }
 
@@ -69,7 +60,10 @@ impl Prepared {
     fn new(fields: &Fields, config: &HaloConfig) -> Self {
         let values = |grid: &Grid| grid.as_slice().to_vec();
         Self {
-            seen: config.seen(&fields.dark_matter, &fields.cosmology),
+            seen: ChannelField {
+                n: fields.dark_matter.n(),
+                values: config.features.of(&fields.dark_matter, &fields.cosmology),
+            },
             matter: values(&fields.dark_matter),
             fractions: fields.halo_fractions().each_ref().map(values),
         }
@@ -81,10 +75,9 @@ struct DivideMatter<'a> {
     boxes: Split<Prepared>,
     /// The box whose maps are looked at whole.
     looked_at: Option<&'a Fields>,
-    config: &'a HaloConfig,
     /// Mean matter of a voxel of the training boxes.
     mean_matter: f64,
-    fit: &'a Fit,
+    settings: &'a TrainConfig,
 }
 
 /// A crop of HALO's: the network's input, the matter and its fractions.
@@ -104,7 +97,7 @@ impl Task<Halo> for DivideMatter<'_> {
             let from = &boxes[crop.index];
             let cut = |fields: &[&[f32]]| {
                 let mut values = Vec::new();
-                crop.cut(fields, from.seen.n, self.fit.crop, &mut values);
+                crop.cut(fields, from.seen.n, self.settings.crop, &mut values);
                 values
             };
             HaloCrop {
@@ -113,20 +106,20 @@ impl Task<Halo> for DivideMatter<'_> {
                 fractions: cut(&from.fractions.each_ref().map(Vec::as_slice)),
             }
         };
-        (0..self.fit.batch).map(&mut cut).collect()
+        (0..self.settings.batch).map(&mut cut).collect()
     }
 
     fn power(
         &self,
         halo: &Halo,
-        device: &Device,
+        device: &ComputeDevice,
         report: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Vec<PowerRatio>> {
-        halo_power(self.looked_at, (halo, self.config), self.fit.seed, device, report)
+        halo_power(self.looked_at, halo, device, report)
     }
 
     fn loss(&self, halo: &Halo, crops: &[HaloCrop], device: &Device) -> Tensor<1> {
-        let (count, side) = (crops.len(), self.fit.crop);
+        let (count, side) = (crops.len(), self.settings.crop);
         // Where the surroundings are cut off, nobody could say what is a halo.
         let inside = EDGE..side - EDGE;
         let tensor = |field: fn(&HaloCrop) -> &[f32], channels: usize| {
@@ -134,7 +127,8 @@ impl Task<Halo> for DivideMatter<'_> {
             Tensor::<5>::from_data(TensorData::new(values, [count, channels, side, side, side]), device)
         };
         let kept = |channels: usize| [0..count, 0..channels, inside.clone(), inside.clone(), inside.clone()];
-        let log_probabilities = halo.coarse(tensor(|crop| &crop.seen, self.config.net.input)).slice(kept(HALO_CLASSES));
+        let log_probabilities =
+            halo.coarse(tensor(|crop| &crop.seen, halo.config().net.input)).slice(kept(HALO_CLASSES));
         let matter = tensor(|crop| &crop.matter, 1).slice(kept(1));
         let fractions = tensor(|crop| &crop.fractions, HALO_CLASSES).slice(kept(HALO_CLASSES));
         let entropy = (log_probabilities * fractions).sum_dim(1).neg();
@@ -146,26 +140,24 @@ impl Task<Halo> for DivideMatter<'_> {
 /// The power of every halo map of a box over that of the truth's.
 pub(super) fn halo_power(
     looked_at: Option<&Fields>,
-    (halo, config): (&Halo, &HaloConfig),
-    seed: u64,
-    device: &Device,
+    halo: &Halo,
+    device: &ComputeDevice,
     report: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Vec<PowerRatio>> {
     let Some(fields) = looked_at else { return Ok(Vec::new()) };
     if !report(0, HALO_MASS_BINS) {
         return Err(Error::Cancelled);
     }
-    let input = config.input(&fields.dark_matter, &fields.cosmology, seed);
-    let maps = config.run(halo, &input, device)?.halo_mass;
-    Ok((0..HALO_MASS_BINS)
-        .map(|bin| {
-            let truth = std::slice::from_ref(&fields.halo_mass[bin]);
-            PowerRatio::new(format!("halo mass, bin {}", bin + 1), &maps[bin], truth, K_HALOES)
-        })
-        .collect())
+    let values = host(halo_maps(&fields.matter(), halo, device, &mut NoObserver)?)?;
+    let ratio = |(bin, map): (usize, &[f32])| {
+        let map = Grid::from_values(map.to_vec(), fields.dark_matter.box_size);
+        let truth = std::slice::from_ref(&fields.halo_mass[bin]);
+        PowerRatio::new(format!("halo mass, bin {}", bin + 1), &map, truth, K_HALOES)
+    };
+    Ok(values.chunks(fields.dark_matter.n().pow(3)).enumerate().map(ratio).collect())
 }
 
-/// Fit HALO's U-Net: the cross-entropy between the fractions it predicts and those that
+/// Train HALO's U-Net: the cross-entropy between the fractions it predicts and those that
 /// are, each voxel weighted by its matter. It is least where every prediction is
 /// the expected fraction, and there the total mass of every bin is that of the
 /// training boxes.
@@ -174,21 +166,19 @@ pub(super) fn halo_power(
 /// Those of the state in `folder`.
 pub fn train_halo(
     (boxes, validation): (&[TrainingBox], &[ValidationBox]),
-    config: &HaloConfig,
-    start: Option<Halo>,
-    fit: &Fit,
-    device: &Device,
+    halo: Halo,
+    settings: &TrainConfig,
+    device: &ComputeDevice,
     folder: &Path,
     report: impl FnMut(Report) -> bool,
-) -> Result<Fitted<Halo>> {
+) -> Result<Learned<Halo>> {
     let looked_at = validation.first().map(ValidationBox::fields);
+    let config = halo.config();
     let train: Vec<Prepared> = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect();
     let validation = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect();
     let mean_matter = boxes.iter().map(|b| b.fields().dark_matter.mean()).sum::<f64>() / boxes.len() as f64;
-    device.seed(fit.seed);
-    let network = start.unwrap_or_else(|| config.init(device));
-    let task = DivideMatter { boxes: Split { train, validation }, looked_at, config, mean_matter, fit };
-    descend((network, config), &task, fit, device, folder, report)
+    let task = DivideMatter { boxes: Split { train, validation }, looked_at, mean_matter, settings };
+    descend(halo, &task, settings, device, folder, report)
 }
 
 const _: () = assert!(HALO_CLASSES == HALO_MASS_BINS + 1);

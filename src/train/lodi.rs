@@ -1,25 +1,27 @@
-//! How LODI learns.
+//! How LODI's denoiser learns.
 
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rayon::prelude::*;
 
-use super::boxes::SeenBox;
-use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
-use super::fit::{Fit, Fitted, Report, Task, descend};
-use super::importance::{DrawnCrop, Importance};
-use super::paint::paint;
+use super::boxes::{HaloBox, with_halo_maps};
+use super::calibrate::calibrate;
+use super::data::{ChannelField, Draws, Split, TrainingBox, ValidationBox};
+use super::descent::{Learned, Report, Task, TrainConfig, descend};
 use super::power::PowerRatio;
-use crate::error::Result;
-use crate::evaluate::K_MAPS;
-use crate::field::Grid;
+use super::sampling_weight::{DrawnCrop, SamplingWeights};
+use crate::device::{ComputeDevice, host};
+use crate::error::{Error, Result};
+use crate::field::{CorrelatedNoise, Grid, HALO_MASS_BINS, LogTransform, NoiseCorrelation, TileBox, below};
 use crate::nn::{
-    Anchor, CONDITION_CHANNELS, Correction, Departure, Expectation, Halo, Lodi, LodiConfig, NoiseSchedule, Trained,
-    UNetConfig,
+    CONDITION_CHANNELS, Calibration, ConditionalMean, Halo, Lodi, LodiConfig, NoiseSchedule, Residual, UNetConfig,
 };
-use crate::sim::HydrogenModel;
-use crate::stitch::{ChannelField, Colouring, NoiseColour, below, gather};
+use crate::predict::{
+    Condition, NoObserver, Observer, Settings, Stage, StepMade, TileMade, expected_temperature, paint,
+};
+use crate::sim::{HydrogenModel, Painter};
+use crate::stats::K_MAPS;
+use crate::stitch::gather;
 
 /// Fraction of the training set's values, at either end, that lie outside
 /// [`LodiConfig::data_range`].
@@ -27,7 +29,7 @@ const OUTSIDE: f64 = 1e-6;
 /// How `x` itself is correlated where more than 10 mK are expected: neighbours
 /// with 0.75 (0.87 above 100 mK), voxels two apart with 0.40 (0.56), three with 0.29
 /// (0.37), in five boxes.
-const COLOUR: NoiseColour = NoiseColour { smooth: 0.9, radius: 1.2 };
+const CORRELATION: NoiseCorrelation = NoiseCorrelation { smooth: 0.9, radius: 1.2 };
 /// Voxels around a crop in which its noise is made, so that what enters at one face
 /// has not left at the other.
 const MARGIN: usize = 4;
@@ -40,117 +42,111 @@ const LOOK_SEED: u64 = 1;
 /// A box as LODI learns from it, transformed, `n³` values a field.
 struct Prepared {
     condition: ChannelField,
-    /// The data of every painting.
+    /// The data of every realisation.
     data: Vec<Vec<f32>>,
-    importance: Importance,
+    weights: SamplingWeights,
 }
 
-/// A box with the maps that LODI sees, the expected one among them.
+/// A box with the maps that LODI sees, the conditional mean among them.
 pub(super) struct LodiBox {
-    pub seen: SeenBox,
-    /// The expected map, mK.
-    pub expected: Vec<f32>,
-    /// Draws of the 21 cm map, mK.
-    pub paintings: Vec<Grid>,
+    pub seen: HaloBox,
+    /// The conditional mean on the device, mK, and on the host.
+    mean: (Tensor<3>, Grid),
+    /// Realisations of the 21 cm map, mK.
+    pub realisations: Vec<Grid>,
 }
 
 /// Boxes that LODI learns from and is selected by.
 pub struct LodiBoxes(pub(super) Split<LodiBox>);
 
 impl LodiBoxes {
-    /// Run HALO and the expectation on every box, and paint HI on its haloes
-    /// `paintings` times, the data set's own painting among them.
+    /// Run HALO and the conditional mean on every box, and paint HI on its haloes until there
+    /// are `realisations` of its map, the data set's own among them.
     ///
     /// # Errors
     /// Those of the networks and of reading snapshots.
     pub fn new(
-        (train, validation): (&[TrainingBox], &[ValidationBox]),
-        halo: &Trained<Halo>,
-        expectation: &Trained<Expectation>,
+        boxes: (&[TrainingBox], &[ValidationBox]),
+        (halo, mean): (&Halo, &ConditionalMean),
         hydrogen: &HydrogenModel,
-        paintings: usize,
-        device: &Device,
+        realisations: usize,
+        device: &ComputeDevice,
     ) -> Result<Self> {
-        let with_maps = |fields: &Fields, more: Vec<Grid>| -> Result<LodiBox> {
-            let seen = SeenBox::new(fields, halo, device)?;
-            let input = seen.input(&expectation.config);
-            let expected = expectation.config.run(&expectation.network, &input, device)?;
-            let paintings = std::iter::once(fields.brightness_temperature.clone()).chain(more).collect();
-            Ok(LodiBox { seen, expected, paintings })
-        };
-        // Finding haloes takes longest and one thread.
-        let train = train
-            .par_iter()
-            .enumerate()
-            .map(|(index, b)| Ok((b.fields(), b.painter(hydrogen)?.further_draws(index, paintings.saturating_sub(1)))))
-            .collect::<Result<Vec<_>>>()?;
-        let validation = validation
-            .par_iter()
-            .enumerate()
-            .map(|(index, b)| {
-                Ok((b.fields(), b.painter(hydrogen)?.further_draws(train.len() + index, paintings.saturating_sub(1))))
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let all = |boxes: Vec<(&Fields, Vec<Grid>)>| {
-            boxes.into_iter().map(|(fields, more)| with_maps(fields, more)).collect::<Result<Vec<_>>>()
+        let further = |index: usize, painter: &Painter| painter.further_draws(index, realisations.saturating_sub(1));
+        let Split { train, validation } = with_halo_maps(boxes, halo, hydrogen, device, further)?;
+        let all = |boxes: Vec<(HaloBox, Vec<Grid>)>| -> Result<Vec<LodiBox>> {
+            let with_mean = |(seen, further): (HaloBox, Vec<Grid>)| {
+                let HaloBox { dark_matter, halo_mass, fields } = &seen;
+                let expected = expected_temperature(dark_matter, halo_mass, mean, device, &mut NoObserver)?;
+                let on_host = Grid::from_values(host(expected.clone())?, dark_matter.density.box_size);
+                let realisations = std::iter::once(fields.brightness_temperature.clone()).chain(further).collect();
+                Ok(LodiBox { seen, mean: (expected, on_host), realisations })
+            };
+            boxes.into_iter().map(with_mean).collect()
         };
         Ok(Self(Split { train: all(train)?, validation: all(validation)? }))
     }
 }
 
 impl LodiBox {
-    /// LODI's condition, as the network sees it.
-    pub fn condition(&self, config: &LodiConfig) -> ChannelField {
-        let dark_matter = self.seen.fields.dark_matter.as_slice();
-        config.condition(self.seen.n(), &self.seen.halo_mass(), dark_matter, &self.expected)
+    /// The conditional mean, mK.
+    pub fn mean(&self) -> &Grid {
+        &self.mean.1
     }
 
-    /// The diffusion's data of a painting.
-    pub fn data(&self, painting: usize, config: &LodiConfig) -> Vec<f32> {
-        config.departure.data(self.paintings[painting].as_slice(), &self.expected)
+    /// What `lodi` paints from.
+    pub fn condition(&self, lodi: &Lodi, device: &ComputeDevice) -> Result<Condition> {
+        let HaloBox { dark_matter, halo_mass, .. } = &self.seen;
+        Condition::new(dark_matter, halo_mass.clone(), self.mean.0.clone(), lodi, device)
     }
 
-    /// What holds painted maps at the expected one.
-    fn anchor(&self) -> Anchor {
-        Anchor::new(Grid::from_values(self.expected.clone(), self.seen.fields.dark_matter.box_size))
+    /// The diffusion's data of a realisation.
+    pub fn data(&self, realisation: usize, config: &LodiConfig) -> Vec<f32> {
+        config.residual.data(self.realisations[realisation].as_slice(), self.mean().as_slice())
     }
-}
 
-impl Prepared {
-    fn new(from: &LodiBox, config: &LodiConfig) -> Self {
-        Self {
-            condition: from.condition(config),
-            data: (0..from.paintings.len()).map(|painting| from.data(painting, config)).collect(),
-            importance: Importance::new(from.seen.n(), &from.expected),
-        }
+    fn prepared(&self, lodi: &Lodi, device: &ComputeDevice) -> Result<Prepared> {
+        Ok(Prepared {
+            condition: ChannelField { n: self.seen.n(), values: self.condition(lodi, device)?.channels()? },
+            data: (0..self.realisations.len()).map(|realisation| self.data(realisation, lodi.config())).collect(),
+            weights: SamplingWeights::new(self.seen.n(), self.mean().as_slice()),
+        })
     }
 }
 
-/// LODI as it is trained by default, behind an expectation.
-pub fn lodi_config(boxes: &LodiBoxes, expectation: &Trained<Expectation>) -> LodiConfig {
-    let first = &boxes.0.train[0].seen.fields;
+/// LODI as it is trained by default, behind a conditional mean.
+pub fn lodi_config(boxes: &LodiBoxes, mean: &ConditionalMean) -> LodiConfig {
+    let first = &boxes.0.train[0].seen.dark_matter;
     let voxels = || {
         boxes.0.train.iter().flat_map(|b| {
-            b.paintings.iter().flat_map(|painting| painting.as_slice().iter().copied().zip(b.expected.iter().copied()))
+            let mean = b.mean().as_slice();
+            b.realisations.iter().flat_map(|map| map.as_slice().iter().copied().zip(mean.iter().copied()))
         })
     };
-    let mut departure = Departure::default();
-    departure.fit(voxels());
-    let mut all: Vec<f32> = voxels().map(|(t, expected)| departure.forward(t, expected)).collect();
+    let mut residual = Residual::default();
+    residual.fit(voxels());
+    let mut all: Vec<f32> = voxels().map(|(t, expected)| residual.forward(t, expected)).collect();
     let last = all.len() - 1;
     let cut = (all.len() as f64 * OUTSIDE) as usize;
     let mut quantile = |index: usize| *all.select_nth_unstable_by(index, f32::total_cmp).1;
+    let of_mean = mean.config();
+    let condition: [LogTransform; CONDITION_CHANNELS] = std::array::from_fn(|channel| match channel {
+        0..HALO_MASS_BINS => of_mean.halo_mass,
+        HALO_MASS_BINS => of_mean.features.dark_matter,
+        _ => of_mean.temperature,
+    });
     LodiConfig {
         net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_frequencies(8),
         tile: 32,
-        voxel: first.dark_matter.voxel(),
+        voxel: first.density.voxel(),
         redshift: first.redshift,
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
-        noise: COLOUR,
-        expectation: expectation.config.clone(),
-        correction: Correction::default(),
+        noise: CORRELATION,
+        condition,
+        conditional_mean: of_mean.clone(),
+        calibration: Calibration::default(),
         data_range: [quantile(cut), quantile(last - cut)],
-        departure,
+        residual,
     }
 }
 
@@ -160,9 +156,9 @@ struct UndoNoise<'a> {
     /// The box that is painted whole for a look at its power.
     looked_at: Option<&'a LodiBox>,
     config: &'a LodiConfig,
-    /// Of the noise of a crop and its margin.
-    colouring: Colouring,
-    fit: &'a Fit,
+    /// Of a crop and its margin.
+    noise: CorrelatedNoise,
+    settings: &'a TrainConfig,
 }
 
 /// A crop of LODI's: the data, the condition, the weight of each voxel, the
@@ -181,19 +177,19 @@ impl UndoNoise<'_> {
         let (n, side) = (boxes[0].condition.n, self.config.tile);
         let crop = draws.crop(boxes.len(), n);
         let from = &boxes[crop.index];
-        let painting = below(from.data.len(), draws.words()[0]);
-        let DrawnCrop { crop, mut weight, oftener } = from.importance.place(crop, side, draws);
-        weight.iter_mut().for_each(|w| *w /= oftener);
+        let realisation = below(from.data.len(), draws.words()[0]);
+        let DrawnCrop { crop, mut weight, sampling_ratio } = from.weights.place(crop, side, draws);
+        weight.iter_mut().for_each(|w| *w /= sampling_ratio);
         let cut = |fields: &[&[f32]]| {
             let mut values = Vec::with_capacity(fields.len() * side.pow(3));
             crop.cut(fields, n, side, &mut values);
             values
         };
         let condition: Vec<&[f32]> = from.condition.each().collect();
-        let around = self.colouring.draw(self.fit.seed, draws.stream());
+        let around = self.noise.draw(self.settings.seed, draws.stream());
         let mut noise = Vec::with_capacity(side.pow(3));
         gather(&around, side + 2 * MARGIN, [MARGIN; 3], side, &mut noise);
-        LodiCrop { data: cut(&[&from.data[painting]]), condition: cut(&condition), weight, noise, time }
+        LodiCrop { data: cut(&[&from.data[realisation]]), condition: cut(&condition), weight, noise, time }
     }
 }
 
@@ -202,24 +198,25 @@ impl Task<Lodi> for UndoNoise<'_> {
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<LodiCrop> {
         let boxes = self.boxes.seen(validating);
-        let count = self.fit.batch;
+        let count = self.settings.batch;
         // Antithetic times cover [0, 1] evenly in every batch (Kingma et al. 2021).
         let first = f64::from(draws.words()[0]) / 4_294_967_296.0;
         let time = |index: usize| time(&self.config.schedule, (first + index as f64 / count as f64).fract());
         (0..count).map(|index| self.crop(boxes, draws, time(index))).collect()
     }
 
-    /// The power of the box as it is painted over the mean of its draws'.
+    /// The power of the box as it is painted over the mean of its realisations'.
     fn power(
         &self,
         lodi: &Lodi,
-        device: &Device,
+        device: &ComputeDevice,
         report: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Vec<PowerRatio>> {
         let Some(from) = self.looked_at else { return Ok(Vec::new()) };
-        let painted = paint(from, (lodi, self.config), self.fit.power_steps, LOOK_SEED, device, report)?;
-        let map = self.config.brightness_temperature(&painted, &from.anchor());
-        Ok(vec![PowerRatio::new("21 cm", &map, &from.paintings, K_MAPS)])
+        let settings = Settings { steps: self.settings.power_steps, seed: LOOK_SEED, ..Settings::default() };
+        let condition = from.condition(lodi, device)?;
+        let map = paint(&condition, lodi, device, &settings, &mut Reporting { report, done: 0, all: 0 })?;
+        Ok(vec![PowerRatio::new("21 cm", &map, &from.realisations, K_MAPS)])
     }
 
     fn loss(&self, lodi: &Lodi, crops: &[LodiCrop], device: &Device) -> Tensor<1> {
@@ -233,7 +230,7 @@ impl Task<Lodi> for UndoNoise<'_> {
         let condition = tensor(|crop| &crop.condition, CONDITION_CHANNELS);
         let noise = tensor(|crop| &crop.noise, 1);
         let weight = tensor(|crop| &crop.weight, 1);
-        lodi.loss(data, condition, noise, weight, &times, &self.config.schedule)
+        lodi.loss(data, condition, noise, weight, &times)
     }
 }
 
@@ -252,32 +249,81 @@ fn time(schedule: &NoiseSchedule, uniform: f64) -> f64 {
     }
 }
 
-/// Fit LODI's denoiser behind an expectation, which stays as it is. Its condition is
-/// HALO's own maps, which is what it will paint from. `start` is where to begin;
-/// `None` is a denoiser with fresh weights.
+/// Tells the report of a training how far a painting is.
+struct Reporting<'a> {
+    report: &'a mut dyn FnMut(usize, usize) -> bool,
+    done: usize,
+    all: usize,
+}
+
+impl Observer for Reporting<'_> {
+    fn begin(&mut self, _: Stage, tiles: usize, steps: usize) -> Result<()> {
+        self.all = tiles * steps;
+        Ok(())
+    }
+
+    fn working_on(&mut self, tiles: &[TileBox]) -> Result<()> {
+        let go_on = (self.report)(self.done, self.all);
+        self.done += tiles.len();
+        if go_on { Ok(()) } else { Err(Error::Cancelled) }
+    }
+
+    fn tile(&mut self, _: &TileMade) -> Result<()> {
+        Ok(())
+    }
+
+    fn step(&mut self, _: &StepMade) -> Result<()> {
+        Ok(())
+    }
+
+    fn field(&mut self, _: crate::field::Layer, _: &Grid) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Train LODI's denoiser behind its conditional mean, which stays as it is, and calibrate it.
+/// Its condition is HALO's own maps, which is what it will paint from.
 ///
 /// # Errors
-/// Those of the state in `folder`.
+/// Those of the device and of the state in `folder`.
 pub fn train_lodi(
     boxes: &LodiBoxes,
-    config: &LodiConfig,
-    (expectation, start): (&Expectation, Option<Lodi>),
-    fit: &Fit,
-    device: &Device,
+    lodi: Lodi,
+    settings: &TrainConfig,
+    device: &ComputeDevice,
     folder: &Path,
-    report: impl FnMut(Report) -> bool,
-) -> Result<Fitted<Lodi>> {
-    let train = boxes.0.train.iter().map(|b| Prepared::new(b, config)).collect();
-    let validation = boxes.0.validation.iter().map(|b| Prepared::new(b, config)).collect();
-    device.seed(fit.seed);
-    let network = start.unwrap_or_else(|| config.init(device));
-    let colouring = Colouring::new(config.noise, config.tile + 2 * MARGIN);
-    let task =
-        UndoNoise { boxes: Split { train, validation }, looked_at: boxes.0.validation.first(), config, colouring, fit };
-    let mut fitted = descend((network, config), &task, fit, device, folder, report)?;
-    // That of the state may be an earlier one.
-    fitted.network.expectation = expectation.clone();
-    Ok(fitted)
+    mut report: impl FnMut(Report) -> bool,
+) -> Result<Learned<Lodi>> {
+    let prepare = |boxes: &[LodiBox]| boxes.iter().map(|b| b.prepared(&lodi, device)).collect::<Result<Vec<_>>>();
+    // Calibrated boxes would tell the denoiser to leave its errors alone.
+    let config = LodiConfig { calibration: Calibration::default(), ..lodi.config().clone() };
+    let mean = lodi.conditional_mean().clone();
+    let task = UndoNoise {
+        boxes: Split { train: prepare(&boxes.0.train)?, validation: prepare(&boxes.0.validation)? },
+        looked_at: boxes.0.validation.first(),
+        config: &config,
+        noise: CorrelatedNoise::new(config.noise, config.tile + 2 * MARGIN),
+        settings,
+    };
+    device.burn.seed(settings.seed);
+    let learned = descend(lodi.behind(mean.clone(), config.clone()), &task, settings, device, folder, &mut report)?;
+    // The state that was taken up may be of a training behind another conditional mean.
+    let learned = Learned { network: learned.network.behind(mean.clone(), config.clone()), ..learned };
+    if settings.calibration_boxes == 0 {
+        return Ok(learned);
+    }
+    let mut now = learned.last_report(settings);
+    let calibration = calibrate(boxes, settings.calibration_boxes, &learned.network, device, |done, all| {
+        now.looking = Some([done, all]);
+        report(now)
+    });
+    let calibration = match calibration {
+        // Stopped: what was learned is kept as it is.
+        Err(Error::Cancelled) => Calibration::default(),
+        calibration => calibration?,
+    };
+    let network = learned.network.behind(mean, LodiConfig { calibration, ..config.clone() });
+    Ok(Learned { network, ..learned })
 }
 
 #[cfg(test)]

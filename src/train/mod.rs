@@ -1,26 +1,22 @@
-//! Learning: crops of the boxes of a data set, an objective per network, and the
-//! descent they share.
+//! Learning: crops of the boxes of a data set, an objective per network, the descent they
+//! share, and the calibration on boxes that nothing has learned from.
 
 mod boxes;
-mod correct;
+mod calibrate;
+mod conditional_mean;
 mod data;
-mod decide;
-mod expectation;
-mod fit;
+mod descent;
 mod halo;
-mod importance;
 mod lodi;
-mod paint;
 mod power;
 mod refinement;
+mod sampling_weight;
 mod state;
 mod voxels;
 
-pub use correct::correct;
+pub use conditional_mean::{MeanBoxes, conditional_mean_config, train_conditional_mean};
 pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
-pub use decide::decide;
-pub use expectation::{ExpectationBoxes, expectation_config, train_expectation};
-pub use fit::{Fit, Fitted, Report, curve_csv};
+pub use descent::{Learned, Report, TrainConfig, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};
 pub use power::{PowerPoint, PowerRatio, power_csv};

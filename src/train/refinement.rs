@@ -4,33 +4,33 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 
-use super::data::{Draws, Fields, Split, TrainingBox, ValidationBox};
-use super::fit::{Fit, Fitted, Report, Task, descend};
+use super::data::{ChannelField, Draws, Fields, Split, TrainingBox, ValidationBox};
+use super::descent::{Learned, Report, Task, TrainConfig, descend};
 use super::halo::halo_power;
 use super::power::PowerRatio;
 use super::voxels::{VOXELS, VoxelBox, Voxels};
+use crate::device::{ComputeDevice, host};
 use crate::error::Result;
 use crate::field::Grid;
-use crate::nn::{HALO_CLASSES, Halo, HaloConfig};
-use crate::stitch::ChannelField;
+use crate::nn::{HALO_CLASSES, Halo};
+use crate::predict::coarse_halo_fractions;
 
 /// What the refinement learns: to divide the matter of every voxel.
 struct DivideVoxels<'a> {
     boxes: Split<VoxelBox>,
     /// The box whose maps are looked at whole.
     looked_at: Option<&'a Fields>,
-    config: &'a HaloConfig,
-    fit: &'a Fit,
+    settings: &'a TrainConfig,
 }
 
 /// A box as the refinement learns from it: what the U-Net says and the dark matter, and the
 /// fractions of the matter per class; drawn by its matter.
-fn prepared(fields: &Fields, (halo, config): (&Halo, &HaloConfig), device: &Device) -> Result<VoxelBox> {
-    let seen = config.seen(&fields.dark_matter, &fields.cosmology);
-    let mut values = config.run_coarse(halo, &seen, device)?.concat();
-    values.extend(fields.dark_matter.as_slice().iter().map(|&v| config.dark_matter.forward(v)));
+fn prepared(fields: &Fields, halo: &Halo, device: &ComputeDevice) -> Result<VoxelBox> {
+    let mut values = host(coarse_halo_fractions(&fields.matter(), halo, device)?)?;
+    let density = &halo.config().features.dark_matter;
+    values.extend(fields.dark_matter.as_slice().iter().map(|&v| density.forward(v)));
     let fractions = fields.halo_fractions().each_ref().map(Grid::as_slice).concat();
-    let [channels, targets] = [values, fractions].map(|values| ChannelField { n: seen.n, values });
+    let [channels, targets] = [values, fractions].map(|values| ChannelField { n: fields.dark_matter.n(), values });
     Ok(VoxelBox::new(channels, targets, fields.dark_matter.as_slice()))
 }
 
@@ -38,16 +38,16 @@ impl Task<Halo> for DivideVoxels<'_> {
     type Crop = Voxels;
 
     fn draw(&self, draws: &mut Draws, validating: bool) -> Vec<Voxels> {
-        (0..self.fit.batch).map(|_| Voxels::draw(self.boxes.seen(validating), draws)).collect()
+        (0..self.settings.batch).map(|_| Voxels::draw(self.boxes.seen(validating), draws)).collect()
     }
 
     fn power(
         &self,
         halo: &Halo,
-        device: &Device,
+        device: &ComputeDevice,
         report: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Vec<PowerRatio>> {
-        halo_power(self.looked_at, (halo, self.config), self.fit.seed, device, report)
+        halo_power(self.looked_at, halo, device, report)
     }
 
     fn loss(&self, halo: &Halo, voxels: &[Voxels], device: &Device) -> Tensor<1> {
@@ -58,34 +58,28 @@ impl Task<Halo> for DivideVoxels<'_> {
     }
 }
 
-/// Fit the refinement of `halo`, whose U-Net stays as it is: the objective of
+/// Train the refinement of `halo`, whose U-Net stays as it is: the objective of
 /// [`super::train_halo`]. Voxels are drawn by their matter, one by one.
 ///
-/// It sees no regions: by their masses it would know every heavy halo that it learned from.
+/// It sees no components: by their masses it would know every heavy halo that it learned from.
 ///
 /// # Errors
 /// Those of running HALO and of the state in `folder`.
 pub fn train_refinement(
     (boxes, validation): (&[TrainingBox], &[ValidationBox]),
-    (halo, config): (Halo, &HaloConfig),
-    fit: &Fit,
-    device: &Device,
+    halo: Halo,
+    settings: &TrainConfig,
+    device: &ComputeDevice,
     folder: &Path,
     report: impl FnMut(Report) -> bool,
-) -> Result<Fitted<Halo>> {
+) -> Result<Learned<Halo>> {
     let looked_at = validation.first().map(ValidationBox::fields);
-    let all = |fields: Vec<&Fields>| {
-        fields.into_iter().map(|f| prepared(f, (&halo, config), device)).collect::<Result<Vec<_>>>()
+    let all = |fields: Vec<&Fields>| fields.into_iter().map(|f| prepared(f, &halo, device)).collect::<Result<Vec<_>>>();
+    let boxes = Split {
+        train: all(boxes.iter().map(TrainingBox::fields).collect())?,
+        validation: all(validation.iter().map(ValidationBox::fields).collect())?,
     };
-    let task = DivideVoxels {
-        boxes: Split {
-            train: all(boxes.iter().map(TrainingBox::fields).collect())?,
-            validation: all(validation.iter().map(ValidationBox::fields).collect())?,
-        },
-        looked_at,
-        config,
-        fit,
-    };
-    device.seed(fit.seed);
-    descend((halo, config), &task, fit, device, folder, report)
+    let task = DivideVoxels { boxes, looked_at, settings };
+    device.burn.seed(settings.seed);
+    descend(halo, &task, settings, device, folder, report)
 }

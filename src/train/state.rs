@@ -8,7 +8,7 @@ use burn::optim::ModuleOptimizer;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Fit;
+use super::TrainConfig;
 use super::power::PowerPoint;
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub struct CurvePoint {
 /// How far a training is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Progress {
-    pub fit: Fit,
+    pub config: TrainConfig,
     /// Steps taken.
     pub step: usize,
     /// Random numbers drawn.
@@ -100,13 +100,13 @@ impl State {
 
     /// Take up what is there: model, its average and the optimiser as they were.
     /// `None` where nothing is. More steps may be asked for than before; every
-    /// other setting of the fit must be the same.
+    /// other setting must be the same.
     pub fn load<M: Module>(
         &self,
         model: M,
         average: M,
         optimizer: ModuleOptimizer,
-        fit: &Fit,
+        settings: &TrainConfig,
     ) -> Result<(M, M, ModuleOptimizer, Option<Progress>)> {
         let path = Self::file(&self.folder, "progress.json");
         let Ok(text) = std::fs::read_to_string(&path) else {
@@ -117,11 +117,11 @@ impl State {
                 &self.folder,
                 found,
                 "the state of this training",
-                "Delete it to begin anew, or choose another --out",
+                "Delete it to begin anew, or choose another folder",
             )
         };
         let progress: Progress = serde_json::from_str(&text).map_err(|e| bad(format!("it cannot be read ({e})")))?;
-        if (Fit { steps: fit.steps, ..progress.fit.clone() }) != *fit {
+        if (TrainConfig { steps: settings.steps, ..progress.config.clone() }) != *settings {
             return Err(bad("the state of a training with other settings".to_owned()));
         }
         let failed = |error: &dyn std::fmt::Display| bad(format!("it is damaged ({error})"));

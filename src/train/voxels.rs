@@ -5,12 +5,12 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{Crop, Draws};
-use super::importance::ByWeight;
+use super::data::{ChannelField, Crop, Draws};
+use super::sampling_weight::ByWeight;
+use crate::field::below;
 use crate::nn::Voxelwise;
-use crate::stitch::{ChannelField, below};
 
-/// Voxels that are drawn and shown together: what [`super::Fit::batch`] counts.
+/// Voxels that are drawn and shown together: what [`super::TrainConfig::batch`] counts.
 pub(super) const VOXELS: usize = 512;
 /// Voxels per axis of what a network sees of one.
 const SIDE: usize = 2 * Voxelwise::REACH + 1;
@@ -21,16 +21,16 @@ pub(super) struct VoxelBox {
     /// What is to be known of each voxel itself.
     targets: ChannelField,
     by_weight: ByWeight,
-    /// How often each is drawn compared with one drawn anywhere.
-    oftener: Vec<f32>,
+    /// How often each voxel is drawn over how often it would be if all were drawn alike.
+    sampling_ratio: Vec<f32>,
 }
 
 impl VoxelBox {
     /// A box whose voxels are drawn by `weights`.
     pub fn new(channels: ChannelField, targets: ChannelField, weights: &[f32]) -> Self {
         let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / weights.len() as f64;
-        let oftener = weights.iter().map(|&w| (f64::from(w) / mean) as f32).collect();
-        Self { channels, targets, by_weight: ByWeight::new(weights), oftener }
+        let sampling_ratio = weights.iter().map(|&w| (f64::from(w) / mean) as f32).collect();
+        Self { channels, targets, by_weight: ByWeight::new(weights), sampling_ratio }
     }
 }
 
@@ -58,7 +58,7 @@ impl Voxels {
             let channels: Vec<&[f32]> = from.channels.each().collect();
             Crop::around(index, place, n, Voxelwise::REACH, turned).cut(&channels, n, SIDE, &mut drawn.channels);
             drawn.targets.extend(from.targets.values.iter().skip(voxel).step_by(n.pow(3)));
-            drawn.shares.push(1.0 / from.oftener[voxel]);
+            drawn.shares.push(1.0 / from.sampling_ratio[voxel]);
         }
         drawn
     }

@@ -1,15 +1,16 @@
 //! What the window shows of fields beside their voxels, worked out in the background.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use egui::Context;
 
 use super::derived::Derived;
-use super::feed::FieldValues;
 use super::scene::{FieldId, Scene, Source};
 use super::view_state::{Compare, Quantity, ViewState};
+use crate::field::Layer;
 use crate::field::{Grid, band_pass};
-use crate::pipeline::Layer;
+use crate::pipeline::FieldValues;
 use crate::render::{ColorScale, Stretch};
 use crate::stats::{CrossSpectrum, Histogram, RegionStatistics, cross_spectrum, profile};
 
@@ -92,6 +93,7 @@ pub struct Analysis {
     cross: Derived<[Stamp; 2], Option<CrossSpectrum>>,
     region: Derived<(Vec<Stamp>, [[u32; 3]; 2]), RegionTable>,
     line: Derived<(Vec<Stamp>, [[u32; 3]; 2]), ProfileTable>,
+    copies: HashMap<FieldId, Derived<u64, Option<Arc<Grid>>>>,
     refit: bool,
     /// Counts what was computed: a version for what follows from a pair of fields.
     stamps: Vec<(Vec<Stamp>, u64)>,
@@ -130,6 +132,18 @@ impl Analysis {
             || self.line.is_pending()
     }
 
+    /// The values of a field in the computer's own memory; those of a while ago where they
+    /// come from the GPU and change.
+    pub fn host(&mut self, ctx: &Context, of: &Source) -> Option<Arc<Grid>> {
+        if let FieldValues::Host(grid) = &of.values {
+            return Some(grid.clone());
+        }
+        let values = of.values.clone();
+        let copy = self.copies.entry(of.id).or_default();
+        let (_, grid) = copy.get(ctx, &of.version, move || grid_of(&values))?;
+        (**grid).clone()
+    }
+
     /// What `view` shows: one field, and one that it is compared with unless they were
     /// subtracted; filtered to the band that was chosen.
     pub fn shown(&mut self, ctx: &Context, scene: &Scene, view: &ViewState) -> Option<(Source, Option<Source>)> {
@@ -162,7 +176,7 @@ impl Analysis {
     }
 
     fn difference(&mut self, ctx: &Context, shown: &Source, other: &Source) -> Option<Source> {
-        let (a, b) = (shown.host()?.clone(), other.host()?.clone());
+        let (a, b) = (self.host(ctx, shown)?, self.host(ctx, other)?);
         let key = [(shown.id, shown.version), (other.id, other.version)];
         let (key, grid) = self.difference.get(ctx, &key, move || a.minus(&b))?;
         let (key, grid) = (key.to_vec(), grid.clone());
@@ -178,7 +192,7 @@ impl Analysis {
     }
 
     fn band(&mut self, ctx: &Context, of: &Source, band: [f64; 2], compared: bool) -> Option<Source> {
-        let grid = of.host()?.clone();
+        let grid = self.host(ctx, of)?;
         let key = ((of.id, of.version), band.map(f64::to_bits));
         let (key, grid) = self.bands[usize::from(compared)].get(ctx, &key, move || band_pass(&grid, band))?;
         let (stamp, bits, grid) = (key.0, key.1, grid.clone());
@@ -198,7 +212,7 @@ impl Analysis {
 
     /// How the values of a field are spread; of an older version of it while it changes.
     pub fn facts(&mut self, ctx: &Context, of: &Source, scale: ColorScale) -> Option<Arc<Facts>> {
-        let grid = of.host()?.clone();
+        let grid = self.host(ctx, of)?;
         let quantity = of.quantity;
         let key = ((of.id, of.version), scale.stretch, [scale.low, scale.high].map(f32::to_bits));
         let (key, facts) = self.facts.get(ctx, &key, move || Facts::new(&grid, quantity, scale))?;
@@ -207,7 +221,7 @@ impl Analysis {
 
     /// The range to show `of` in, found once.
     pub fn suggested(&mut self, ctx: &Context, of: &Source, scale: ColorScale) -> Option<[f32; 2]> {
-        let grid = of.host()?.clone();
+        let grid = self.host(ctx, of)?;
         let quantity = of.quantity;
         let key = (of.id, of.version);
         let (have, facts) = self.opening.get(ctx, &key, move || Facts::new(&grid, quantity, scale))?;
@@ -218,7 +232,7 @@ impl Analysis {
     pub fn cross(&mut self, ctx: &Context, scene: &Scene) -> Option<Arc<Option<CrossSpectrum>>> {
         let prediction = scene.field(FieldId::Layer(Layer::BrightnessTemperature))?;
         let reference = scene.field(FieldId::Layer(Layer::Reference))?;
-        let (a, b) = (prediction.host()?.clone(), reference.host()?.clone());
+        let (a, b) = (self.host(ctx, &prediction)?, self.host(ctx, &reference)?);
         let key = [(prediction.id, prediction.version), (reference.id, reference.version)];
         let spectra = self.cross.get(ctx, &key, move || cross_spectrum([&a, &b], [None, None]).ok())?;
         Some(spectra.1.clone())
@@ -257,6 +271,17 @@ impl Analysis {
                 .collect()
         })?;
         Some(table.clone())
+    }
+}
+
+/// Values in the computer's own memory; `None` where the device was lost.
+fn grid_of(values: &FieldValues) -> Option<Arc<Grid>> {
+    match values {
+        FieldValues::Host(grid) => Some(grid.clone()),
+        FieldValues::Device { values, box_size } => {
+            let values = crate::device::host(values.clone()).ok()?;
+            Some(Arc::new(Grid::from_values(values, *box_size)))
+        }
     }
 }
 

@@ -12,18 +12,20 @@ use super::analysis::Analysis;
 use super::clipboard::Clipboard;
 use super::dialogs::{Asked, Dialogs};
 use super::drawing::Drawing;
-use super::feed::{self, Ended, Job, Watch};
 use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
-use super::scene::{FieldId, Scene, Source as Field};
+use super::scene::{FieldId, LAYERS, Scene, Source as Field};
 use super::session::Session;
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use super::workspace::{self, Workspace};
 use super::{commands, dialogs, export, theme};
+use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
-use crate::pipeline::{DeviceChoice, JobConfig, Layer, Source, Stage};
-use crate::render::{ColorScale, GpuContext};
+use crate::field::{Grid, Layer};
+use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Source, Watch};
+use crate::predict::Stage;
+use crate::render::ColorScale;
 use crate::report;
 
 /// Time between frames while a job runs.
@@ -64,6 +66,8 @@ pub struct HalodiApp {
     pub(super) frames: FrameClock,
     pub(super) recent: Vec<PathBuf>,
     pub(super) toured: bool,
+    /// Fields that the probe reads, those that are in the computer's own memory.
+    pub(super) readable: Vec<(Layer, Arc<Grid>)>,
     /// Where values are read, in the unit cube.
     pub(super) probe: [f32; 3],
     /// Whether the probe stays where it is.
@@ -128,6 +132,7 @@ impl HalodiApp {
             gpu,
             scene: Scene::default(),
             probe: view.crosshair,
+            readable: Vec::new(),
             view,
             undoer: Undoer::default(),
             workspace,
@@ -209,7 +214,7 @@ impl HalodiApp {
         self.followed_layer = None;
         self.told_warnings = 0;
         let waker = self.ctx.clone();
-        self.job = Some(feed::spawn(config, self.device_choice, move || waker.request_repaint_after(FRAME)));
+        self.job = Some(pipeline::spawn(config, self.device_choice, move || waker.request_repaint_after(FRAME)));
     }
 
     /// Open a source (ending a job that runs).
@@ -360,7 +365,7 @@ impl HalodiApp {
             }
         }
         let Some(job) = &self.job else { return };
-        job.look_at(Watch { spectra: true, latent: self.view.latent });
+        job.look_at(Watch { fields: true, spectra: true });
         let news = job.view();
         let ended = news.ended.clone();
         if news.opened.is_some() {
@@ -379,7 +384,7 @@ impl HalodiApp {
         self.frames.stop();
     }
 
-    fn follow(&mut self, news: feed::JobView) {
+    fn follow(&mut self, news: JobView) {
         if news.job == self.scene.job.job && news.version == self.scene.job.version {
             return;
         }
@@ -400,7 +405,7 @@ impl HalodiApp {
         }
         self.told_warnings = self.scene.job.warnings.len();
         // What is being made comes to the front, unless the user looks elsewhere.
-        let newest = [Layer::BrightnessTemperature, Layer::HaloMass(1), Layer::DarkMatter]
+        let newest = [Layer::BrightnessTemperature, Layer::ConditionalMean, Layer::HaloMass(1), Layer::DarkMatter]
             .into_iter()
             .find(|layer| self.scene.has(*layer));
         if let Some(layer) = newest
@@ -521,6 +526,17 @@ impl HalodiApp {
             ctx.request_repaint_after(FRAME * 3);
         }
         self.shown = self.analysis.shown(&ctx, &self.scene, &self.view);
+        self.readable = LAYERS
+            .into_iter()
+            .filter_map(|layer| {
+                let field = match (layer, self.scene.step) {
+                    (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: self.view.latent },
+                    _ => FieldId::Layer(layer),
+                };
+                let source = self.scene.field(field)?;
+                Some((layer, self.analysis.host(&ctx, &source)?))
+            })
+            .collect();
         if self.flipped
             && let Some((shown, compared)) = &mut self.shown
             && let Some(second) = compared.take()
@@ -625,6 +641,6 @@ pub(super) fn write_table(app: &HalodiApp, title: &'static str, name: &'static s
 
 /// Fields that values are read from: every layer, and the difference where there is one.
 pub(super) fn read_fields(app: &HalodiApp) -> Vec<Arc<Field>> {
-    let layers = Layer::ALL.into_iter().filter_map(|layer| app.scene.field(FieldId::Layer(layer)));
+    let layers = LAYERS.into_iter().filter_map(|layer| app.scene.field(FieldId::Layer(layer)));
     layers.map(Arc::new).collect()
 }

@@ -4,9 +4,10 @@ use egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::app::HalodiApp;
 use super::log::Level;
+use super::scene::LAYERS;
 use super::view_state::{Compare, SliceView};
 use super::workspace::Pane;
-use crate::pipeline::{Layer, Stage};
+use crate::predict::Stage;
 use crate::render::{OrbitCamera, VolumeMode};
 
 /// A thing to do.
@@ -116,7 +117,7 @@ const fn bare(group: &'static str, command: Command, name: &'static str) -> Entr
 
 const FILE: &str = "Files";
 const JOB: &str = "Job";
-const LAYERS: &str = "Layers";
+const LAYERS_GROUP: &str = "Layers";
 const LOOK: &str = "View";
 const MEASURE: &str = "Measure";
 const WINDOW: &str = "Window";
@@ -138,17 +139,19 @@ pub const COMMANDS: &[Entry] = &[
     bare(FILE, Command::CopySpectra, "Copy the spectra as a table"),
     entry(JOB, Command::Run, "Run, pause or resume", Key::Space),
     bare(JOB, Command::Cancel, "Cancel the job"),
-    entry(LAYERS, Command::Layer(0), "Dark matter", Key::Num1),
-    entry(LAYERS, Command::Layer(1), "Haloes, bin 1", Key::Num2),
-    entry(LAYERS, Command::Layer(2), "Haloes, bin 2", Key::Num3),
-    entry(LAYERS, Command::Layer(3), "Haloes, bin 3", Key::Num4),
-    entry(LAYERS, Command::Layer(4), "Haloes, bin 4", Key::Num5),
-    entry(LAYERS, Command::Layer(5), "21 cm prediction", Key::Num6),
-    entry(LAYERS, Command::Layer(6), "21 cm reference", Key::Num7),
-    entry(LAYERS, Command::Compare(Compare::Blink), "Blink between prediction and reference", Key::B),
-    entry(LAYERS, Command::Compare(Compare::Swipe), "Swipe between them", Key::W),
-    entry(LAYERS, Command::Compare(Compare::SideBySide), "Side by side", Key::D),
-    entry(LAYERS, Command::Compare(Compare::Residual), "Residual", Key::R),
+    entry(LAYERS_GROUP, Command::Layer(0), "Dark matter", Key::Num1),
+    entry(LAYERS_GROUP, Command::Layer(1), "Haloes, bin 1", Key::Num2),
+    entry(LAYERS_GROUP, Command::Layer(2), "Haloes, bin 2", Key::Num3),
+    entry(LAYERS_GROUP, Command::Layer(3), "Haloes, bin 3", Key::Num4),
+    entry(LAYERS_GROUP, Command::Layer(4), "Haloes, bin 4", Key::Num5),
+    entry(LAYERS_GROUP, Command::Layer(5), "21 cm prediction", Key::Num6),
+    entry(LAYERS_GROUP, Command::Layer(6), "21 cm reference", Key::Num7),
+    entry(LAYERS_GROUP, Command::Layer(7), "21 cm conditional mean", Key::Num8),
+    entry(LAYERS_GROUP, Command::Layer(8), "21 cm latent", Key::Num9),
+    entry(LAYERS_GROUP, Command::Compare(Compare::Blink), "Blink between prediction and reference", Key::B),
+    entry(LAYERS_GROUP, Command::Compare(Compare::Swipe), "Swipe between them", Key::W),
+    entry(LAYERS_GROUP, Command::Compare(Compare::SideBySide), "Side by side", Key::D),
+    entry(LAYERS_GROUP, Command::Compare(Compare::Residual), "Residual", Key::R),
     entry(LOOK, Command::NextMode, "Next way to look at the volume", Key::V),
     entry(LOOK, Command::Perspective, "Perspective or orthographic", Key::O),
     entry(LOOK, Command::AutoRange, "Fit the colour range once", Key::C),
@@ -238,7 +241,7 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         Command::Run => open || app.job.is_some(),
         Command::Cancel => app.job.is_some(),
         Command::Save => app.scene.outcome.is_some(),
-        Command::Layer(index) => Layer::ALL.get(index).is_some_and(|layer| app.scene.has(*layer)),
+        Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.scene.has(*layer)),
         Command::Compare(_) => app.scene.can_compare(&app.view),
         Command::SaveView
         | Command::CopyPicture
@@ -281,7 +284,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             app.log.say(Level::Info, "The values are on the clipboard.");
         }
         Command::CopySpectra => app.copy_spectra(ctx),
-        Command::Layer(index) => app.choose_layer(Layer::ALL[index]),
+        Command::Layer(index) => app.choose_layer(LAYERS[index]),
         Command::Compare(compare) => {
             app.view.compare = if app.view.compare == compare { Compare::Off } else { compare };
         }

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::feed::{Changed, FieldValues};
 use super::scene::{FieldId, Scene, Source};
-use crate::pipeline::TileBox;
+use crate::device::GpuContext;
+use crate::field::TileBox;
+use crate::pipeline::{Changed, FieldValues};
 use crate::render::{
-    Classifier, ColorScale, ColorTable, DisplayVolume, FieldPainter, FieldTexture, GpuContext, Offscreen, Opacity,
-    Placed, PresentPass, SlicePass, SlicePicture, VolumeMode, VolumePass,
+    Classifier, ColorScale, ColorTable, DisplayVolume, FieldPainter, FieldTexture, Offscreen, Opacity, Placed,
+    PresentPass, SlicePass, SlicePicture, VolumeMode, VolumePass,
 };
 
 /// Bytes uploaded in one frame at most, so that no frame waits for a whole large field.

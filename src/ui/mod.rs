@@ -12,7 +12,6 @@ mod derived;
 mod dialogs;
 mod drawing;
 mod export;
-mod feed;
 mod frame_clock;
 mod log;
 mod panels;
@@ -27,9 +26,9 @@ pub use scene::{FieldId, Scene};
 pub use session::Session;
 pub use view_state::{Compare, Quantity, ViewState};
 
+use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
-use crate::pipeline::{DeviceChoice, JobConfig};
-use crate::render::GpuContext;
+use crate::pipeline::JobConfig;
 
 /// Open the window on `initial` (its source is opened at once; `None` starts
 /// empty) and return when it is closed.

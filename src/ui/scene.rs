@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::feed::{Changed, Ended, FieldValues, JobView, Opened};
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use crate::field::Grid;
-use crate::pipeline::{Layer, Outcome};
+use crate::field::Layer;
+use crate::pipeline::{Changed, Ended, FieldValues, JobView, Opened, Outcome};
 use crate::stats::PowerSpectrum;
 
 /// Most earlier runs that are kept to compare with.
@@ -25,6 +25,19 @@ pub struct KeptRun {
     pub spectrum: Option<Arc<PowerSpectrum>>,
 }
 
+/// The layers as the window lists them; their keys are 1 to 9.
+pub const LAYERS: [Layer; 9] = [
+    Layer::DarkMatter,
+    Layer::HaloMass(0),
+    Layer::HaloMass(1),
+    Layer::HaloMass(2),
+    Layer::HaloMass(3),
+    Layer::BrightnessTemperature,
+    Layer::Reference,
+    Layer::ConditionalMean,
+    Layer::Latent,
+];
+
 /// Which field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum FieldId {
@@ -32,6 +45,8 @@ pub enum FieldId {
     Layer(Layer),
     /// The map of an earlier run.
     Run(usize),
+    /// One of several realisations of the last run, after the first.
+    Realisation(usize),
     /// A kept denoising step: its noisy latent or its clean estimate.
     Step {
         /// Place in the list of steps.
@@ -106,6 +121,8 @@ pub struct Scene {
     pub runs: Vec<KeptRun>,
     /// The kept step that is shown instead of the newest state.
     pub step: Option<usize>,
+    /// The realisation of the map that is shown.
+    pub realisation: usize,
     counted: usize,
 }
 
@@ -118,7 +135,7 @@ impl Scene {
         };
         if job.job != self.job.job {
             self.keep_run();
-            (self.outcome, self.saved, self.step) = (None, false, None);
+            (self.outcome, self.saved, self.step, self.realisation) = (None, false, None, 0);
         }
         if new_box {
             self.runs.clear();
@@ -144,7 +161,12 @@ impl Scene {
         let config = &outcome.config;
         self.runs.push(KeptRun {
             number: self.counted,
-            settings: format!("seed {}, {} steps, {}", config.seed, config.steps, config.overlap.name()),
+            settings: format!(
+                "seed {}, {} steps, {}",
+                config.settings.seed,
+                config.settings.steps,
+                config.settings.overlap.name()
+            ),
             map: map.clone(),
             spectrum: self.job.spectra.get(&crate::pipeline::Series::Prediction).cloned(),
         });
@@ -190,18 +212,34 @@ impl Scene {
             }
             FieldId::Step { index, latent } => {
                 let step = self.job.steps.get(index)?;
-                let (grid, what) = if latent { (&step.latent, "latent") } else { (&step.estimate, "estimate") };
+                let (layer, what) = if latent { (&step.latent, "latent") } else { (&step.estimate, "estimate") };
                 Some(Source {
                     id,
-                    version: index as u64,
-                    values: FieldValues::Host(grid.clone()),
+                    version: layer.version,
+                    values: layer.field.clone(),
                     quantity: Quantity::Temperature,
-                    name: format!("21 cm, {what} of step {} of {}", step.step, step.of),
+                    name: format!("21 cm, {what} of step {} of {}", step.step + 1, step.of),
+                    complete: true,
+                })
+            }
+            FieldId::Realisation(index) => {
+                let map = self.outcome.as_ref()?.realisations.get(index)?;
+                Some(Source {
+                    id,
+                    version: index as u64 + 1,
+                    values: FieldValues::Host(map.clone()),
+                    quantity: Quantity::Temperature,
+                    name: format!("21 cm, realisation {}", index + 1),
                     complete: true,
                 })
             }
             FieldId::Difference | FieldId::Band { .. } => None,
         }
+    }
+
+    /// How many realisations of the map there are.
+    pub fn realisations(&self) -> usize {
+        self.outcome.as_ref().map_or(0, |outcome| outcome.realisations.len())
     }
 
     /// What `layer` may have changed after `version`.
@@ -219,12 +257,23 @@ impl Scene {
     pub fn pair(&self, view: &ViewState) -> Option<(Source, Option<Source>)> {
         let first = match (view.layer, self.step) {
             (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: view.latent },
+            // Noise becomes a map: while it does, the noise can be looked at.
+            (Layer::BrightnessTemperature, None)
+                if view.latent && self.outcome.is_none() && self.has(Layer::Latent) =>
+            {
+                FieldId::Layer(Layer::Latent)
+            }
+            (Layer::BrightnessTemperature, None) if self.realisation > 0 && self.realisation < self.realisations() => {
+                FieldId::Realisation(self.realisation)
+            }
             (layer, _) => FieldId::Layer(layer),
         };
         let shown = self.field(first)?;
         let other = match view.partner {
             Partner::Reference => FieldId::Layer(Layer::Reference),
             Partner::Run(number) => FieldId::Run(number),
+            Partner::Realisation(0) => FieldId::Layer(Layer::BrightnessTemperature),
+            Partner::Realisation(index) => FieldId::Realisation(index),
         };
         // The reference itself is compared with the prediction.
         let other = if other == first { FieldId::Layer(Layer::BrightnessTemperature) } else { other };

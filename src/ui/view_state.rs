@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::pipeline::Layer;
+use crate::field::Layer;
 use crate::render::{ColorMap, ColorScale, Opacity, OrbitCamera, VolumeMode};
 
 /// Fields that share a colour range.
@@ -107,6 +107,8 @@ pub enum Partner {
     Reference,
     /// An earlier run, by its number.
     Run(usize),
+    /// Another realisation of the last run.
+    Realisation(usize),
 }
 
 /// How a flat view is placed over its slice.

@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use halodi::field::Layer;
 use halodi::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL};
 use halodi::io::{
     MapHeader, Opened, Properties, Quantity, Snapshot, SnapshotHeader, SnapshotReader, open_source, read_particles,
     write_map,
 };
-use halodi::pipeline::{Layer, Series};
+use halodi::pipeline::Series;
 use halodi::stats::power_spectrum;
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, Group, H5Type};

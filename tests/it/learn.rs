@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::program::{halodi, succeed};
 
-const FIT: &str = "batch = 1\ncrop = 24\nwarmup = 1\nvalidate_every = 1\nvalidation_crops = 1\npaintings = 2\n\
+const CONFIG: &str = "batch = 1\ncrop = 24\nwarmup = 1\nvalidate_every = 1\nvalidation_crops = 1\nrealisations = 2\n\
                    power_every = 2\npower_steps = 2\ncalibration_boxes = 1\n";
 
 fn lines(path: &Path) -> Vec<String> {
@@ -16,8 +16,8 @@ fn lines(path: &Path) -> Vec<String> {
 fn networks_are_trained_go_on_and_are_judged() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (data, out, fit) = (path("cv"), path("weights"), path("fit.toml"));
-    std::fs::write(&fit, FIT).unwrap();
+    let (data, out, config) = (path("cv"), path("weights"), path("train.toml"));
+    std::fs::write(&config, CONFIG).unwrap();
     let make = ["dataset", "--out", &data, "--box", "6.25", "--particles", "32", "--start", "19"];
     succeed(&[&make[..], &["--train", "1", "--validation", "1", "--test", "1"]].concat());
     let manifest = Path::new(&data).join("manifest.json");
@@ -27,7 +27,7 @@ fn networks_are_trained_go_on_and_are_judged() {
     let (test, hidden) = (Path::new(&data).join("test"), path("hidden"));
     std::fs::rename(&test, &hidden).unwrap();
     let train = |network: &str, steps: &str, more: &[&str]| {
-        let fixed = ["train", network, "--data", &data, "--out", &out, "--fit", &fit, "--device", "cpu"];
+        let fixed = ["train", network, "--data", &data, "--out", &out, "--config", &config, "--device", "cpu"];
         halodi(&[&fixed[..], &["--steps", steps], more].concat())
     };
     let halo = Path::new(&out).join("halo.safetensors");
@@ -44,15 +44,15 @@ fn networks_are_trained_go_on_and_are_judged() {
     assert!(refined.status.success(), "{}", String::from_utf8_lossy(&refined.stderr));
     assert_eq!(lines(&Path::new(&out).join("refinement_curve.csv")).len(), 3);
     let refused = train("lodi", "2", &["--halo", halo]);
-    assert_eq!(refused.status.code(), Some(2), "LODI departs from an expectation");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("train expectation"));
-    let expectation = train("expectation", "2", &["--halo", halo]);
-    assert!(expectation.status.success(), "{}", String::from_utf8_lossy(&expectation.stderr));
-    let expectation = Path::new(&out).join("expectation.safetensors");
-    let lodi = train("lodi", "2", &["--halo", halo, "--expectation", expectation.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2), "LODI paints about a conditional mean");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("train conditional-mean"));
+    let mean = train("conditional-mean", "2", &["--halo", halo]);
+    assert!(mean.status.success(), "{}", String::from_utf8_lossy(&mean.stderr));
+    let mean = Path::new(&out).join("conditional_mean.safetensors");
+    let lodi = train("lodi", "2", &["--halo", halo, "--conditional-mean", mean.to_str().unwrap()]);
     assert!(lodi.status.success(), "{}", String::from_utf8_lossy(&lodi.stderr));
     assert!(lines(&Path::new(&out).join("lodi_power.csv")).len() > 3);
-    for name in ["halo_training.png", "refinement_training.png", "expectation_training.png", "lodi_training.png"] {
+    for name in ["halo_training.png", "refinement_training.png", "conditional_mean_training.png", "lodi_training.png"] {
         assert!(image::open(Path::new(&out).join(name)).unwrap().width() > 1000);
     }
     std::fs::rename(hidden, &test).unwrap();
@@ -72,7 +72,7 @@ fn networks_are_trained_go_on_and_are_judged() {
     assert_eq!(judged_box["draws"]["count"], 4);
     assert!(judged_box["bits"]["total"].as_f64().unwrap().is_finite());
     assert!(judged_box["rescaled_dark_matter"].is_object() && judged_box["omega_hi"][1].as_f64().unwrap() > 0.0);
-    let table = succeed(&[&evaluate[..], &["--snapshot", snapshot.to_str().unwrap()]].concat());
+    let table = succeed(&[&evaluate[..], &["--realisations", "1", "--snapshot", snapshot.to_str().unwrap()]].concat());
     assert!(table.contains("snapshot_000") && table.contains("| – |"), "{table}");
     let refused = halodi(&["evaluate", "--out", &judged]);
     assert_eq!(refused.status.code(), Some(2));

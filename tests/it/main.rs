@@ -2,6 +2,7 @@
 //! linking burn and wgpu once takes as long as running them.
 
 mod files;
+mod layers;
 mod learn;
 mod networks;
 mod picture;

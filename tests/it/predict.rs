@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Output;
 
+use halodi::field::Layer;
 use halodi::io::read_map;
-use halodi::pipeline::Layer;
 
 use crate::program::halodi;
 
@@ -39,7 +39,7 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
         assert!(first.join(name).metadata().unwrap().len() > 100, "{name}");
     }
     let report = read_report(&first);
-    assert_eq!(report["config"]["seed"], 1);
+    assert_eq!(report["config"]["settings"]["seed"], 1);
     assert!(report["device"].as_str().unwrap().starts_with("CPU"));
     assert!(report["weights"][1].as_str().unwrap().starts_with("LODI"));
     let file = hdf5::File::open(first.join("map.hdf5")).unwrap();
@@ -48,14 +48,14 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
 
     let values = map(&first);
     assert!(values.iter().all(|v| v.is_finite() && *v >= 0.0));
-    assert_eq!(values, map(&run("batched", &["--batch", "4"])));
     assert_ne!(values, map(&run("other seed", &["--seed", "2"])));
 
-    // The same map before it is given the mean power over all draws.
-    let painted = run("painted", &["--power", "painted"]);
-    assert_ne!(values, map(&painted));
-    let told = [&first, &painted].map(|folder| read_report(folder)["conditioned_by"].is_number());
-    assert_eq!(told, [true, false]);
+    // Two realisations: the first is the map, the second that of the next seed.
+    let two = run("two", &["--realisations", "2"]);
+    assert_eq!(values, map(&two));
+    let second = read_map(two.join("realisation_2.hdf5")).unwrap();
+    let second = second.layers[&Layer::BrightnessTemperature].as_slice().to_vec();
+    assert_eq!(second, map(&run("next seed", &["--seed", "2"])));
 
     // A map is a reference for another run.
     let reference = first.join("map.hdf5");
@@ -70,9 +70,9 @@ fn what_cannot_work_is_refused_with_one_sentence_and_code_2() {
     let out = folder.path().join("out");
     for (arguments, part) in [
         (vec!["/nowhere/snapshot.hdf5"], "/nowhere/snapshot.hdf5"),
-        (vec!["--demo", "--grid", "50"], "--grid 64"),
-        (vec!["--demo", "--grid", "4"], "--grid 128"),
-        (vec!["--demo", "--grid", "32", "--steps", "0"], "--steps 12"),
+        (vec!["--demo", "--grid", "50"], "a grid of 64"),
+        (vec!["--demo", "--grid", "4"], "128, for example"),
+        (vec!["--demo", "--grid", "32", "--steps", "0"], "Ask for 12"),
         (vec!["--demo", "--grid", "32", "--reference", "/nowhere/map.hdf5"], "/nowhere/map.hdf5"),
     ] {
         let arguments: Vec<&str> = arguments.into_iter().chain(["--device", "cpu"]).collect();

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use halodi::Error;
 use halodi::dataset::{Dataset, Manifest};
+use halodi::field::Layer;
 use halodi::field::{Cosmology, MassAssignment, assign_mass};
 use halodi::io::{Particles, Properties, SnapshotReader, read_map};
-use halodi::pipeline::Layer;
 use halodi::sim::nbody::{Checkpoints, Force, GravityConfig, Simulation, SimulationConfig, linear_density};
 use halodi::sim::{HaloFinder, find_haloes};
 use halodi::stats::cross_spectrum;

@@ -58,7 +58,7 @@ impl GravityConfig {
             return Err(Error::setting(
                 format!("a mesh of {} cells per axis", self.mesh),
                 format!("{} to 4096", smallest.max(16)),
-                "Choose --mesh twice the particles per axis",
+                "Choose a mesh of twice the particles per axis",
             ));
         }
         for (name, value, low, high) in [
@@ -242,7 +242,7 @@ mod tests {
         let cosmology = Cosmology::default();
         // A clustered set: points of an r⁻² cloud and a uniform background.
         let mut noise = vec![0f32; 6 * 3000];
-        crate::stitch::fill_normal(&mut noise, 3, crate::stitch::Stream::Latent);
+        crate::field::fill_normal(&mut noise, 3, crate::field::Stream::Latent);
         let positions: Vec<[u32; 3]> = (0..3000)
             .map(|i| {
                 let n = &noise[6 * i..6 * i + 6];

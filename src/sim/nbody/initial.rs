@@ -7,8 +7,8 @@ use rustfft::num_complex::Complex32;
 use super::{Phase, fixed};
 use crate::error::Result;
 use crate::field::{Cosmology, Grid, RealFft3, fft_frequency};
+use crate::field::{Stream, fill_normal};
 use crate::sim::LinearPower;
-use crate::stitch::{Stream, fill_normal};
 
 /// The linear overdensity today, `[n, n, n]`, of the realisation `seed`.
 ///

@@ -92,26 +92,38 @@ impl SimulationConfig {
         if let Start::Seed { box_size, particles, redshift, cosmology, .. } = &self.start {
             linear_power::check(cosmology)?;
             if !(box_size.is_finite() && (1.0..=1e5).contains(box_size)) {
-                return Err(Error::setting(format!("a box of {box_size} Mpc/h"), "1 to 100000", "Choose --box 25"));
+                return Err(Error::setting(
+                    format!("a box of {box_size} Mpc/h"),
+                    "1 to 100000",
+                    "Choose 25, for example",
+                ));
             }
             if !(4..=2048).contains(particles) {
-                return Err(Error::setting(format!("{particles}³ particles"), "4³ to 2048³", "Choose --particles 128"));
+                return Err(Error::setting(
+                    format!("{particles}³ particles"),
+                    "4³ to 2048³",
+                    "Choose 128, for example",
+                ));
             }
             if !(*redshift > 0.0 && *redshift <= 1000.0) {
-                return Err(Error::setting(format!("a start at z = {redshift}"), "0 to 1000", "Choose --start 49"));
+                return Err(Error::setting(
+                    format!("a start at z = {redshift}"),
+                    "0 to 1000",
+                    "Choose 49, for example",
+                ));
             }
             begin = *redshift;
             self.check_memory(particles.pow(3))?;
         }
         if self.redshifts.is_empty() {
-            return Err(Error::setting("no redshift to stop at", "at least one", "Choose --redshift 1"));
+            return Err(Error::setting("no redshift to stop at", "at least one", "Choose 1, for example"));
         }
         for &z in &self.redshifts {
             if !(z > -0.9 && z < begin) {
                 return Err(Error::setting(
                     format!("an output at z = {z}"),
                     format!("every output after the one before it, and after the start at z = {begin}"),
-                    "Order --redshift from early to late",
+                    "Order the redshifts from early to late",
                 ));
             }
             begin = z;
@@ -139,7 +151,7 @@ impl SimulationConfig {
                     needed / 1e9
                 ),
                 format!("at most the {:.1} GB that are free", free / 1e9),
-                "Choose fewer --particles or a smaller --mesh",
+                "Choose fewer particles or a smaller mesh",
             )),
             _ => Ok(()),
         }
@@ -236,7 +248,7 @@ impl Simulation {
             return Err(Error::setting(
                 format!("outputs at z = {:?} from a start at z = {:.3}", config.redshifts, phase.redshift()),
                 "an output later than the start",
-                "Choose a lower --redshift",
+                "Choose a lower redshift",
             ));
         }
         // Everything is in simulation units per H0, so total matter counts: the

@@ -4,8 +4,8 @@ use clap::ValueEnum;
 use egui::{CollapsingHeader, ComboBox, DragValue, Panel, Response, RichText, ScrollArea, Ui};
 
 use super::significant;
+use crate::device::DeviceChoice;
 use crate::nn::Sampler;
-use crate::pipeline::{DeviceChoice, MapPower};
 use crate::stitch::Overlap;
 use crate::ui::app::{self, HalodiApp};
 
@@ -64,21 +64,21 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
             let label = ui
                 .label("Steps")
                 .on_hover_text("Denoising steps of LODI: more are slower and follow the diffusion closer");
-            ui.add(DragValue::new(&mut app.settings.steps).range(1..=1000)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.settings.steps).range(1..=1000)).labelled_by(label.id);
             ui.end_row();
             let label = ui
                 .label("Seed")
                 .on_hover_text("Of all noise: the same seed gives the same map, another seed another realisation");
-            ui.add(DragValue::new(&mut app.settings.seed)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.settings.seed)).labelled_by(label.id);
             ui.end_row();
-            let settings = &mut app.settings;
+            let label = ui.label("Realisations").on_hover_text("Maps painted of the same matter with other noise");
+            ui.add(DragValue::new(&mut app.settings.realisations).range(1..=64)).labelled_by(label.id);
+            ui.end_row();
+            let settings = &mut app.settings.settings;
             choice(ui, "Stitching", &mut settings.overlap, &Overlap::ALL, Overlap::name)
                 .on_hover_text("How tiles are joined while they are denoised");
             choice(ui, "Sampler", &mut settings.sampler, &Sampler::ALL, Sampler::name)
                 .on_hover_text("How an estimate becomes the next latent");
-            choice(ui, "Power", &mut settings.power, &MapPower::ALL, MapPower::name).on_hover_text(
-                "Of the 21 cm map: the mean over all draws of the scatter of HI, or what chance gives it",
-            );
             choice(ui, "Networks on", &mut app.device_choice, DeviceChoice::value_variants(), device_name);
         });
     });

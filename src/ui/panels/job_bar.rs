@@ -2,7 +2,9 @@
 
 use egui::{Button, Panel, ProgressBar, RichText, Slider, Ui};
 
-use crate::pipeline::{Layer, Progress, Stage};
+use crate::field::Layer;
+use crate::pipeline::Progress;
+use crate::predict::Stage;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
 use crate::ui::theme;
@@ -10,7 +12,11 @@ use crate::ui::theme;
 const STAGES: [(Stage, &str, &str); 4] = [
     (Stage::Field, "Field", "The snapshot is read and its mass assigned to the grid."),
     (Stage::Halo, "HALO", "Dark matter becomes maps of halo mass."),
-    (Stage::Expectation, "Expectation", "Halo maps become the 21 cm map that is expected: where LODI begins."),
+    (
+        Stage::ConditionalMean,
+        "Mean",
+        "Halo maps become the 21 cm map that they lead to expect: the conditional mean, where LODI begins.",
+    ),
     (
         Stage::Lodi,
         "LODI",
@@ -32,6 +38,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             if let Some(progress) = progress.filter(|_| app.job.is_some()) {
                 bar(ui, &progress);
             }
+            realisations(app, ui);
             steps(app, ui);
         });
     });
@@ -87,16 +94,9 @@ fn stages(ui: &mut Ui, progress: Option<Progress>, running: bool, finished: bool
 }
 
 fn bar(ui: &mut Ui, progress: &Progress) {
-    // Tiles of this step, not of all steps.
-    let (done, total) = match progress.step {
-        Some((_, of)) if of > 0 && progress.total % of == 0 && progress.total > of => {
-            let per_step = progress.total / of;
-            let done = progress.done % per_step;
-            (if done == 0 && progress.done > 0 { per_step } else { done }, per_step)
-        }
-        _ => (progress.done, progress.total),
-    };
-    let fraction = progress.done as f32 / progress.total.max(1) as f32;
+    let (done, total) = (progress.done, progress.total);
+    let (before, steps) = progress.step.map_or((0, 1), |(step, of)| (step.saturating_sub(1), of.max(1)));
+    let fraction = (before as f32 + done as f32 / total.max(1) as f32) / steps as f32;
     ui.add(
         ProgressBar::new(fraction)
             .desired_width((ui.available_width() * 0.3).clamp(60.0, 320.0))
@@ -115,6 +115,25 @@ fn bar(ui: &mut Ui, progress: &Progress) {
 
 fn time(seconds: u64) -> String {
     if seconds < 100 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
+}
+
+/// The realisations of the map, to browse.
+fn realisations(app: &mut HalodiApp, ui: &mut Ui) {
+    let count = app.scene.realisations();
+    if count < 2 {
+        return;
+    }
+    ui.separator();
+    let mut at = app.scene.realisation + 1;
+    let drag = egui::DragValue::new(&mut at).range(1..=count).prefix("realisation ").suffix(format!(" of {count}"));
+    let response = ui
+        .add(drag)
+        .on_hover_text("Other noise, other maps of the same matter: what all share is known, what differs is not");
+    if response.changed() {
+        app.scene.realisation = at - 1;
+        app.scene.step = None;
+        app.choose_layer(Layer::BrightnessTemperature);
+    }
 }
 
 /// Kept denoising steps, to go back to.
@@ -138,7 +157,7 @@ fn steps(app: &mut HalodiApp, ui: &mut Ui) {
     let text = match app.scene.step {
         Some(index) => {
             let step = &app.scene.job.steps[index];
-            format!("step {} of {}", step.step, step.of)
+            format!("step {} of {}", step.step + 1, step.of)
         }
         None => "newest".to_owned(),
     };

@@ -3,9 +3,8 @@
 use egui::{Panel, RichText, Sense, Ui};
 
 use super::significant;
-use crate::pipeline::Layer;
+use crate::field::Layer;
 use crate::ui::app::HalodiApp;
-use crate::ui::scene::FieldId;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
@@ -44,23 +43,17 @@ fn frames(app: &HalodiApp) -> String {
 pub fn values(app: &HalodiApp) -> Vec<(String, f64, &'static str)> {
     let mut values = Vec::new();
     let mut temperature = [None; 2];
-    for layer in Layer::ALL {
-        let step = match (layer, app.scene.step) {
-            (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: app.view.latent },
-            _ => FieldId::Layer(layer),
-        };
-        let Some(source) = app.scene.field(step) else { continue };
-        let Some(grid) = source.host() else { continue };
+    for (layer, grid) in &app.readable {
         let n = grid.n();
         let voxel = app.probe.map(|p| ((p.rem_euclid(1.0) * n as f32) as usize).min(n - 1));
         let value = f64::from(grid.values[voxel]);
-        match layer {
+        match *layer {
             Layer::BrightnessTemperature => temperature[0] = Some(value),
             Layer::Reference => temperature[1] = Some(value),
             _ => {}
         }
-        let unit = if matches!(layer, Layer::BrightnessTemperature | Layer::Reference) { " mK" } else { "" };
-        values.push((super::toolbar::short_name(layer).0, value, unit));
+        let unit = if !matches!(layer, Layer::DarkMatter | Layer::HaloMass(_)) { " mK" } else { "" };
+        values.push((super::toolbar::short_name(*layer).0, value, unit));
     }
     if let [Some(prediction), Some(reference)] = temperature {
         values.push(("Δ".to_owned(), prediction - reference, " mK"));

@@ -2,9 +2,10 @@
 
 use egui::{ComboBox, Frame, Margin, RichText, Ui};
 
-use crate::pipeline::Layer;
+use crate::field::Layer;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
+use crate::ui::scene::LAYERS;
 use crate::ui::view_state::{Compare, Partner};
 
 /// Show it.
@@ -42,14 +43,26 @@ pub fn short_name(layer: Layer) -> (String, &'static str) {
         Layer::BrightnessTemperature => {
             ("21 cm".to_owned(), "Predicted brightness temperature of neutral hydrogen, mK: what LODI paints.")
         }
+        Layer::ConditionalMean => (
+            "Mean".to_owned(),
+            "The 21 cm brightness temperature that haloes and matter lead to expect, mK: where LODI begins.",
+        ),
+        Layer::Latent => (
+            "Latent".to_owned(),
+            "The noisy latent that LODI denoises, as the brightness temperature it stands for, mK.",
+        ),
         Layer::Reference => ("Ref".to_owned(), "Reference brightness temperature, mK, to compare the prediction with."),
     }
 }
 
 fn layers(app: &mut HalodiApp, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = 3.0;
-    for (index, layer) in Layer::ALL.into_iter().enumerate() {
+    for (index, layer) in LAYERS.into_iter().enumerate() {
         let there = app.scene.has(layer);
+        // On the way from haloes to 21 cm: shown once they are there.
+        if !there && matches!(layer, Layer::ConditionalMean | Layer::Latent) {
+            continue;
+        }
         let (name, meaning) = short_name(layer);
         let chosen = app.view.layer == layer;
         let key = commands::key_of(ui.ctx(), Command::Layer(index)).unwrap_or_default();
@@ -87,11 +100,12 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
             .on_disabled_hover_text(
                 "Predict, or show a 21 cm layer, with a reference or an earlier run to compare with",
             );
-        if app.scene.runs.is_empty() {
+        if app.scene.runs.is_empty() && app.scene.realisations() < 2 {
             return;
         }
         let name = |app: &HalodiApp, partner: Partner| match partner {
             Partner::Reference => "reference".to_owned(),
+            Partner::Realisation(index) => format!("realisation {}", index + 1),
             Partner::Run(number) => match app.scene.runs.iter().find(|r| r.number == number) {
                 Some(run) => format!("run {number}: {}", run.settings),
                 None => format!("run {number}"),
@@ -100,6 +114,7 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
         let short = match app.view.partner {
             Partner::Reference => "reference".to_owned(),
             Partner::Run(number) => format!("run {number}"),
+            Partner::Realisation(index) => format!("realisation {}", index + 1),
         };
         ui.label(RichText::new("with").weak());
         let chosen = ComboBox::from_id_salt("partner").selected_text(short).width(80.0).show_ui(ui, |ui| {
@@ -109,6 +124,12 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
             for number in app.scene.runs.iter().map(|r| r.number).collect::<Vec<_>>() {
                 let text = name(app, Partner::Run(number));
                 ui.selectable_value(&mut app.view.partner, Partner::Run(number), text);
+            }
+            if app.scene.realisations() > 1 {
+                for index in 0..app.scene.realisations() {
+                    let partner = Partner::Realisation(index);
+                    ui.selectable_value(&mut app.view.partner, partner, format!("realisation {}", index + 1));
+                }
             }
         });
         chosen.response.accessible_name("Compare with");

@@ -80,7 +80,7 @@ fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
         "Voxels of {voxel:.4} Mpc/h; the grid resolves waves up to k = {:.2} h/Mpc.",
         std::f64::consts::PI / voxel
     ));
-    if app.scene.job.job != app.job.as_ref().map_or(app.scene.job.job, crate::ui::feed::Job::id) {
+    if app.scene.job.job != app.job.as_ref().map_or(app.scene.job.job, crate::pipeline::Job::id) {
         ui.spinner();
         ui.weak("Reading…");
     }

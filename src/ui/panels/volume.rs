@@ -5,7 +5,7 @@ use egui::{Align2, CursorIcon, Key, PointerButton, Rect, Response, Sense, Stroke
 use glam::{Vec2, Vec3};
 
 use super::{axes, ink};
-use crate::pipeline::TileBox;
+use crate::field::TileBox;
 use crate::render::{Line, Pace, VolumeLook, VolumeMode};
 use crate::ui::app::HalodiApp;
 use crate::ui::scene::FieldId;

@@ -36,8 +36,6 @@ pub enum Stream {
     Step(u32),
     /// Anything in training, numbered by the caller.
     Training(u32),
-    /// Where HALO's smallest haloes lie.
-    Haloes,
     /// The white noise that a simulation's initial conditions grow from.
     InitialConditions,
 }
@@ -48,7 +46,6 @@ impl Stream {
             Self::Latent => [0, 0],
             Self::Step(step) => [1, step],
             Self::Training(use_number) => [2, use_number],
-            Self::Haloes => [3, 0],
             Self::InitialConditions => [4, 0],
         }
     }

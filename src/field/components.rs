@@ -1,33 +1,33 @@
-//! Connected overdense regions of a field: what a halo finder would see of haloes
+//! Connected components of an overdense field: what a halo finder would see of haloes
 //! without the particles.
 
 use std::f64::consts::TAU;
 
 use super::Grid;
 
-/// What every voxel knows of the region it lies in, `n³` values each.
+/// What every voxel knows of the component it lies in, `n³` values each.
 ///
-/// A region is a set of voxels of at least a threshold times the mean (`1 + δ`), connected
+/// A component is a set of voxels of at least a threshold times the mean (`1 + δ`), connected
 /// through their faces, periodic. Friends-of-friends groups of a linking length of 0.2 are
-/// about the regions above 60 to 80 times the mean: their masses tell which halo mass bin
+/// about the components above 60 to 80 times the mean: their masses tell which halo mass bin
 /// matter belongs to, wherever in a halo it lies, and their centres where its HI is densest.
 #[derive(Debug, Clone)]
-pub struct Regions {
-    /// Mass of the region, in voxels of mean density; 0 outside all of them.
+pub struct ConnectedComponents {
+    /// Mass of the component, in voxels of mean density; 0 outside all of them.
     pub mass: Vec<f32>,
-    /// Distance from the region's centre of mass over the region's rms radius;
-    /// [`Regions::OUTSIDE`] outside all of them.
+    /// Distance from the component's centre of mass over the component's rms radius;
+    /// [`ConnectedComponents::OUTSIDE`] outside all of them.
     pub distance: Vec<f32>,
 }
 
-impl Regions {
-    /// A distance beyond that of any region's edge.
+impl ConnectedComponents {
+    /// A distance beyond that of any component's edge.
     pub const OUTSIDE: f32 = 5.0;
-    /// Mean square of the distances in a voxel from its centre, so that a region of a
+    /// Mean square of the distances in a voxel from its centre, so that a component of a
     /// single voxel has a radius.
     const OWN_EXTENT: f64 = 0.25;
 
-    /// The regions of `dark_matter` (`1 + δ`) above `threshold`.
+    /// The components of `dark_matter` (`1 + δ`) above `threshold`.
     pub fn new(dark_matter: &Grid, threshold: f64) -> Self {
         let (n, values) = (dark_matter.n(), dark_matter.as_slice());
         let place = |voxel: usize| [voxel / (n * n), voxel / n % n, voxel % n];
@@ -39,17 +39,17 @@ impl Regions {
             let neighbours = next.into_iter().filter(|&neighbour| f64::from(values[neighbour]) >= threshold);
             neighbours.for_each(|neighbour| sets.join(voxel as u32, neighbour as u32));
         }
-        // Regions by the order of their first voxels.
+        // ConnectedComponents by the order of their first voxels.
         let mut number = vec![u32::MAX; values.len()];
-        let mut regions: Vec<Sums> = Vec::new();
+        let mut components: Vec<Sums> = Vec::new();
         for &voxel in &inside {
             let root = sets.find(voxel as u32) as usize;
             if root == voxel {
-                number[root] = regions.len() as u32;
-                regions.push(Sums::default());
+                number[root] = components.len() as u32;
+                components.push(Sums::default());
             }
             number[voxel] = number[root];
-            let sums = &mut regions[number[voxel] as usize];
+            let sums = &mut components[number[voxel] as usize];
             let mass = f64::from(values[voxel]);
             sums.mass += mass;
             for (circle, x) in sums.circle.iter_mut().zip(place(voxel)) {
@@ -64,24 +64,24 @@ impl Regions {
             });
             along.map(|apart| apart * apart).sum::<f64>()
         };
-        let centres: Vec<[f64; 3]> = regions.iter().map(|sums| sums.centre(n)).collect();
+        let centres: Vec<[f64; 3]> = components.iter().map(|sums| sums.centre(n)).collect();
         for &voxel in &inside {
-            let region = number[voxel] as usize;
-            regions[region].squares += f64::from(values[voxel]) * squared_distance(voxel, centres[region]);
+            let component = number[voxel] as usize;
+            components[component].squares += f64::from(values[voxel]) * squared_distance(voxel, centres[component]);
         }
         let mut found = Self { mass: vec![0.0; values.len()], distance: vec![Self::OUTSIDE; values.len()] };
         for &voxel in &inside {
-            let region = number[voxel] as usize;
-            let sums = &regions[region];
+            let component = number[voxel] as usize;
+            let sums = &components[component];
             let squared_radius = sums.squares / sums.mass + Self::OWN_EXTENT;
             found.mass[voxel] = sums.mass as f32;
-            found.distance[voxel] = (squared_distance(voxel, centres[region]) / squared_radius).sqrt() as f32;
+            found.distance[voxel] = (squared_distance(voxel, centres[component]) / squared_radius).sqrt() as f32;
         }
         found
     }
 }
 
-/// Sums over the voxels of a region.
+/// Sums over the voxels of a component.
 #[derive(Default)]
 struct Sums {
     mass: f64,
@@ -93,7 +93,7 @@ struct Sums {
 
 impl Sums {
     /// The centre of mass, in voxels, on the circle that a periodic axis is: no voxel of
-    /// the region has to be its first.
+    /// the component has to be its first.
     fn centre(&self, n: usize) -> [f64; 3] {
         self.circle.map(|[sin, cos]| sin.atan2(cos) * n as f64 / TAU)
     }
@@ -143,42 +143,42 @@ mod tests {
     }
 
     #[test]
-    fn regions_join_through_faces_and_across_the_boundary() {
+    fn components_join_through_faces_and_across_the_boundary() {
         let pair = [([0, 3, 3], 100.0), ([7, 3, 3], 60.0)];
         let touching_at_an_edge = ([1, 4, 3], 200.0);
         let too_thin = ([0, 2, 3], 49.0);
-        let mass = Regions::new(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 50.0).mass;
+        let mass = ConnectedComponents::new(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 50.0).mass;
         assert_eq!(mass[index([0, 3, 3])], 160.0);
         assert_eq!(mass[index([7, 3, 3])], 160.0);
         assert_eq!(mass[index([1, 4, 3])], 200.0);
         assert_eq!(mass[index([0, 2, 3])], 0.0);
         assert_eq!(mass.iter().filter(|m| **m > 0.0).count(), 3);
         // A lower threshold joins the thin voxel.
-        let lower = Regions::new(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 10.0).mass;
+        let lower = ConnectedComponents::new(&box_with(&[pair[0], pair[1], touching_at_an_edge, too_thin]), 10.0).mass;
         assert_eq!(lower[index([0, 2, 3])], 209.0);
     }
 
-    /// What regions hold is what the dense voxels hold, and a shifted box has the same
-    /// regions, shifted.
+    /// What components hold is what the dense voxels hold, and a shifted box has the same
+    /// components, shifted.
     #[test]
-    fn mass_is_kept_and_regions_move_with_the_box() {
+    fn mass_is_kept_and_components_move_with_the_box() {
         let mut grid = box_with(&[]);
-        crate::stitch::fill_normal(grid.as_slice_mut(), 5, crate::stitch::Stream::Latent);
+        crate::field::fill_normal(grid.as_slice_mut(), 5, crate::field::Stream::Latent);
         let (threshold, shift) = (0.7, [3, 5, 6]);
-        let Regions { mass, distance } = Regions::new(&grid, threshold);
+        let ConnectedComponents { mass, distance } = ConnectedComponents::new(&grid, threshold);
         let mut shifted = grid.clone();
         let moved =
             |v: usize| index([(v / (N * N) + shift[0]) % N, (v / N % N + shift[1]) % N, (v % N + shift[2]) % N]);
         (0..N.pow(3)).for_each(|v| shifted.as_slice_mut()[moved(v)] = grid.as_slice()[v]);
-        let of_shifted = Regions::new(&shifted, threshold);
+        let of_shifted = ConnectedComponents::new(&shifted, threshold);
         for v in 0..N.pow(3) {
             assert!((of_shifted.mass[moved(v)] - mass[v]).abs() < 1e-4, "voxel {v}");
             assert!((of_shifted.distance[moved(v)] - distance[v]).abs() < 1e-4, "voxel {v}");
         }
-        // Every region's mass, once: a voxel's share of it is its own over the region's.
+        // Every component's mass, once: a voxel's share of it is its own over the component's.
         let dense = || (0..N.pow(3)).filter(|&v| mass[v] > 0.0);
-        let regions: f32 = dense().map(|v| grid.as_slice()[v] / mass[v]).sum();
-        assert!((regions - regions.round()).abs() < 1e-3 && regions > 1.5, "{regions} regions");
+        let components: f32 = dense().map(|v| grid.as_slice()[v] / mass[v]).sum();
+        assert!((components - components.round()).abs() < 1e-3 && components > 1.5, "{components} components");
         assert!(dense().all(|v| f64::from(grid.as_slice()[v]) >= threshold));
     }
 
@@ -187,13 +187,13 @@ mod tests {
     #[test]
     fn distances_are_from_the_centre_of_mass_and_across_the_boundary() {
         let bar = [([7, 2, 2], 100.0), ([0, 2, 2], 100.0), ([1, 2, 2], 100.0)];
-        let distance = Regions::new(&box_with(&[bar[0], bar[1], bar[2], ([4, 6, 6], 80.0)]), 50.0).distance;
+        let distance = ConnectedComponents::new(&box_with(&[bar[0], bar[1], bar[2], ([4, 6, 6], 80.0)]), 50.0).distance;
         assert!(distance[index([0, 2, 2])] < 1e-6);
         for end in [[7, 2, 2], [1, 2, 2]] {
             assert!((f64::from(distance[index(end)]) - 1.0 / (2.0 / 3.0 + 0.25f64).sqrt()).abs() < 1e-6);
         }
         // One voxel is its own centre; everything else is outside.
         assert!(distance[index([4, 6, 6])] < 1e-6);
-        assert_eq!(distance.iter().filter(|d| **d == Regions::OUTSIDE).count(), N.pow(3) - 4);
+        assert_eq!(distance.iter().filter(|d| **d == ConnectedComponents::OUTSIDE).count(), N.pow(3) - 4);
     }
 }

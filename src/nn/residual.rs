@@ -1,15 +1,18 @@
-//! How the brightness temperature departs from what is expected.
+//! The standardised residual of the brightness temperature about its conditional mean.
 
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-/// Temperatures far below this, in mK, are alike to [`Departure`]: half the mean
+use crate::field::Grid;
+
+/// Temperatures far below this, in mK, are alike to [`Residual`]: half the mean
 /// of a box, and nothing to its power.
 const SMALL: f64 = 0.1;
 /// `log10` of the first knot of the tables and the distance between two, in dex.
 const FIRST_KNOT: f64 = -1.0;
 const KNOT_STEP: f64 = 0.25;
 /// Knots of the tables: up to 3 · 10³ mK.
-pub(super) const KNOTS: usize = 19;
+pub const KNOTS: usize = 19;
 /// Least deviation of `√T_b` in √mK. Where haloes are far the true one is
 /// nothing at all, and dividing by it would make giants of stray voxels.
 const LEAST_DEVIATION: f64 = 0.15;
@@ -17,7 +20,7 @@ const LEAST_DEVIATION: f64 = 0.15;
 const ENOUGH: u64 = 100;
 
 /// How `√T_b` is distributed among the voxels of the training set that are
-/// [expected](super::Expectation) to have a temperature. The diffusion's data is
+/// [expected](super::ConditionalMean) to have a temperature. The diffusion's data is
 /// `x = (√T_b − mean) / deviation`.
 ///
 /// The logarithm of `T_b` spans decades that do not matter, and an error in its
@@ -26,7 +29,7 @@ const ENOUGH: u64 = 100;
 /// is nearly normal (kurtosis 3 where 99 % of the power is), and the mean and the
 /// power of the map hang on the mean and the deviation of `x`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Departure {
+pub struct Residual {
     /// Mean of `√T_b` in units of `√(T_expected + 0.1 mK)`, at knots of
     /// `log10(T_expected + 0.1 mK)` from −1 on, a quarter of a dex apart.
     pub mean: Vec<f64>,
@@ -34,14 +37,14 @@ pub struct Departure {
     pub deviation: Vec<f64>,
 }
 
-impl Default for Departure {
+impl Default for Residual {
     /// Still to be fitted: mean and deviation as large as what is expected.
     fn default() -> Self {
         Self { mean: vec![1.0; KNOTS], deviation: vec![1.0; KNOTS] }
     }
 }
 
-impl Departure {
+impl Residual {
     /// Mean and deviation of `√T_b` in √mK where
     /// `expected` mK are expected.
     pub fn spread(&self, expected: f32) -> [f32; 2] {
@@ -65,14 +68,20 @@ impl Departure {
         (mean + deviation * x).max(0.0).powi(2)
     }
 
+    /// The tables at every voxel of a conditional mean in mK.
+    pub fn standardised(&self, conditional_mean: &Grid, device: &Device) -> Standardised {
+        let n = conditional_mean.n();
+        let spread: Vec<[f32; 2]> = conditional_mean.as_slice().iter().map(|&t| self.spread(t)).collect();
+        let field = |i: usize| {
+            let values = spread.iter().map(|s| s[i]).collect::<Vec<f32>>();
+            Tensor::from_data(TensorData::new(values, [n, n, n]), device)
+        };
+        Standardised { mean: field(0), deviation: field(1) }
+    }
+
     /// The diffusion's data for a map in mK, voxel by voxel.
     pub fn data(&self, temperatures: &[f32], expected: &[f32]) -> Vec<f32> {
         temperatures.iter().zip(expected).map(|(&t, &expected)| self.forward(t, expected)).collect()
-    }
-
-    /// The map in mK of the diffusion's data, voxel by voxel.
-    pub fn temperatures(&self, data: &[f32], expected: &[f32]) -> Vec<f32> {
-        data.iter().zip(expected).map(|(&x, &expected)| self.inverse(x, expected)).collect()
     }
 
     /// Fit the tables to voxels given as pairs of true and expected temperature.
@@ -96,8 +105,24 @@ impl Departure {
     }
 }
 
+/// Mean and deviation of `√T_b` in √mK at every voxel of a box, on the device.
+#[derive(Debug, Clone)]
+pub struct Standardised {
+    /// `[n, n, n]`.
+    pub mean: Tensor<3>,
+    /// `[n, n, n]`.
+    pub deviation: Tensor<3>,
+}
+
+impl Standardised {
+    /// The brightness temperature in mK of the diffusion's data, `[n, n, n]`.
+    pub fn temperature(&self, x: Tensor<3>) -> Tensor<3> {
+        (self.mean.clone() + x * self.deviation.clone()).clamp_min(0.0).square()
+    }
+}
+
 /// Where an expected temperature in mK lies among the knots, 0 the first.
-pub(super) fn knot_place(expected: f32) -> f64 {
+pub fn knot_place(expected: f32) -> f64 {
     let raised = f64::from(expected.max(0.0)) + SMALL;
     ((raised.log10() - FIRST_KNOT) / KNOT_STEP).clamp(0.0, (KNOTS - 1) as f64)
 }
@@ -114,7 +139,7 @@ mod tests {
     #[test]
     fn data_of_fitted_tables_is_standardised_and_comes_back() {
         // √T_b = √T_expected · (1 ± 0.5), at all temperatures.
-        let mut departure = Departure::default();
+        let mut residual = Residual::default();
         let voxels: Vec<(f32, f32)> = (0..200_000)
             .map(|i| {
                 let expected = 10f32.powf(-2.0 + 5.0 * (i as f32 / 200_000.0));
@@ -122,15 +147,15 @@ mod tests {
                 (root * root, expected)
             })
             .collect();
-        departure.fit(voxels.iter().copied());
+        residual.fit(voxels.iter().copied());
         for &(temperature, expected) in voxels.iter().filter(|(_, expected)| *expected > 1.0) {
-            let x = departure.forward(temperature, expected);
+            let x = residual.forward(temperature, expected);
             assert!((x.abs() - 1.0).abs() < 0.1, "x = {x} at {expected} mK");
-            assert!((departure.inverse(x, expected) / temperature - 1.0).abs() < 1e-4);
+            assert!((residual.inverse(x, expected) / temperature - 1.0).abs() < 1e-4);
         }
-        assert_eq!(departure.inverse(-50.0, 1.0), 0.0);
-        // Beyond the last knot the departure goes on in proportion.
-        let [low, high] = [1e4, 4e4].map(|expected| departure.spread(expected)[0]);
+        assert_eq!(residual.inverse(-50.0, 1.0), 0.0);
+        // Beyond the last knot the residual goes on in proportion.
+        let [low, high] = [1e4, 4e4].map(|expected| residual.spread(expected)[0]);
         assert!((high / low - 2.0).abs() < 1e-3);
     }
 }

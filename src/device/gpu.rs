@@ -4,9 +4,8 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, Distribution, Tensor};
 
+use super::{ComputeDevice, DeviceChoice, host};
 use crate::error::{Error, Result};
-use crate::nn::{ComputeDevice, host};
-use crate::pipeline::DeviceChoice;
 
 /// Largest relative difference between GPU and CPU that the self-test accepts.
 const SELF_TEST_TOLERANCE: f64 = 1e-3;
@@ -37,7 +36,10 @@ impl GpuContext {
     pub fn shared() -> Result<Self> {
         static SHARED: OnceLock<std::result::Result<GpuContext, String>> = OnceLock::new();
         SHARED.get_or_init(Self::create).clone().map_err(|found| {
-            Error::device(found, "Install a Vulkan driver (on Debian: mesa-vulkan-drivers), or use --device cpu")
+            Error::device(
+                found,
+                "Install a Vulkan driver (on Debian: mesa-vulkan-drivers), or run the networks on the CPU",
+            )
         })
     }
 
@@ -61,6 +63,12 @@ impl GpuContext {
     /// Whether it is a software renderer, on which networks crawl.
     pub fn is_software(&self) -> bool {
         self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The result of the self-test, which runs on the first call.
+    fn self_test_once(&self) -> std::result::Result<(), String> {
+        static RESULT: OnceLock<std::result::Result<(), String>> = OnceLock::new();
+        RESULT.get_or_init(|| self.self_test()).clone()
     }
 
     /// Run a small network on the GPU and on the CPU and compare: drivers and
@@ -104,7 +112,9 @@ pub fn compute_device(choice: DeviceChoice) -> Result<ComputeDevice> {
         burn: gpu.burn.clone(),
         name: format!("{}, shared with the window", gpu.name()),
         reason: reason.to_owned(),
-        batch: if gpu.is_software() { 1 } else { 8 },
+        batch: if gpu.is_software() { 1 } else { 16 },
+        workers: 1,
+        shared: true,
     };
     match choice {
         DeviceChoice::Cpu => Ok(ComputeDevice::cpu("The CPU was asked for.")),
@@ -113,7 +123,9 @@ pub fn compute_device(choice: DeviceChoice) -> Result<ComputeDevice> {
             burn: Device::cuda(0),
             name: "CUDA device 0".to_owned(),
             reason: "CUDA was asked for.".to_owned(),
-            batch: 8,
+            batch: 16,
+            workers: 1,
+            shared: false,
         }),
         DeviceChoice::Gpu => Ok(on_gpu(&GpuContext::shared()?, "The GPU was asked for.")),
         DeviceChoice::Auto => Ok(match GpuContext::shared() {
@@ -121,7 +133,7 @@ pub fn compute_device(choice: DeviceChoice) -> Result<ComputeDevice> {
             Ok(gpu) if gpu.is_software() => {
                 ComputeDevice::cpu(format!("{} is a software renderer, and the CPU is faster.", gpu.name()))
             }
-            Ok(gpu) => match gpu.self_test() {
+            Ok(gpu) => match gpu.self_test_once() {
                 Ok(()) => on_gpu(&gpu, "A real GPU that passed its self-test."),
                 Err(why) => ComputeDevice::cpu(format!("{} failed its self-test: {why}.", gpu.name())),
             },

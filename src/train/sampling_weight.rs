@@ -1,4 +1,4 @@
-//! Where crops are worth taking.
+//! Sampling weights: where crops and voxels are drawn.
 
 use super::data::{Crop, Draws};
 
@@ -11,15 +11,15 @@ const FAINT: f32 = 0.1;
 /// weight every decade of temperature counts about the same. It depends on
 /// nothing but the condition, so it moves a network's attention and not its
 /// optimum.
-pub(super) fn importance(temperature: &[f32]) -> Vec<f32> {
+pub(super) fn sampling_weights(temperature: &[f32]) -> Vec<f32> {
     let mut weight: Vec<f32> = temperature.iter().map(|&t| (1.0 + t / FAINT).powf(0.75)).collect();
     let mean = (weight.iter().map(|&w| f64::from(w)).sum::<f64>() / weight.len() as f64) as f32;
     weight.iter_mut().for_each(|w| *w /= mean);
     weight
 }
 
-/// Where crops of a box are drawn: by the [`importance`] of their voxels.
-pub(super) struct Importance {
+/// Where crops of a box are drawn: by the [`sampling_weights`] of their voxels.
+pub(super) struct SamplingWeights {
     n: usize,
     /// Of every voxel.
     weight: Vec<f32>,
@@ -49,20 +49,20 @@ impl ByWeight {
     }
 }
 
-/// A crop that was drawn by importance.
+/// A crop that was drawn by sampling_weights.
 pub(super) struct DrawnCrop {
     pub crop: Crop,
     /// The weight of each of its voxels.
     pub weight: Vec<f32>,
     /// How often it is drawn compared with one placed anywhere: what it counts is
     /// to be divided by that.
-    pub oftener: f32,
+    pub sampling_ratio: f32,
 }
 
-impl Importance {
+impl SamplingWeights {
     /// Of a box of `n³` voxels with temperatures in mK.
     pub fn new(n: usize, temperature: &[f32]) -> Self {
-        let weight = importance(temperature);
+        let weight = sampling_weights(temperature);
         Self { n, by_weight: ByWeight::new(&weight), weight }
     }
 
@@ -80,8 +80,8 @@ impl Importance {
         }
         let mut weight = Vec::with_capacity(side.pow(3));
         crop.cut(&[&self.weight], n, side, &mut weight);
-        let oftener = 0.5 + 0.5 * weight.iter().sum::<f32>() / weight.len() as f32;
-        DrawnCrop { crop, weight, oftener }
+        let sampling_ratio = 0.5 + 0.5 * weight.iter().sum::<f32>() / weight.len() as f32;
+        DrawnCrop { crop, weight, sampling_ratio }
     }
 }
 
@@ -95,16 +95,16 @@ mod tests {
         // that over crops placed anywhere.
         let (n, side) = (16, 4);
         let temperature: Vec<f32> = (0..n * n * n).map(|i| if i == 1234 { 50.0 } else { 0.0 }).collect();
-        let importance = Importance::new(n, &temperature);
+        let sampling_weights = SamplingWeights::new(n, &temperature);
         let mut draws = Draws::new(9, 0);
         let (mut bright, mut all, count) = (0.0, 0.0, 20_000);
         for _ in 0..count {
             let crop = draws.crop(1, n);
-            let DrawnCrop { crop, oftener, .. } = importance.place(crop, side, &mut draws);
+            let DrawnCrop { crop, sampling_ratio, .. } = sampling_weights.place(crop, side, &mut draws);
             let mut values = Vec::new();
             crop.cut(&[&temperature], n, side, &mut values);
-            bright += f64::from(values.iter().sum::<f32>() / oftener);
-            all += f64::from(1.0 / oftener);
+            bright += f64::from(values.iter().sum::<f32>() / sampling_ratio);
+            all += f64::from(1.0 / sampling_ratio);
         }
         let expected = 50.0 * (side.pow(3) as f64) / (n.pow(3) as f64);
         assert!((bright / f64::from(count) / expected - 1.0).abs() < 0.05, "{}", bright / f64::from(count) / expected);

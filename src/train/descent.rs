@@ -13,18 +13,19 @@ use serde::{Deserialize, Serialize};
 use super::data::Draws;
 use super::power::{PowerPoint, PowerRatio};
 use super::state::{CurvePoint, Progress, State};
+use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
-use crate::nn::is_cpu;
+use crate::nn::Network;
 
 /// Seconds between two savings of a training's state.
 const SAVE_EVERY: f64 = 120.0;
 /// Seed of the crops of the validation boxes, the same for every training.
 const VALIDATION_SEED: u64 = 0x5eed;
 
-/// How a network is fitted.
+/// How a network is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Fit {
+pub struct TrainConfig {
     /// Optimiser steps; 0 to learn nothing, and only set right what is there.
     pub steps: usize,
     /// Crops per step.
@@ -54,7 +55,7 @@ pub struct Fit {
     /// Denoising steps with which LODI paints the box for that.
     pub power_steps: usize,
     /// Draws of the HI of every box that LODI learns from.
-    pub paintings: usize,
+    pub realisations: usize,
     /// Validation boxes (training boxes where there are none) that the network runs
     /// on at the end, to be set right by.
     pub calibration_boxes: usize,
@@ -62,7 +63,7 @@ pub struct Fit {
     pub seed: u64,
 }
 
-impl Default for Fit {
+impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             steps: 2000,
@@ -77,24 +78,24 @@ impl Default for Fit {
             validation_crops: 16,
             power_every: 1000,
             power_steps: 10,
-            paintings: 8,
+            realisations: 8,
             calibration_boxes: 2,
             seed: 1,
         }
     }
 }
 
-impl Fit {
+impl TrainConfig {
     /// Refuse what cannot work.
     ///
     /// # Errors
     /// [`Error::Setting`].
     pub fn check(&self) -> Result<()> {
         let bad =
-            |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the fit"));
-        let counts = [self.batch, self.validate_every, self.paintings, self.power_steps];
+            |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the training"));
+        let counts = [self.batch, self.validate_every, self.realisations, self.power_steps];
         if counts.contains(&0) {
-            return bad("a fit without crops, paintings or validation".to_owned(), "at least one of each");
+            return bad("a training without crops, realisations or validation".to_owned(), "at least one of each");
         }
         if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {
             return bad(format!("crops of {}³ voxels", self.crop), "a multiple of 8 between 24 and 256");
@@ -140,9 +141,9 @@ pub struct Report {
     pub looking: Option<[usize; 2]>,
 }
 
-/// A fitted network.
+/// A network that has learned.
 #[derive(Debug, Clone)]
-pub struct Fitted<M> {
+pub struct Learned<M> {
     /// The moving average of its weights.
     pub network: M,
     /// Steps taken.
@@ -153,6 +154,21 @@ pub struct Fitted<M> {
     pub curve: Vec<CurvePoint>,
     /// Power of a validation box.
     pub power: Vec<PowerPoint>,
+}
+
+impl<M> Learned<M> {
+    /// What the last step reported, roughly, for what comes after it.
+    pub(super) fn last_report(&self, settings: &TrainConfig) -> Report {
+        let last = self.curve.last();
+        Report {
+            step: self.steps,
+            steps: settings.steps,
+            loss: last.map_or(f64::NAN, |point| point.loss),
+            validation: last.and_then(|point| point.validation),
+            seconds_per_step: 0.0,
+            looking: None,
+        }
+    }
 }
 
 /// What a network learns: the crops it is shown, and what it makes of them.
@@ -170,7 +186,7 @@ pub(super) trait Task<M>: Sync {
     fn power(
         &self,
         model: &M,
-        device: &Device,
+        device: &ComputeDevice,
         report: &mut dyn FnMut(usize, usize) -> bool,
     ) -> Result<Vec<PowerRatio>>;
 
@@ -178,57 +194,56 @@ pub(super) trait Task<M>: Sync {
     fn loss(&self, model: &M, crops: &[Self::Crop], device: &Device) -> Tensor<1>;
 }
 
-/// Descend from `model` (on the plain device; of `config`, which is kept with
-/// the state) and return the moving average of the weights.
+/// Descend from `model` (on the plain device) and return the moving average of the weights.
 ///
 /// The state is kept in `folder`, and what is there is taken up. `report` is
 /// called after every step and returns whether to go on.
-pub(super) fn descend<M: Module, T: Task<M>>(
-    (model, config): (M, &impl Serialize),
+pub(super) fn descend<M: Network, T: Task<M>>(
+    model: M,
     task: &T,
-    fit: &Fit,
-    device: &Device,
+    settings: &TrainConfig,
+    device: &ComputeDevice,
     folder: &Path,
     mut report: impl FnMut(Report) -> bool,
-) -> Result<Fitted<M>> {
+) -> Result<Learned<M>> {
+    let config = serde_json::to_string_pretty(model.configuration()).expect("plain structs serialise");
     let state = State::new(folder.to_path_buf());
     let average = model.clone();
-    let (model, mut average, mut optimizer, progress) = state.load(model, average, fit.optimizer(), fit)?;
+    let (model, mut average, mut optimizer, progress) = state.load(model, average, settings.optimizer(), settings)?;
     let mut model = model.train();
     let mut progress = progress.unwrap_or(Progress {
-        fit: fit.clone(),
+        config: settings.clone(),
         step: 0,
         draws: 0,
         seconds: 0.0,
         curve: Vec::new(),
         power: Vec::new(),
     });
-    progress.fit = fit.clone();
-    let config = serde_json::to_string_pretty(config).expect("plain structs serialise");
+    progress.config = settings.clone();
     let before = progress.seconds;
     let first = progress.step;
-    let mut draws = Draws::new(fit.seed, progress.draws);
+    let mut draws = Draws::new(settings.seed, progress.draws);
     let mut validation = progress.curve.iter().rev().find_map(|point| point.validation);
     let (mut sum, mut count) = (0.0, 0usize);
     let (began, mut saved) = (Instant::now(), Instant::now());
-    while progress.step < fit.steps {
+    while progress.step < settings.steps {
         let (loss, gradients) = gradients(task, &model, &task.draw(&mut draws, false), device);
-        model = optimizer.step(fit.rate(progress.step), model, gradients);
+        model = optimizer.step(settings.rate(progress.step), model, gradients);
         // A young average would remember the random start.
-        let decay = fit.ema_decay.min((1.0 + progress.step as f64) / (10.0 + progress.step as f64));
+        let decay = settings.ema_decay.min((1.0 + progress.step as f64) / (10.0 + progress.step as f64));
         average = moved_towards(average, &model.valid(), 1.0 - decay);
         progress.step += 1;
         progress.draws = draws.position();
         progress.seconds = before + began.elapsed().as_secs_f64();
         (sum, count) = (sum + loss, count + 1);
-        let last = progress.step == fit.steps;
-        if progress.step.is_multiple_of(fit.validate_every) || last {
-            validation = (fit.validation_crops > 0).then(|| {
+        let last = progress.step == settings.steps;
+        if progress.step.is_multiple_of(settings.validate_every) || last {
+            validation = (settings.validation_crops > 0).then(|| {
                 let mut draws = Draws::new(VALIDATION_SEED, 0);
-                let batches = fit.validation_crops.div_ceil(fit.batch);
+                let batches = settings.validation_crops.div_ceil(settings.batch);
                 let crops: Vec<T::Crop> = (0..batches).flat_map(|_| task.draw(&mut draws, true)).collect();
                 over_shards(&average, &crops, device, |model, crops| {
-                    f64::from(task.loss(&model, crops, device).into_scalar::<f32>()) * crops.len() as f64
+                    f64::from(task.loss(&model, crops, &device.burn).into_scalar::<f32>()) * crops.len() as f64
                 })
                 .into_iter()
                 .sum::<f64>()
@@ -244,9 +259,9 @@ pub(super) fn descend<M: Module, T: Task<M>>(
         }
         let seconds_per_step = began.elapsed().as_secs_f64() / (progress.step - first) as f64;
         let mut now =
-            Report { step: progress.step, steps: fit.steps, loss, validation, seconds_per_step, looking: None };
+            Report { step: progress.step, steps: settings.steps, loss, validation, seconds_per_step, looking: None };
         let mut go_on = report(now);
-        if go_on && (last || fit.power_every > 0 && progress.step.is_multiple_of(fit.power_every)) {
+        if go_on && (last || settings.power_every > 0 && progress.step.is_multiple_of(settings.power_every)) {
             let looked = task.power(&average, device, &mut |done, all| {
                 now.looking = Some([done, all]);
                 report(now)
@@ -266,7 +281,7 @@ pub(super) fn descend<M: Module, T: Task<M>>(
             break;
         }
     }
-    Ok(Fitted {
+    Ok(Learned {
         network: average,
         steps: progress.step,
         seconds: progress.seconds,
@@ -276,8 +291,13 @@ pub(super) fn descend<M: Module, T: Task<M>>(
 }
 
 /// The mean loss of `crops` and its gradients.
-fn gradients<M: Module, T: Task<M>>(task: &T, model: &M, crops: &[T::Crop], device: &Device) -> (f64, GradientsParams) {
-    let autodiff = device.clone().autodiff();
+fn gradients<M: Module, T: Task<M>>(
+    task: &T,
+    model: &M,
+    crops: &[T::Crop],
+    device: &ComputeDevice,
+) -> (f64, GradientsParams) {
+    let autodiff = device.burn.clone().autodiff();
     let shards = over_shards(&model.valid(), crops, device, |plain, shard| {
         // A graph of its own, so that no shard waits for another's.
         let model = plain.train();
@@ -299,10 +319,10 @@ fn gradients<M: Module, T: Task<M>>(task: &T, model: &M, crops: &[T::Crop], devi
 fn over_shards<M: Module, C: Sync, R: Send>(
     model: &M,
     crops: &[C],
-    device: &Device,
+    device: &ComputeDevice,
     f: impl Fn(M, &[C]) -> R + Sync,
 ) -> Vec<R> {
-    let size = if is_cpu(device) { 1 } else { crops.len().max(1) };
+    let size = if device.is_cpu() { 1 } else { crops.len().max(1) };
     let shards: Vec<(M, &[C])> = crops.chunks(size).map(|crops| (model.clone(), crops)).collect();
     match shards.len() {
         1 => shards.into_iter().map(|(model, crops)| f(model, crops)).collect(),

@@ -1,0 +1,153 @@
+//! The chain: from a dark-matter field to a 21 cm map, in physical units from end to end.
+//!
+//! ```text
+//! 1 + δ ─► features ─► HALO ─► halo mass maps ─► conditional mean ─► LODI + latent overlap ─► T_b
+//! ```
+//!
+//! [`predict`] is what the window's job, `halodi predict`, training and evaluation call. Fields
+//! stay on the device that runs the networks; an [`Observer`] hears of tiles and steps and can
+//! be shown what they made.
+//!
+//! ```no_run
+//! use halodi::device::{DeviceChoice, compute_device};
+//! use halodi::predict::{DarkMatter, Models, NoObserver, Settings, predict};
+//!
+//! # fn main() -> halodi::Result<()> {
+//! # let (density, cosmology) = (halodi::field::Grid::zeros(128, 25.0), halodi::field::Cosmology::default());
+//! let dark_matter = DarkMatter { density, redshift: 1.0, cosmology };
+//! let models = Models::load(None, compute_device(DeviceChoice::Auto)?)?;
+//! let prediction = predict(&dark_matter, &models, &Settings::default(), &mut NoObserver)?;
+//! println!("mean T_b = {} mK", prediction.brightness_temperature.mean());
+//! # Ok(())
+//! # }
+//! ```
+
+mod chain;
+mod observer;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use chain::{Condition, coarse_halo_fractions, condition, expected_temperature, halo_maps, paint, predict};
+pub use observer::{NoObserver, Observer, Stage, StepMade, TileMade};
+
+use crate::device::ComputeDevice;
+use crate::error::{Error, Result};
+use crate::field::{Cosmology, Grid, HALO_MASS_BINS};
+use crate::nn::{Halo, Lodi, Sampler, Trained, halo_weights, lodi_weights};
+use crate::stitch::{Lattice, Overlap};
+
+/// What is predicted from.
+#[derive(Debug, Clone)]
+pub struct DarkMatter {
+    /// `1 + δ`.
+    pub density: Grid,
+    /// Redshift.
+    pub redshift: f64,
+    /// Cosmology.
+    pub cosmology: Cosmology,
+}
+
+/// The networks, on the device that runs them.
+#[derive(Debug, Clone)]
+pub struct Models {
+    /// HALO.
+    pub halo: Trained<Halo>,
+    /// LODI.
+    pub lodi: Trained<Lodi>,
+    /// Where they are.
+    pub device: ComputeDevice,
+}
+
+impl Models {
+    /// The networks in `halo.safetensors` and `lodi.safetensors` of `folder`, or those that come
+    /// with Halodi.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for weights that are missing, damaged or of another version.
+    pub fn load(folder: Option<&Path>, device: ComputeDevice) -> Result<Self> {
+        let halo = halo_weights(folder, &device.burn)?;
+        let lodi = lodi_weights(folder, &device.burn)?;
+        Ok(Self { halo, lodi, device })
+    }
+
+    /// What the weights are and how they were trained, a sentence per network.
+    pub fn describe(&self) -> Vec<String> {
+        vec![self.halo.card.sentence("HALO"), self.lodi.card.sentence("LODI")]
+    }
+
+    /// Where the networks are asked for what they never saw: a sentence each.
+    pub fn extrapolations(&self, dark_matter: &DarkMatter) -> Vec<String> {
+        let (halo, lodi) = (self.halo.config(), self.lodi.config());
+        let (voxel, redshift) = (dark_matter.density.voxel(), dark_matter.redshift);
+        let mut sentences = Vec::new();
+        if (voxel / halo.voxel - 1.0).abs() > 0.1 {
+            sentences.push(format!(
+                "The voxels are {voxel:.3} Mpc/h, and the networks were trained at {:.3} Mpc/h: do not trust the map. \
+                 A grid of {} would match.",
+                halo.voxel,
+                (dark_matter.density.box_size / halo.voxel).round()
+            ));
+        }
+        if (redshift - lodi.redshift).abs() > 0.1 {
+            sentences.push(format!(
+                "The snapshot is at z = {redshift:.2}, and LODI was trained at z = {:.2}: do not trust the amplitude of \
+                 the map.",
+                lodi.redshift
+            ));
+        }
+        sentences
+    }
+}
+
+/// How a map is painted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Denoising steps of LODI.
+    pub steps: usize,
+    /// Seed of all noise: another seed is another realisation.
+    pub seed: u64,
+    /// How tiles are joined.
+    pub overlap: Overlap,
+    /// How a denoised estimate becomes the next latent.
+    pub sampler: Sampler,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { steps: 12, seed: 1, overlap: Overlap::default(), sampler: Sampler::default() }
+    }
+}
+
+impl Settings {
+    /// Refuse what cannot work on a grid of `n³` voxels, before any network runs.
+    ///
+    /// # Errors
+    /// [`Error::Setting`].
+    pub fn check(&self, n: usize, models: &Models) -> Result<()> {
+        if self.steps == 0 {
+            return Err(Error::setting("0 denoising steps", "at least one", "Ask for 12, for example"));
+        }
+        chain::halo_lattice(n, &models.halo.network)?;
+        self.lattice(n, &models.lodi.network).map(|_| ())
+    }
+
+    /// Where the windows of LODI lie in a box of `n³` voxels.
+    pub(crate) fn lattice(&self, n: usize, lodi: &Lodi) -> Result<Lattice> {
+        let config = lodi.config();
+        Lattice::new(n, config.tile, config.net.multiple(), self.overlap)
+    }
+}
+
+/// What the chain makes of a box.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    /// Halo mass density per mass bin, lightest first, (M☉/h)/(Mpc/h)³.
+    pub halo_mass: [Grid; HALO_MASS_BINS],
+    /// The mean brightness temperature given halo maps and dark matter, mK.
+    pub conditional_mean: Grid,
+    /// The 21 cm map, one realisation, mK.
+    pub brightness_temperature: Grid,
+}
