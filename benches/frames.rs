@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glam::Vec2;
-use halodi::field::{Grid, smooth_widely};
+use halodi::device::GpuContext;
+use halodi::field::{Grid, Stream, fill_normal, smooth_widely};
 use halodi::render::{
-    Classifier, ColorMap, ColorScale, ColorTable, FieldPainter, GpuContext, Offscreen, Opacity, OrbitCamera, Pace,
-    Placed, PresentPass, VolumeLook, VolumeMode, VolumePass,
+    Classifier, ColorMap, ColorScale, ColorTable, FieldPainter, Offscreen, Opacity, OrbitCamera, Pace, Placed,
+    PresentPass, VolumeLook, VolumeMode, VolumePass,
 };
-use halodi::stitch::{Stream, fill_normal};
 
 const SIZE: [u32; 2] = [800, 600];
 const FRAMES: usize = 60;

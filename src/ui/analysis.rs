@@ -10,9 +10,11 @@ use super::scene::{FieldId, Scene, Source};
 use super::view_state::{Compare, Quantity, ViewState};
 use crate::field::Layer;
 use crate::field::{Grid, band_pass};
-use crate::pipeline::FieldValues;
+use crate::pipeline::{FieldValues, JobId};
 use crate::render::{ColorScale, Stretch};
-use crate::stats::{CrossSpectrum, Histogram, RegionStatistics, cross_spectrum, profile};
+use crate::stats::{
+    CrossSpectrum, Histogram, PowerSpectrum, RegionStatistics, cross_spectrum, mean_and_spread, power_spectrum, profile,
+};
 
 /// Bins of a histogram: more than a screen resolves of a colour bar.
 const BINS: usize = 400;
@@ -31,14 +33,14 @@ pub struct Facts {
     pub axis: ColorScale,
     /// A range that shows what is there.
     pub suggested: [f32; 2],
-    /// What the field holds.
-    pub quantity: Quantity,
 }
 
 impl Facts {
     fn new(grid: &Grid, quantity: Quantity, scale: ColorScale) -> Self {
         let (smallest, largest) = grid.range();
-        let (low, high) = (grid.quantile(0.1), grid.quantile(0.9995));
+        // Matter is everywhere, haloes and hydrogen are not.
+        let floor = if quantity == Quantity::Matter { 0.5 } else { 0.1 };
+        let (low, high) = (grid.quantile(floor), grid.quantile(0.9995));
         let suggested = match quantity {
             Quantity::Difference | Quantity::Band => {
                 let most = grid.quantile(0.0005).abs().max(high.abs()).max(1e-6);
@@ -46,7 +48,7 @@ impl Facts {
             }
             _ => {
                 let high = if high > 0.0 { high } else { largest.max(1e-6) };
-                [low.clamp(high * 1e-4, high * 0.1), high]
+                [low.clamp(high * 3e-4, high * 0.1), high]
             }
         };
         let bottom = match scale.stretch {
@@ -57,7 +59,7 @@ impl Facts {
         };
         let axis = scale.with_ends(bottom, largest.max(scale.high));
         let histogram = Histogram::new(grid.as_slice(), BINS, |v| axis.place(v));
-        Self { histogram, axis, suggested, quantity }
+        Self { histogram, axis, suggested }
     }
 
     /// The range that leaves `share` of the voxels with a value above its low end, and as
@@ -94,6 +96,8 @@ pub struct Analysis {
     region: Derived<(Vec<Stamp>, [[u32; 3]; 2]), RegionTable>,
     line: Derived<(Vec<Stamp>, [[u32; 3]; 2]), ProfileTable>,
     copies: HashMap<FieldId, Derived<u64, Option<Arc<Grid>>>>,
+    ensemble: Derived<JobId, [Arc<Grid>; 2]>,
+    draws: Derived<JobId, Vec<PowerSpectrum>>,
     refit: bool,
     /// Counts what was computed: a version for what follows from a pair of fields.
     stamps: Vec<(Vec<Stamp>, u64)>,
@@ -148,6 +152,13 @@ impl Analysis {
     /// subtracted; filtered to the band that was chosen.
     pub fn shown(&mut self, ctx: &Context, scene: &Scene, view: &ViewState) -> Option<(Source, Option<Source>)> {
         let (mut shown, mut compared) = scene.pair(view)?;
+        if let Some(spread) = scene.ensemble
+            && view.layer == Layer::BrightnessTemperature
+            && scene.step.is_none()
+            && let Some(field) = self.ensemble(ctx, scene, spread)
+        {
+            shown = field;
+        }
         if let Some(band) = view.band {
             if let Some(filtered) = self.band(ctx, &shown, band, false) {
                 shown = filtered;
@@ -161,6 +172,39 @@ impl Analysis {
             return Some((difference, None));
         }
         Some((shown, compared))
+    }
+
+    fn ensemble(&mut self, ctx: &Context, scene: &Scene, spread: bool) -> Option<Source> {
+        let maps = scene.outcome.as_ref()?.realisations.clone();
+        if maps.len() < 2 {
+            return None;
+        }
+        let (_, fields) = self.ensemble.get(ctx, &scene.job.job, move || {
+            mean_and_spread(&maps.iter().map(|m| &**m).collect::<Vec<_>>()).map(Arc::new)
+        })?;
+        Some(Source {
+            id: FieldId::Ensemble { spread },
+            version: 1,
+            values: FieldValues::Host(fields[usize::from(spread)].clone()),
+            quantity: Quantity::Temperature,
+            name: format!(
+                "21 cm, {} {} realisations",
+                if spread { "spread of" } else { "mean of" },
+                scene.realisations()
+            ),
+            complete: true,
+        })
+    }
+
+    /// The spectra of all realisations, where there are several.
+    pub fn realisations(&mut self, ctx: &Context, scene: &Scene) -> Option<Arc<Vec<PowerSpectrum>>> {
+        let maps = scene.outcome.as_ref()?.realisations.clone();
+        if maps.len() < 2 {
+            return None;
+        }
+        let compute = move || maps.iter().map(|map| power_spectrum(map, None)).collect();
+        let (_, spectra) = self.draws.get(ctx, &scene.job.job, compute)?;
+        Some(spectra.clone())
     }
 
     fn stamp(&mut self, of: Vec<Stamp>) -> u64 {

@@ -68,6 +68,8 @@ pub struct HalodiApp {
     pub(super) toured: bool,
     /// Fields that the probe reads, those that are in the computer's own memory.
     pub(super) readable: Vec<(Layer, Arc<Grid>)>,
+    /// The pictures of this frame, which take keys without being pressed.
+    pub(super) canvases: Vec<egui::Id>,
     /// Where values are read, in the unit cube.
     pub(super) probe: [f32; 3],
     /// Whether the probe stays where it is.
@@ -133,6 +135,7 @@ impl HalodiApp {
             scene: Scene::default(),
             probe: view.crosshair,
             readable: Vec::new(),
+            canvases: Vec::new(),
             view,
             undoer: Undoer::default(),
             workspace,
@@ -513,6 +516,7 @@ impl HalodiApp {
         self.frame_time = 0.9 * self.frame_time + 0.1 * ctx.input(|i| i.unstable_dt).min(1.0);
         self.listen(&ctx);
         commands::keys(self, &ctx);
+        self.canvases.clear();
         self.dropped(&ctx);
         self.closing(&ctx);
         self.play(&ctx);
@@ -639,8 +643,11 @@ pub(super) fn write_table(app: &HalodiApp, title: &'static str, name: &'static s
     });
 }
 
-/// Fields that values are read from: every layer, and the difference where there is one.
-pub(super) fn read_fields(app: &HalodiApp) -> Vec<Arc<Field>> {
-    let layers = LAYERS.into_iter().filter_map(|layer| app.scene.field(FieldId::Layer(layer)));
-    layers.map(Arc::new).collect()
+/// The layers whose values are in the computer's own memory.
+pub(super) fn read_fields(app: &HalodiApp) -> Vec<Field> {
+    let values = |(layer, grid): &(Layer, Arc<Grid>)| {
+        let source = app.scene.field(FieldId::Layer(*layer))?;
+        Some(Field { values: pipeline::FieldValues::Host(grid.clone()), ..source })
+    };
+    app.readable.iter().filter_map(values).collect()
 }

@@ -208,12 +208,18 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
     if ctx.text_edit_focused() {
         return;
     }
+    // A button that the keyboard reached is pressed with Space; a picture is not.
+    let focused = ctx.memory(|memory| memory.focused());
+    let space = focused.is_none_or(|id| app.canvases.contains(&id));
     // More modifiers first: Ctrl+R is not R.
     let mut pressed = Vec::new();
     ctx.input_mut(|input| {
         for with_modifiers in [true, false] {
             for entry in COMMANDS {
                 let Some(key) = entry.key else { continue };
+                if key.logical_key == Key::Space && !space {
+                    continue;
+                }
                 if (key.modifiers != Modifiers::NONE) == with_modifiers && input.consume_shortcut(&key) {
                     pressed.push(entry.command);
                 }

@@ -49,11 +49,6 @@ impl<K: PartialEq + Clone, V: Send + 'static> Derived<K, V> {
         self.have.as_ref().map(|(k, v)| (k, v))
     }
 
-    /// The value of `key`, once it is there.
-    pub fn of(&self, key: &K) -> Option<&Arc<V>> {
-        self.have.as_ref().filter(|(k, _)| k == key).map(|(_, v)| v)
-    }
-
     /// Forget everything: the next value belongs to something else.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -107,7 +107,7 @@ fn mark(level: Level) -> &'static str {
     match level {
         Level::Info => "i",
         Level::Warning => "!",
-        Level::Error => "✖",
+        Level::Error => "!",
     }
 }
 

@@ -13,6 +13,7 @@ mod dialogs;
 mod drawing;
 mod export;
 mod frame_clock;
+mod icons;
 mod log;
 mod panels;
 mod scene;

@@ -47,6 +47,11 @@ pub enum FieldId {
     Run(usize),
     /// One of several realisations of the last run, after the first.
     Realisation(usize),
+    /// What all realisations have in common: their mean, or their spread about it.
+    Ensemble {
+        /// The spread.
+        spread: bool,
+    },
     /// A kept denoising step: its noisy latent or its clean estimate.
     Step {
         /// Place in the list of steps.
@@ -123,6 +128,8 @@ pub struct Scene {
     pub step: Option<usize>,
     /// The realisation of the map that is shown.
     pub realisation: usize,
+    /// Instead of it the mean of all (`false`) or their spread (`true`).
+    pub ensemble: Option<bool>,
     counted: usize,
 }
 
@@ -135,7 +142,8 @@ impl Scene {
         };
         if job.job != self.job.job {
             self.keep_run();
-            (self.outcome, self.saved, self.step, self.realisation) = (None, false, None, 0);
+            (self.outcome, self.saved, self.step) = (None, false, None);
+            (self.realisation, self.ensemble) = (0, None);
         }
         if new_box {
             self.runs.clear();
@@ -233,7 +241,7 @@ impl Scene {
                     complete: true,
                 })
             }
-            FieldId::Difference | FieldId::Band { .. } => None,
+            FieldId::Difference | FieldId::Band { .. } | FieldId::Ensemble { .. } => None,
         }
     }
 

@@ -48,7 +48,7 @@ impl Quantity {
     /// How opaque it is before anybody says.
     pub fn default_opacity(self) -> Opacity {
         match self {
-            Self::Matter => Opacity { low: 0.30, high: 1.0, gain: 130.0 },
+            Self::Matter => Opacity { low: 0.34, high: 1.0, gain: 150.0 },
             Self::HaloMass(_) => Opacity { low: 0.05, high: 0.9, gain: 220.0 },
             Self::Temperature => Opacity { low: 0.12, high: 0.95, gain: 160.0 },
             Self::Difference | Self::Band => Opacity { low: 0.18, high: 0.9, gain: 220.0 },
@@ -155,6 +155,8 @@ pub struct ViewState {
     pub plane_opacity: f32,
     /// The part of the box that is shown.
     pub clip: [[f32; 3]; 2],
+    /// Whether the faces of that part have handles.
+    pub handles: bool,
     /// The flat views across x, y and z.
     pub slices: [SliceView; 3],
     /// Voxels in a slice's slab.
@@ -224,6 +226,7 @@ impl Default for ViewState {
             planes: [false; 3],
             plane_opacity: 0.85,
             clip: [[0.0; 3], [1.0; 3]],
+            handles: false,
             slices: Default::default(),
             thickness: 1,
             maximum: false,

@@ -5,6 +5,7 @@ use egui_tiles::{Behavior, SimplificationOptions, TileId, Tiles, Tree, UiRespons
 use serde::{Deserialize, Serialize};
 
 use super::app::HalodiApp;
+use super::icons::{self, Icon};
 use super::panels::{histogram, slice, spectra, volume};
 use super::session::{Arrangement, Session};
 
@@ -152,8 +153,8 @@ impl Behavior<Pane> for Panes<'_> {
         let Some(&pane) = tabs.active.and_then(|tile| tiles.get_pane(&tile)) else { return };
         ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
         ui.add_space(4.0);
-        let maximise = ui.small_button("⛶").on_hover_text("Maximise; Esc brings the others back");
-        if maximise.accessible_name(format!("Maximise {}", pane.name())).clicked() {
+        let maximise = icons::button(ui, Icon::Maximise, &format!("Maximise {}", pane.name()), true);
+        if maximise.on_hover_text("Maximise; Esc brings the others back").clicked() {
             self.app.workspace.toggle_maximised(pane);
         }
         buttons(self.app, ui, pane);

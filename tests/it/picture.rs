@@ -3,12 +3,12 @@
 //! parsed and validated.
 
 use glam::Vec3;
-use halodi::field::Grid;
-use halodi::pipeline::TileBox;
+use halodi::device::GpuContext;
+use halodi::field::{Grid, TileBox};
 use halodi::render::{
-    Classifier, ColorMap, ColorScale, ColorTable, DisplayVolume, FieldPainter, GpuContext, Line, Offscreen, Opacity,
-    OrbitCamera, Pace, Picture, Placed, PresentPass, SHADERS, SLICE_AXES, SliceLook, SlicePass, SlicePicture, Stretch,
-    VolumeLook, VolumeMode, VolumePass, read_pixels,
+    Classifier, ColorMap, ColorScale, ColorTable, DisplayVolume, FieldPainter, Line, Offscreen, Opacity, OrbitCamera,
+    Pace, Picture, Placed, PresentPass, SHADERS, SLICE_AXES, SliceLook, SlicePass, SlicePicture, Stretch, VolumeLook,
+    VolumeMode, VolumePass, read_pixels,
 };
 
 /// Everything to draw a picture with and look at its pixels.

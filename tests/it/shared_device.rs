@@ -2,10 +2,10 @@
 //! painted into a texture and drawn by WGSL without passing through the CPU.
 
 use burn::tensor::{Device, Tensor};
-use halodi::pipeline::TileBox;
+use halodi::device::GpuContext;
+use halodi::field::TileBox;
 use halodi::render::{
-    ColorMap, ColorScale, FieldPainter, FieldTexture, GpuContext, Opacity, Placed, SliceLook, SlicePass, SlicePicture,
-    Stretch,
+    ColorMap, ColorScale, FieldPainter, FieldTexture, Opacity, Placed, SliceLook, SlicePass, SlicePicture, Stretch,
 };
 
 use crate::picture::{Studio, grey};

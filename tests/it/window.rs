@@ -7,11 +7,15 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
-use halodi::pipeline::{DeviceChoice, JobConfig, Layer, Series, Source};
-use halodi::render::{GpuContext, VolumeMode};
+use egui_kittest::kittest::Queryable;
+use halodi::device::{DeviceChoice, GpuContext};
+use halodi::field::Layer;
+use halodi::pipeline::{JobConfig, Series, Source};
+use halodi::predict::Settings;
+use halodi::render::VolumeMode;
 use halodi::ui::{Compare, HalodiApp};
 
 type Shared = Rc<RefCell<Option<HalodiApp>>>;
@@ -28,7 +32,8 @@ struct Start {
 impl Default for Start {
     /// The demo, with few steps so that a run is short.
     fn default() -> Self {
-        let initial = JobConfig { source: Source::Demo, steps: 1, grid: Some(32), ..JobConfig::default() };
+        let settings = Settings { steps: 2, ..Settings::default() };
+        let initial = JobConfig { source: Source::Demo, settings, grid: Some(32), ..JobConfig::default() };
         Self { initial: Some(initial), session: None, size: [1280.0, 800.0], theme: egui::Theme::Dark }
     }
 }
@@ -157,19 +162,19 @@ fn an_empty_window_leads_to_the_demo() {
     wait(&mut harness, &app, "the demo", |app| app.scene().has(Layer::Reference));
     with(&app, |app| app.look(|view| view.thickness = 3));
     harness.step();
-    harness.get_by_label("Volume");
+    harness.get_by_role_and_label(Role::Canvas, "Volume");
 }
 
 #[test]
 fn canvases_have_names_roles_and_values() {
     let (mut harness, app) = opened(Start::default());
     for (name, value) in [("Volume", "Dark matter"), ("Slice xy", "z ="), ("Slice xz", "y ="), ("Slice yz", "x =")] {
-        let node = harness.get_by_role_and_label(egui::accesskit::Role::Canvas, name);
+        let node = harness.get_by_role_and_label(Role::Canvas, name);
         let told = node.value().unwrap_or_default();
         assert!(told.contains(value), "{name} says {told:?}");
     }
     for name in ["Lower limit", "Upper limit", "Opaque from", "Fully opaque at"] {
-        harness.get_by_label(name);
+        harness.get_by_role_and_label(Role::Slider, name);
     }
     // By key alone: the layer, the mode, the slices and the way back.
     press(&mut harness, Key::Num7);
@@ -206,7 +211,7 @@ fn the_palette_the_keys_and_the_tour_open_and_close() {
     harness.get_by_label("Keys and gestures");
     press(&mut harness, Key::Escape);
     press(&mut harness, Key::F2);
-    harness.get_by_label("Seed");
+    harness.get_by_role_and_label(Role::SpinButton, "Seed");
     press(&mut harness, Key::M);
     harness.get_by_label("Restore").click();
     harness.step();
@@ -227,7 +232,7 @@ fn a_session_brings_back_the_view_on_the_same_box() {
     let (mut harness, app) = opened(Start { session, ..Start::default() });
     harness.step();
     with(&app, |app| assert_eq!(app.view().mode, VolumeMode::Maximum));
-    harness.get_by_label("Seed");
+    harness.get_by_role_and_label(Role::SpinButton, "Seed");
 }
 
 #[test]
@@ -243,7 +248,7 @@ fn nothing_done_to_the_window_breaks_it() {
     harness.get_by_label("Run").click();
     harness.step();
     wait(&mut harness, &app, "a running job", HalodiApp::is_running);
-    let slice = harness.get_by_label("Slice xy").rect().center();
+    let slice = harness.get_by_role_and_label(Role::Canvas, "Slice xy").rect().center();
     harness.hover_at(slice);
     harness.step();
     let old = with(&app, |app| app.scene().job.job);
@@ -279,7 +284,7 @@ fn a_resting_window_marches_nothing() {
         last = marched(&app);
     }
     // Hovering costs nothing of the volume.
-    let volume = harness.get_by_label("Volume").rect();
+    let volume = harness.get_by_role_and_label(Role::Canvas, "Volume").rect();
     for i in 0..10 {
         harness.hover_at(volume.center() + egui::vec2(3.0 * i as f32, 0.0));
         harness.step();
@@ -306,7 +311,7 @@ fn the_window_looks_as_it_did() {
         harness.mask(line);
         let options = egui_kittest::SnapshotOptions::new()
             .threshold(2.0)
-            .failed_pixel_count_threshold(1440 * 900 / 200)
+            .max_failed_pixels(1440 * 900 / 200)
             .output_path("tests/it/pictures");
         harness.snapshot_options(name, &options);
     }

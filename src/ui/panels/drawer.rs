@@ -8,6 +8,7 @@ use crate::device::DeviceChoice;
 use crate::nn::Sampler;
 use crate::stitch::Overlap;
 use crate::ui::app::{self, HalodiApp};
+use crate::ui::icons::{self, Icon};
 
 /// Grids to choose from; a tile divides each.
 const GRIDS: [usize; 6] = [32, 64, 96, 128, 192, 256];
@@ -153,7 +154,7 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
         let [x, y, z] = p.map(|v| f64::from(v) * size);
         format!("({x:.2}, {y:.2}, {z:.2})")
     };
-    let fields: Vec<_> = app::read_fields(app).iter().map(|f| (**f).clone()).collect();
+    let fields = app::read_fields(app);
     if !app.view.pins.is_empty() {
         section(ui, "Pins", |ui| {
             let mut gone = None;
@@ -163,15 +164,14 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
                     if ui.link(place(pin)).on_hover_text("Crosshair here").clicked() {
                         app.view.crosshair = pin;
                     }
-                    if ui.small_button("✖").accessible_name(format!("Remove pin {}", index + 1)).clicked() {
+                    if icons::button(ui, Icon::Close, &format!("Remove pin {}", index + 1), true).clicked() {
                         gone = Some(index);
                     }
                 });
-                for field in &fields {
-                    let Some(grid) = field.host() else { continue };
+                for (layer, grid) in &app.readable {
                     let n = grid.n();
                     let value = grid.values[pin.map(|p| ((p * n as f32) as usize).min(n - 1))];
-                    row(ui, &field.name, &significant(f64::from(value)));
+                    row(ui, &layer.name(), &significant(f64::from(value)));
                 }
             }
             if let Some(index) = gone {

@@ -7,6 +7,7 @@ use crate::pipeline::Progress;
 use crate::predict::Stage;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
+use crate::ui::icons::{self, Icon};
 use crate::ui::theme;
 
 const STAGES: [(Stage, &str, &str); 4] = [
@@ -80,13 +81,14 @@ fn stages(ui: &mut Ui, progress: Option<Progress>, running: bool, finished: bool
     for (index, (stage, name, meaning)) in STAGES.into_iter().enumerate() {
         let done = finished || now.is_some_and(|now| now > stage) || (index == 0 && !running);
         let current = now == Some(stage);
-        let (mark, text) = match (done, current) {
-            (true, _) => ("✔", RichText::new(name)),
-            (_, true) => ("▶", RichText::new(name).strong().color(theme::accent(ui.visuals()))),
-            _ => ("·", RichText::new(name).weak()),
+        let (accent, weak) = (theme::accent(ui.visuals()), ui.visuals().weak_text_color());
+        let (icon, color, text) = match (done, current) {
+            (true, _) => (Icon::Done, weak, RichText::new(name)),
+            (_, true) => (Icon::Play, accent, RichText::new(name).strong().color(accent)),
+            _ => (Icon::Waiting, weak, RichText::new(name).weak()),
         };
         ui.spacing_mut().item_spacing.x = 4.0;
-        ui.label(RichText::new(mark).small().weak());
+        icons::sign(ui, icon, color);
         ui.label(text).on_hover_text(meaning);
         ui.add_space(6.0);
     }
@@ -131,8 +133,19 @@ fn realisations(app: &mut HalodiApp, ui: &mut Ui) {
         .on_hover_text("Other noise, other maps of the same matter: what all share is known, what differs is not");
     if response.changed() {
         app.scene.realisation = at - 1;
-        app.scene.step = None;
+        (app.scene.step, app.scene.ensemble) = (None, None);
         app.choose_layer(Layer::BrightnessTemperature);
+    }
+    for (spread, name, meaning) in [
+        (false, "mean", "The mean of all realisations: what is known of the map"),
+        (true, "spread", "The standard deviation of the realisations in every voxel, mK: what is not known of it"),
+    ] {
+        let chosen = app.scene.ensemble == Some(spread);
+        if ui.selectable_label(chosen, name).on_hover_text(meaning).clicked() {
+            app.scene.ensemble = (!chosen).then_some(spread);
+            app.scene.step = None;
+            app.choose_layer(Layer::BrightnessTemperature);
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use egui::{Align2, CursorIcon, Event, Key, Pos2, Rect, Response, Sense, Stroke, 
 use super::{axes, ink, volume};
 use crate::render::{SLICE_AXES, SliceLook};
 use crate::ui::app::HalodiApp;
+use crate::ui::icons::{self, Icon};
 use crate::ui::scene::FieldId;
 use crate::ui::theme;
 use crate::ui::view_state::{Compare, SliceView};
@@ -31,12 +32,14 @@ pub fn title(app: &HalodiApp, axis: usize) -> String {
 /// Buttons of the panel's bar, from the right.
 pub fn buttons(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let playing = app.playing && app.slice_axis == axis;
-    let response = ui.small_button(if playing { "⏸" } else { "▶" }).on_hover_text("Play through the slices (K)");
-    if response.accessible_name(format!("Play along {}", NAMES[axis])).clicked() {
+    let icon = if playing { Icon::Pause } else { Icon::Play };
+    let response = icons::button(ui, icon, &format!("Play along {}", NAMES[axis]), true);
+    if response.on_hover_text("Play through the slices (K)").clicked() {
         app.playing = !playing;
         app.slice_axis = axis;
     }
-    ui.menu_button("⚙", |ui| {
+    let settings = icons::button(ui, Icon::Settings, &format!("Slice settings {}", NAMES[axis]), true);
+    egui::Popup::menu(&settings).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
         ui.set_min_width(230.0);
         let most = app.shown_n().unwrap_or(1);
         ui.add(egui::Slider::new(&mut app.view.thickness, 1..=most).logarithmic(true).text("Voxels thick"))
@@ -50,9 +53,7 @@ pub fn buttons(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         if ui.button("Whole box").clicked() {
             app.view.slices[axis] = SliceView::default();
         }
-    })
-    .response
-    .accessible_name(format!("Slice settings {}", NAMES[axis]));
+    });
 }
 
 /// From a canvas to the box and back.
@@ -94,6 +95,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let rect = ui.available_rect_before_wrap();
     let response = ui.allocate_rect(rect, Sense::click_and_drag());
     ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
+    app.canvases.push(response.id);
     let [right, up] = SLICE_AXES[axis];
     let plane = format!("Slice {}{}", NAMES[right], NAMES[up]);
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &plane));

@@ -38,6 +38,8 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     }
     let ctx = ui.ctx().clone();
     let cross = app.analysis.cross(&ctx, &app.scene);
+    let draws = app.analysis.realisations(&ctx, &app.scene);
+    let draws = draws.as_ref().map_or(&[][..], |d| d.as_slice());
     let cross = cross.as_deref().and_then(Option::as_ref);
     let height = ui.available_height() - 4.0;
     let kinds: &[(Kind, f32)] = if cross.is_some() && height > 330.0 {
@@ -49,9 +51,12 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     };
     let last = kinds.len() - 1;
     ui.spacing_mut().item_spacing.y = 0.0;
-    for (index, &(kind, share)) in kinds.iter().enumerate() {
-        plot(app, ui, kind, share * height, index == last, cross);
-    }
+    let margin = egui::Margin { left: 8, right: 6, top: 0, bottom: 4 };
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| {
+        for (index, &(kind, share)) in kinds.iter().enumerate() {
+            plot(app, ui, kind, share * height, index == last, (cross, draws));
+        }
+    });
 }
 
 fn legend(app: &HalodiApp, ui: &mut Ui) {
@@ -79,7 +84,14 @@ fn decade(value: f64) -> String {
     }
 }
 
-fn plot(app: &mut HalodiApp, ui: &mut Ui, kind: Kind, height: f32, last: bool, cross: Option<&CrossSpectrum>) {
+fn plot(
+    app: &mut HalodiApp,
+    ui: &mut Ui,
+    kind: Kind,
+    height: f32,
+    last: bool,
+    (cross, draws): (Option<&CrossSpectrum>, &[PowerSpectrum]),
+) {
     let (id, label, meaning) = match kind {
         Kind::Power => match app.view.power {
             Power::Spectrum => ("power", "P  [(Mpc/h)³]", "Power spectra; of 21 cm in mK² (Mpc/h)³"),
@@ -103,6 +115,7 @@ fn plot(app: &mut HalodiApp, ui: &mut Ui, kind: Kind, height: f32, last: bool, c
     let nyquist = spectra.values().next().map(|s| s.k_nyquist.log10());
     let first = spectra.values().filter_map(|s| s.k.first()).fold(f64::INFINITY, |a, &b| a.min(b)).log10();
     let end = nyquist.unwrap_or(first + 1.0) + 0.04;
+    let range = span(app, kind, draws);
     let visuals = ui.visuals().clone();
     let band = app.view.band.map(|b| b.map(f64::log10));
     let grid = visuals.weak_text_color();
@@ -117,6 +130,7 @@ fn plot(app: &mut HalodiApp, ui: &mut Ui, kind: Kind, height: f32, last: bool, c
         .allow_boxed_zoom(false)
         .allow_double_click_reset(false)
         .show_background(false)
+        .grid_color(visuals.widgets.noninteractive.bg_stroke.color)
         .link_cursor(group, Vec2b::new(true, false))
         .y_axis_min_width(46.0)
         .y_axis_label(RichText::new(label).small())
@@ -130,9 +144,7 @@ fn plot(app: &mut HalodiApp, ui: &mut Ui, kind: Kind, height: f32, last: bool, c
     if last {
         plot = plot.x_axis_label(RichText::new("k  [h/Mpc]").small());
     }
-    if logarithmic {
-        plot = plot.y_grid_spacer(decades);
-    }
+    plot = if logarithmic { plot.y_grid_spacer(decades) } else { plot.y_grid_spacer(tenths) };
     let bounds = match kind {
         Kind::Power => None,
         Kind::Ratio => Some(within(&curves, [0.75, 1.25], [0.3, 2.2])),
@@ -164,6 +176,11 @@ fn plot(app: &mut HalodiApp, ui: &mut Ui, kind: Kind, height: f32, last: bool, c
                     .border_color(theme::accent(&visuals)),
             );
         }
+        if let Some([xs, low, high]) = &range {
+            let color = theme::series_color(Series::Prediction, &visuals).gamma_multiply(0.25);
+            let area = FilledArea::new("realisations", xs, low, high).fill_color(color);
+            plot.add(area.stroke(egui::Stroke::NONE).allow_hover(false));
+        }
         guides(plot, kind, grid, [first - 0.03, end], &visuals);
         for (series, points) in curves {
             let important = matches!(series, Series::Prediction | Series::Reference);
@@ -184,6 +201,35 @@ fn plot(app: &mut HalodiApp, ui: &mut Ui, kind: Kind, height: f32, last: bool, c
     if !response.hovered() {
         response.on_hover_text(meaning);
     }
+}
+
+/// From the least to the most power of the realisations: coordinates, low, high.
+fn span(app: &HalodiApp, kind: Kind, draws: &[PowerSpectrum]) -> Option<[Vec<f64>; 3]> {
+    let first = draws.first()?;
+    let reference = app.scene.job.spectra.get(&Series::Reference);
+    let shown: Vec<Vec<f64>> = draws
+        .iter()
+        .map(|d| match (kind, app.view.power) {
+            (Kind::Power, Power::Dimensionless) => d.dimensionless(),
+            _ => d.power.clone(),
+        })
+        .collect();
+    let mut span = [Vec::new(), Vec::new(), Vec::new()];
+    for shell in 0..first.complete_shells() {
+        let values = shown.iter().map(|d| d[shell]);
+        let ends = values.fold([f64::INFINITY, 0f64], |[low, high], p| [low.min(p), high.max(p)]);
+        let ends = match kind {
+            Kind::Power => ends.map(f64::log10),
+            Kind::Ratio => ends.map(|p| reference.map_or(f64::NAN, |r| p / r.power[shell])),
+            Kind::Correlation | Kind::Transfer => return None,
+        };
+        if ends.iter().all(|v| v.is_finite()) {
+            span[0].push(first.k[shell].log10());
+            span[1].push(ends[0]);
+            span[2].push(ends[1]);
+        }
+    }
+    (!span[0].is_empty()).then_some(span)
 }
 
 /// Values under the cursor, in the corner of the plot.
@@ -270,6 +316,13 @@ fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
         }
     }
     marks
+}
+
+/// Marks at tenths, or at fifths where there is less room.
+fn tenths(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
+    let step = if input.bounds.1 - input.bounds.0 > 0.65 { 0.2 } else { 0.1 };
+    let (first, last) = ((input.bounds.0 / step).ceil() as i32, (input.bounds.1 / step).floor() as i32);
+    (first..=last).map(|i| egui_plot::GridMark { value: f64::from(i) * step, step_size: 1.0 }).collect()
 }
 
 /// The span of curves, at least `usual`, at most `most`.

@@ -19,7 +19,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             volume_modes(app, ui);
             if let Some([low, high]) = app.view.band {
                 ui.separator();
-                let text = format!("k {low:.2}–{high:.2} ✖");
+                let text = format!("k {low:.2}–{high:.2}");
                 if ui
                     .selectable_label(true, text)
                     .on_hover_text("Fields are filtered to this band of wavenumbers in h/Mpc; click to see them whole")
@@ -144,10 +144,9 @@ fn volume_modes(app: &mut HalodiApp, ui: &mut Ui) {
             app.view.mode = mode;
         }
     }
-    ui.menu_button("⚙", |ui| volume_settings(app, ui))
+    ui.menu_button("View", |ui| volume_settings(app, ui))
         .response
-        .accessible_name("Volume settings")
-        .on_hover_text("Planes, clipping, opacity");
+        .on_hover_text("Planes, clipping, opacity, and saving the view");
     ui.spacing_mut().item_spacing.x = 7.0;
 }
 
@@ -168,6 +167,7 @@ fn volume_settings(app: &mut HalodiApp, ui: &mut Ui) {
         slider(ui, &format!("{name} from"), &mut view.clip[0][axis], 0.0..=(high - 0.01).max(0.0));
         slider(ui, &format!("{name} to"), &mut view.clip[1][axis], (low + 0.01).min(1.0)..=1.0);
     }
+    ui.checkbox(&mut view.handles, "Handles on its faces");
     if ui.button("Slab about the crosshair").on_hover_text("An eighth of the box along z").clicked() {
         let z = view.crosshair[2];
         (view.clip[0][2], view.clip[1][2]) = ((z - 1.0 / 16.0).max(0.0), (z + 1.0 / 16.0).min(1.0));

@@ -5,6 +5,7 @@ use egui::{Align, Button, Layout, Panel, RichText, Ui};
 use crate::pipeline::Source;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
+use crate::ui::icons::{self, Icon};
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
@@ -67,7 +68,8 @@ fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
         }
         return;
     };
-    let facts = format!("z = {:.3}   {:.4} Mpc/h   {}³", opened.redshift, opened.box_size, opened.n.max(1));
+    let facts =
+        format!("z = {:.2}   {} Mpc/h   {}³", opened.redshift, super::significant_short(opened.box_size), opened.n);
     let voxel = opened.box_size / opened.n.max(1) as f64;
     let name = egui::Label::new(RichText::new(&opened.name).strong()).truncate();
     // The name gives way where there is little room; what is at the right does not.
@@ -88,21 +90,27 @@ fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
 
 fn right(app: &mut HalodiApp, ui: &mut Ui) {
     let ctx = ui.ctx().clone();
-    let button = |app: &mut HalodiApp, ui: &mut Ui, text: &str, name: &str, command: Command| {
-        let mut hint = name.to_owned();
-        if let Some(key) = commands::key_of(&ctx, command) {
-            hint += &format!(" ({key})");
-        }
-        let enabled = commands::is_available(app, command);
-        let response = ui.add_enabled(enabled, Button::new(text)).on_hover_text(&hint).on_disabled_hover_text(hint);
-        if response.accessible_name(name).clicked() {
+    let hint = |name: &str, command: Command| match commands::key_of(&ctx, command) {
+        Some(key) => format!("{name} ({key})"),
+        None => name.to_owned(),
+    };
+    for (text, name, command) in [
+        ("Settings", "Settings, provenance and log", Command::Drawer),
+        ("?", "Keys and gestures", Command::Help),
+        ("Commands…", "Find a command", Command::Palette),
+    ] {
+        if ui.button(text).on_hover_text(hint(name, command)).clicked() {
             commands::run(app, &ctx, command);
         }
-    };
-    button(app, ui, "Settings", "Settings", Command::Drawer);
-    button(app, ui, "?", "Keys and gestures", Command::Help);
-    button(app, ui, "◐", "Light or dark", Command::Theme);
-    button(app, ui, "Commands…", "Find a command", Command::Palette);
-    button(app, ui, "⟳", "Redo", Command::Redo);
-    button(app, ui, "⟲", "Undo", Command::Undo);
+    }
+    for (icon, name, command) in [
+        (Icon::Theme, "Light or dark", Command::Theme),
+        (Icon::Redo, "Redo", Command::Redo),
+        (Icon::Undo, "Undo", Command::Undo),
+    ] {
+        let enabled = commands::is_available(app, command);
+        if icons::button(ui, icon, name, enabled).on_hover_text(hint(name, command)).clicked() {
+            commands::run(app, &ctx, command);
+        }
+    }
 }

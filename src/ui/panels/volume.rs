@@ -19,6 +19,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     let response = ui.allocate_rect(rect, Sense::click_and_drag());
     ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
     name(app, ui, &response);
+    app.canvases.push(response.id);
     let Some((shown, _)) = app.shown.clone() else {
         let text = if app.job.is_some() { "Reading…" } else { "This layer is made by Run." };
         ink(&ui.painter_at(rect), rect.center(), Align2::CENTER_CENTER, text, 16.0, theme::FAINT);
@@ -36,8 +37,48 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         picture(app, ui, *canvas, index, false);
     }
     overlay(app, ui, &canvases, shown.n());
+    if app.view.handles {
+        handles(app, ui, canvases[0]);
+    }
     if app.scene.comparing(&app.view) == Compare::Swipe {
         swipe_line(app, ui, rect, "volume");
+    }
+}
+
+/// Handles on the faces of the part of the box that is shown; each moves its face along
+/// its normal.
+fn handles(app: &mut HalodiApp, ui: &Ui, rect: Rect) {
+    let camera = app.view.camera;
+    let aspect = rect.width() / rect.height();
+    let place = |p: Vec3| {
+        let at = camera.project(p, aspect)?;
+        Some(rect.min + egui::vec2(at.x * rect.width(), at.y * rect.height()))
+    };
+    for axis in 0..3 {
+        for side in 0..2 {
+            let mut face = (Vec3::from_array(app.view.clip[0]) + Vec3::from_array(app.view.clip[1])) * 0.5;
+            face[axis] = app.view.clip[side][axis];
+            let mut beyond = face;
+            beyond[axis] += 0.1;
+            let (Some(at), Some(further)) = (place(face), place(beyond)) else { continue };
+            let name = format!("{} {}", ["x", "y", "z"][axis], ["from", "to"][side]);
+            let grip = Rect::from_center_size(at, egui::Vec2::splat(16.0));
+            let response = ui.interact(grip, ui.scope_id().with(("clip", axis, side)), Sense::drag());
+            response.widget_info(|| WidgetInfo::slider(true, f64::from(app.view.clip[side][axis]), &name));
+            if response.dragged() {
+                let along = further - at;
+                let moved = response.drag_delta().dot(along) / along.length_sq().max(1.0) * 0.1;
+                let value = app.view.clip[side][axis] + moved;
+                app.view.clip[side][axis] = match side {
+                    0 => value.clamp(0.0, app.view.clip[1][axis] - 0.02),
+                    _ => value.clamp(app.view.clip[0][axis] + 0.02, 1.0),
+                };
+            }
+            let active = response.hovered() || response.dragged() || response.has_focus();
+            let painter = ui.painter_at(rect);
+            painter.circle(at, if active { 7.0 } else { 5.5 }, theme::AXES[axis], Stroke::new(1.5, theme::CANVAS));
+            response.on_hover_cursor(CursorIcon::Grab).on_hover_text(name);
+        }
     }
 }
 
