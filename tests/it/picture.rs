@@ -175,7 +175,8 @@ fn a_blob_is_seen_where_it_is_in_every_way_of_looking() {
                 let off = (at[0] - expected.x).hypot(at[1] - expected.y);
                 assert!(off < 0.012, "{mode:?}, orthographic {orthographic}: {off} of the width off");
                 // A disc of its radius.
-                let scale = look.camera.project(place + Vec3::Z * 0.09, 1.0).expect("in front");
+                let across = Vec3::new(-yaw.sin(), yaw.cos(), 0.0) * 0.09;
+                let scale = look.camera.project(place + across, 1.0).expect("in front");
                 let area = std::f32::consts::PI * (scale - expected).length().powi(2) * (SIZE[0] * SIZE[1]) as f32;
                 assert!((lit as f32 / area - 1.0).abs() < 0.35, "{mode:?}: {lit} pixels against {area}");
             }
