@@ -1,4 +1,4 @@
-// Copies a tile from a storage buffer into a periodic 3D texture.
+// Copies a tile of physical values from a storage buffer into a periodic 3D texture.
 
 struct Tile {
     // First voxel; w is the voxels per axis of the volume.

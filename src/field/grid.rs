@@ -93,6 +93,17 @@ impl Grid {
         out
     }
 
+    /// The difference `self − other`, voxel by voxel, of two fields on the same grid.
+    ///
+    /// # Panics
+    /// Where the grids differ.
+    pub fn minus(&self, other: &Self) -> Self {
+        assert_eq!(self.n(), other.n(), "fields on the same grid");
+        let mut out = self.clone();
+        out.as_slice_mut().par_iter_mut().zip(other.as_slice()).for_each(|(a, b)| *a -= b);
+        out
+    }
+
     /// The overdensity `δ = ρ/ρ̄ − 1` of a density (or mass) field. A field with
     /// zero mean has no contrast and comes back as zeros.
     pub fn overdensity(&self) -> Self {

@@ -3,6 +3,7 @@
 //! that gives it units.
 
 mod assignment;
+mod band;
 mod components;
 mod cosmology;
 mod fft;
@@ -14,6 +15,7 @@ mod smooth;
 mod transform;
 
 pub use assignment::{MassAssignment, add_mass, assign_mass};
+pub use band::band_pass;
 pub use components::ConnectedComponents;
 pub(crate) use components::DisjointSets;
 pub(crate) use cosmology::simpson;

@@ -15,7 +15,7 @@ use crate::predict::Stage;
 use crate::stats::PowerSpectrum;
 
 /// One job of this process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct JobId(pub(super) u64);
 
 /// What a job was opened on.
@@ -123,8 +123,8 @@ pub struct Watch {
     pub spectra: bool,
 }
 
-/// A picture of a job at one moment. Cloning it copies no field.
-#[derive(Debug, Clone)]
+/// A picture of a job at one moment. Cloning it copies no field. By default that of no job.
+#[derive(Debug, Clone, Default)]
 pub struct JobView {
     /// The job.
     pub job: JobId,

@@ -1,263 +1,214 @@
-//! Volumes on the GPU that a running job paints into.
+//! The ray march through a display volume (`shaders/volume.wgsl`).
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use glam::Mat4;
+use serde::{Deserialize, Serialize};
 
-use burn::tensor::Tensor;
-use burn_cubecl::kernel::into_contiguous;
-use burn_wgpu::{AutoCompiler, CubeTensor, Wgpu};
-use cubecl_wgpu::WgpuServer;
-use wgpu::util::DeviceExt;
-
+use super::layout::{self, DrawPipeline, SAMPLER, UNIFORM, group, target, texture};
+use super::picture::{COLOR, DEPTH, Picture};
+use super::{ColorTable, DisplayVolume, OrbitCamera, shaders};
 use crate::device::GpuContext;
-use crate::field::{Grid, Layer, LogTransform, TileBox};
-use crate::pipeline::{Changed, FieldValues, LayerView};
 
-/// How a tile's values got to the texture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextureSource {
-    /// From burn's own buffer, on the GPU all the way.
-    SharedBuffer,
-    /// Uploaded from the host, where the networks run on the CPU.
-    Upload,
+/// How the volume is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum VolumeMode {
+    /// Light that the field gives off and swallows.
+    #[default]
+    Emission,
+    /// The largest value on each line of sight.
+    Maximum,
+    /// Where the field has one value, lit.
+    Surface,
+    /// The slice planes alone.
+    Planes,
 }
 
-/// One layer on the GPU.
-#[derive(Clone)]
-struct Volume {
-    texture: wgpu::TextureView,
-    n: usize,
-    transform: LogTransform,
-    /// Values shown, smallest and largest, transformed.
-    range: [f32; 2],
-    /// The version of the layer that it shows.
-    version: u64,
+impl VolumeMode {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Emission, Self::Maximum, Self::Surface, Self::Planes];
+
+    /// Name for the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Emission => "Emission",
+            Self::Maximum => "Maximum",
+            Self::Surface => "Surface",
+            Self::Planes => "Planes",
+        }
+    }
+
+    /// What it shows, a sentence.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Emission => "Every voxel glows and hides what is behind it, as much as its opacity says.",
+            Self::Maximum => "The largest value on each line of sight: filaments and haloes, without depth.",
+            Self::Surface => "The surface where the field has the level of the lower opacity handle.",
+            Self::Planes => "The three slices where the crosshair is, and nothing between them.",
+        }
+    }
 }
 
-/// The canvas of the window: one 3D texture per layer, painted by the job's
-/// thread and drawn by the window's.
-pub struct VolumeCanvas {
-    gpu: GpuContext,
-    pipeline: wgpu::ComputePipeline,
-    volumes: Mutex<BTreeMap<Layer, Volume>>,
-    wake: Box<dyn Fn() + Send + Sync>,
+/// What is looked at, and from where.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct VolumeLook {
+    /// From where.
+    pub camera: OrbitCamera,
+    /// How.
+    pub mode: VolumeMode,
+    /// Where planes cut, in the unit cube.
+    pub planes: [f32; 3],
+    /// How opaque each plane is; zero hides it.
+    pub plane_opacity: [f32; 3],
+    /// Place of the isosurface in the colour range.
+    pub level: f32,
+    /// Optical depth through a box of full opacity, in powers of two.
+    pub gain: f32,
+    /// The part of the box that is shown: low and high corner in the unit cube.
+    pub clip: [[f32; 3]; 2],
+    /// From which fraction of the width on the compared field is shown; 1 shows none.
+    pub swipe: f32,
+    /// Whether colours diverge from the middle of their range.
+    pub diverging: bool,
+}
+
+/// One pass over a part of the picture.
+pub(super) struct PassPlan {
+    /// Pixels of the whole picture.
+    pub size: [u32; 2],
+    /// Rows drawn, first and count.
+    pub rows: [u32; 2],
+    /// Length of a step in voxels.
+    pub step: f32,
+    /// Which pass over the pixels it is: each shifts rays otherwise.
+    pub pass: u32,
+    /// Weight of this pass over what is there already.
+    pub weight: f64,
 }
 
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-struct TileUniform {
-    origin: [u32; 4],
-    size: [u32; 4],
+struct ViewUniform {
+    clip_to_world: [[f32; 4]; 4],
+    world_to_clip: [[f32; 4]; 4],
+    planes: [f32; 4],
+    plane_opacity: [f32; 4],
+    clip_low: [f32; 4],
+    clip_high: [f32; 4],
+    image: [f32; 4],
+    shift: [f32; 4],
+    swipe: [f32; 4],
 }
 
-impl VolumeCanvas {
-    /// An empty canvas; `wake` is called after every change and must not block.
-    pub fn new(gpu: GpuContext, wake: impl Fn() + Send + Sync + 'static) -> Arc<Self> {
-        let shader = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("paint tile"),
-            source: wgpu::ShaderSource::Wgsl(include_str!("../../shaders/paint_tile.wgsl").into()),
+/// The pipelines of the ray march, one a mode.
+pub struct VolumePass {
+    gpu: GpuContext,
+    layout: wgpu::BindGroupLayout,
+    pipelines: [wgpu::RenderPipeline; 4],
+    sampler: wgpu::Sampler,
+}
+
+impl VolumePass {
+    /// On the device of `gpu`.
+    pub fn new(gpu: GpuContext) -> Self {
+        let device = &gpu.device;
+        let module = shaders::module(device, "volume");
+        let d3 = wgpu::TextureViewDimension::D3;
+        let layout = layout::layout(
+            device,
+            "volume",
+            &[UNIFORM, texture(d3, true), texture(d3, false), texture(wgpu::TextureViewDimension::D2, false), SAMPLER],
+        );
+        // A pass counts by a constant weight, so that passes average.
+        let component = wgpu::BlendComponent {
+            src_factor: wgpu::BlendFactor::Constant,
+            dst_factor: wgpu::BlendFactor::OneMinusConstant,
+            operation: wgpu::BlendOperation::Add,
+        };
+        let average = wgpu::BlendState { color: component, alpha: component };
+        let pipelines = [0.0, 1.0, 2.0, 3.0].map(|mode| {
+            DrawPipeline {
+                layout: &layout,
+                module: &module,
+                entries: ["corner", "look"],
+                constants: &[("MODE", mode)],
+                buffers: &[],
+                topology: wgpu::PrimitiveTopology::TriangleList,
+                targets: &[target(COLOR, Some(average)), target(DEPTH, None)],
+            }
+            .create(device)
         });
-        let pipeline = gpu.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some("paint tile"),
-            layout: None,
-            module: &shader,
-            entry_point: Some("main"),
-            compilation_options: Default::default(),
-            cache: None,
+        let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
+            address_mode_u: wgpu::AddressMode::Repeat,
+            address_mode_v: wgpu::AddressMode::Repeat,
+            address_mode_w: wgpu::AddressMode::Repeat,
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            ..Default::default()
         });
-        Arc::new(Self { gpu, pipeline, volumes: Mutex::default(), wake: Box::new(wake) })
+        Self { layout, pipelines, sampler, gpu }
     }
 
-    /// A layer's texture, voxels per axis, transform and the range of
-    /// transformed values to show; `None` if it was never begun.
-    pub fn layer(&self, layer: Layer) -> Option<(wgpu::TextureView, usize, LogTransform, [f32; 2])> {
-        let volume = self.volumes().get(&layer)?.clone();
-        Some((volume.texture, volume.n, volume.transform, volume.range))
-    }
-
-    /// The layers there are.
-    pub fn layers(&self) -> Vec<Layer> {
-        self.volumes().keys().copied().collect()
-    }
-
-    fn volumes(&self) -> MutexGuard<'_, BTreeMap<Layer, Volume>> {
-        // A panic while the lock was held leaves whole volumes behind.
-        self.volumes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// Paint a tile of transformed values and say which way they took.
-    pub fn paint(&self, layer: Layer, tile: TileBox, values: Tensor<3>) -> Option<TextureSource> {
-        let (texture, n) = self.volumes().get(&layer).map(|v| (v.texture.clone(), v.n))?;
-        let source = match values.clone().try_into_primitive::<Wgpu>() {
-            Ok(tensor) => self.paint_shared(&texture, n, tile, tensor),
-            Err(_) => false,
-        };
-        let source = if source {
-            TextureSource::SharedBuffer
-        } else {
-            let values = crate::device::host(values).ok()?;
-            self.paint_upload(&texture, n, tile, &values);
-            TextureSource::Upload
-        };
-        (self.wake)();
-        Some(source)
-    }
-
-    /// Paint from burn's buffer; false if it is not within this device's reach.
-    fn paint_shared(&self, texture: &wgpu::TextureView, n: usize, tile: TileBox, tensor: CubeTensor) -> bool {
-        let tensor = into_contiguous(tensor);
-        let client = tensor.client.clone();
-        let Ok(resource) = client.get_resource::<WgpuServer<AutoCompiler>>(tensor.handle.clone()) else {
-            return false;
-        };
-        // burn batches its work: what fills the buffer must be on the queue
-        // before what reads it.
-        if client.flush().is_err() {
-            return false;
-        }
-        let resource = resource.resource();
-        let alignment = u64::from(self.gpu.device.limits().min_storage_buffer_offset_alignment);
-        let aligned = resource.offset / alignment * alignment;
-        let first = ((resource.offset - aligned) / 4) as u32;
-        let binding = wgpu::BufferBinding {
-            buffer: &resource.buffer,
-            offset: aligned,
-            size: std::num::NonZeroU64::new(resource.offset - aligned + resource.size),
-        };
-        self.dispatch(texture, n, tile, first, wgpu::BindingResource::Buffer(binding));
-        true
-    }
-
-    fn paint_upload(&self, texture: &wgpu::TextureView, n: usize, tile: TileBox, values: &[f32]) {
-        let buffer = self.gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("tile"),
-            contents: bytemuck::cast_slice(values),
-            usage: wgpu::BufferUsages::STORAGE,
-        });
-        self.dispatch(texture, n, tile, 0, buffer.as_entire_binding());
-    }
-
-    fn dispatch(
+    /// Draw a part of `look` at `volume` into `picture`.
+    pub(super) fn draw(
         &self,
-        texture: &wgpu::TextureView,
-        n: usize,
-        tile: TileBox,
-        first: u32,
-        values: wgpu::BindingResource,
+        picture: &Picture,
+        volume: &DisplayVolume,
+        colors: &ColorTable,
+        look: &VolumeLook,
+        plan: &PassPlan,
     ) {
-        let [x, y, z] = tile.origin.map(|v| v as u32);
-        let [sx, sy, sz] = tile.size.map(|v| v as u32);
-        let uniform = TileUniform { origin: [x, y, z, n as u32], size: [sx, sy, sz, first] };
         let device = &self.gpu.device;
-        let uniform = device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("tile place"),
-            contents: bytemuck::bytes_of(&uniform),
-            usage: wgpu::BufferUsages::UNIFORM,
-        });
-        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("paint tile"),
-            layout: &self.pipeline.get_bind_group_layout(0),
-            entries: &[
-                wgpu::BindGroupEntry { binding: 0, resource: uniform.as_entire_binding() },
-                wgpu::BindGroupEntry { binding: 1, resource: values },
-                wgpu::BindGroupEntry { binding: 2, resource: wgpu::BindingResource::TextureView(texture) },
+        let [width, height] = plan.size.map(|v| v as f32);
+        let world_to_clip: Mat4 = look.camera.world_to_clip(width / height);
+        let n = volume.n() as f32;
+        let four = |v: [f32; 3], w: f32| [v[0], v[1], v[2], w];
+        // Where in its pixel a pass looks, and where its rays begin: low-discrepancy
+        // sequences that start in the middle.
+        let pass = plan.pass as f32;
+        let shift =
+            [0.754_877_7, 0.569_840_3].map(|g: f32| if plan.pass == 0 { 0.0 } else { (pass * g).fract() - 0.5 });
+        let uniform = ViewUniform {
+            clip_to_world: world_to_clip.inverse().to_cols_array_2d(),
+            world_to_clip: world_to_clip.to_cols_array_2d(),
+            planes: four(look.planes, n),
+            plane_opacity: four(look.plane_opacity, look.level.max(0.5 / 255.0)),
+            clip_low: four(look.clip[0], plan.step),
+            clip_high: four(look.clip[1], look.gain / n),
+            image: [width, height, 0.0, 0.0],
+            shift: [shift[0], shift[1], (pass * 0.618_034).fract(), 0.0],
+            swipe: [look.swipe, if look.diverging { 1.0 } else { 0.0 }, 0.0, 0.0],
+        };
+        let uniform = layout::uniform(device, &uniform);
+        let view = wgpu::BindingResource::TextureView;
+        let group = group(
+            device,
+            &self.layout,
+            vec![
+                uniform.as_entire_binding(),
+                view(&volume.places),
+                view(&volume.cells),
+                view(&colors.view),
+                wgpu::BindingResource::Sampler(&self.sampler),
             ],
-        });
+        );
         let mut encoder = device.create_command_encoder(&Default::default());
         {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&self.pipeline);
+            let keep = wgpu::Operations { load: wgpu::LoadOp::Load, store: wgpu::StoreOp::Store };
+            let attachment = |view| {
+                Some(wgpu::RenderPassColorAttachment { view, depth_slice: None, resolve_target: None, ops: keep })
+            };
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("volume"),
+                color_attachments: &[attachment(&picture.color), attachment(&picture.depth)],
+                ..Default::default()
+            });
+            pass.set_viewport(0.0, 0.0, width, height, 0.0, 1.0);
+            pass.set_scissor_rect(0, plan.rows[0], plan.size[0], plan.rows[1]);
+            let weight = plan.weight;
+            pass.set_blend_constant(wgpu::Color { r: weight, g: weight, b: weight, a: weight });
+            pass.set_pipeline(&self.pipelines[look.mode as usize]);
             pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(sx.div_ceil(4), sy.div_ceil(4), sz.div_ceil(4));
+            pass.draw(0..3, 0..1);
         }
         self.gpu.queue.submit([encoder.finish()]);
-    }
-}
-
-/// How a layer is shown: decades above a floor in its unit.
-fn transform(layer: Layer) -> LogTransform {
-    LogTransform::above(match layer {
-        Layer::DarkMatter => 1e-2,
-        Layer::HaloMass(_) => 1e9,
-        _ => 0.02,
-    })
-}
-
-impl VolumeCanvas {
-    /// Forget everything: another box is shown from now on.
-    pub fn clear(&self) {
-        self.volumes().clear();
-    }
-
-    /// Show what a layer has become.
-    pub fn update(&self, layer: Layer, view: &LayerView) {
-        let shown = self.volumes().get(&layer).map_or(0, |volume| volume.version);
-        let changed = view.changed_since(shown);
-        if changed == Changed::Nothing {
-            return;
-        }
-        let transform = transform(layer);
-        if shown == 0 {
-            let n = match &view.field {
-                FieldValues::Host(grid) => grid.n(),
-                FieldValues::Device { values, .. } => values.dims()[0],
-            };
-            self.begin(layer, n, transform);
-        }
-        match (&view.field, changed) {
-            (FieldValues::Host(grid), Changed::Tiles(tiles)) => {
-                let n = grid.n();
-                for tile in tiles {
-                    let mut values = Vec::new();
-                    crate::stitch::gather(grid.as_slice(), n, tile.origin, tile.size[0], &mut values);
-                    values.iter_mut().for_each(|v| *v = transform.forward(*v));
-                    let tensor = Tensor::<1>::from_floats(values.as_slice(), &burn::tensor::Device::flex());
-                    self.paint(layer, tile, tensor.reshape(tile.size));
-                }
-            }
-            (FieldValues::Host(grid), _) => self.paint_field(layer, grid, view.complete),
-            (FieldValues::Device { values, .. }, _) => {
-                let n = values.dims()[0];
-                let decades = (values.clone().clamp_min(0.0) + transform.floor).log() * std::f64::consts::LOG10_E;
-                self.paint(layer, TileBox::whole(n), decades);
-            }
-        }
-        if let Some(volume) = self.volumes().get_mut(&layer) {
-            volume.version = view.version;
-        }
-    }
-
-    /// Begin a layer: `n³` voxels, cleared, shown through `transform`.
-    pub fn begin(&self, layer: Layer, n: usize, transform: LogTransform) {
-        let texture = self.gpu.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("layer"),
-            size: wgpu::Extent3d { width: n as u32, height: n as u32, depth_or_array_layers: n as u32 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D3,
-            format: wgpu::TextureFormat::R32Float,
-            usage: wgpu::TextureUsages::TEXTURE_BINDING
-                | wgpu::TextureUsages::STORAGE_BINDING
-                | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        });
-        let texture = texture.create_view(&Default::default());
-        // Until there are values: from the floor to a few decades above it.
-        let floor = transform.forward(0.0);
-        let range = [floor, floor + (3.5 / transform.scale) as f32];
-        let mut volumes = self.volumes();
-        volumes.insert(layer, Volume { texture, n, transform, range, version: 0 });
-    }
-
-    /// Paint a whole field given in its unit.
-    pub fn paint_field(&self, layer: Layer, field: &Grid, complete: bool) {
-        let Some((_, n, transform, _)) = self.layer(layer) else { return };
-        let values = field.map(|v| transform.forward(v));
-        let range = [values.quantile(0.02), values.quantile(0.9995)];
-        if complete && let Some(volume) = self.volumes().get_mut(&layer) {
-            volume.range = [range[0], range[1].max(range[0] + 1e-3)];
-        }
-        let tensor = Tensor::<1>::from_floats(values.as_slice(), &burn::tensor::Device::flex()).reshape([n, n, n]);
-        self.paint(layer, TileBox { origin: [0; 3], size: [n; 3] }, tensor);
     }
 }

@@ -1,16 +1,31 @@
-//! The window: state that follows a job's events, panels and plots. No science
-//! lives here.
+//! The window: state that follows a job, panels and plots. No science lives here.
+//!
+//! A frame takes the job's newest view ([`scene`]), decides what is on show ([`view_state`],
+//! [`analysis`]), brings it to the GPU ([`drawing`]) and lays out the panels ([`workspace`],
+//! [`panels`]).
 
+mod analysis;
 mod app;
-mod controls;
+mod clipboard;
+mod commands;
+mod derived;
+mod dialogs;
+mod drawing;
+mod export;
 mod frame_clock;
+mod icons;
+mod log;
+mod panels;
 mod scene;
-mod spectra;
+mod session;
 mod theme;
-mod viewport;
+mod view_state;
+mod workspace;
 
 pub use app::HalodiApp;
-pub use scene::Scene;
+pub use scene::{FieldId, Scene};
+pub use session::Session;
+pub use view_state::{Compare, Quantity, ViewState};
 
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
@@ -31,11 +46,12 @@ pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
         device: gpu.device.clone(),
         queue: gpu.queue.clone(),
     };
+    let size = Session::path().and_then(|path| Session::read(&path).size).unwrap_or([1440.0, 900.0]);
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Halodi")
-            .with_inner_size([1440.0, 900.0])
-            .with_min_inner_size([960.0, 620.0])
+            .with_inner_size(size)
+            .with_min_inner_size([1000.0, 640.0])
             .with_drag_and_drop(true),
         wgpu_options: egui_wgpu::WgpuConfiguration { wgpu_setup: setup.into(), ..Default::default() },
         ..Default::default()

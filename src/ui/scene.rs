@@ -1,95 +1,302 @@
-//! What the window shows, as a job's pictures tell it.
+//! What is on show: the job that the window follows, earlier runs, and how their fields
+//! are called.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::field::{Grid, Layer, TileBox};
-use crate::pipeline::{DeviceInfo, Ended, FieldValues, JobId, JobView, Outcome, Progress, Series};
-use crate::render::VolumeCanvas;
+use super::view_state::{Compare, Partner, Quantity, ViewState};
+use crate::field::Grid;
+use crate::field::Layer;
+use crate::pipeline::{Changed, Ended, FieldValues, JobView, Opened, Outcome};
 use crate::stats::PowerSpectrum;
 
-/// Everything on display that is not a setting.
-#[derive(Debug, Default)]
+/// Most earlier runs that are kept to compare with.
+const MOST_RUNS: usize = 4;
+
+/// The prediction of an earlier run on the same box.
+#[derive(Clone)]
+pub struct KeptRun {
+    /// Counts from 1 since the window was opened.
+    pub number: usize,
+    /// What it ran with, for the screen.
+    pub settings: String,
+    /// Its map, mK.
+    pub map: Arc<Grid>,
+    /// The map's spectrum.
+    pub spectrum: Option<Arc<PowerSpectrum>>,
+}
+
+/// The layers as the window lists them; their keys are 1 to 9.
+pub const LAYERS: [Layer; 9] = [
+    Layer::DarkMatter,
+    Layer::HaloMass(0),
+    Layer::HaloMass(1),
+    Layer::HaloMass(2),
+    Layer::HaloMass(3),
+    Layer::BrightnessTemperature,
+    Layer::Reference,
+    Layer::ConditionalMean,
+    Layer::Latent,
+];
+
+/// Which field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FieldId {
+    /// A layer of the job.
+    Layer(Layer),
+    /// The map of an earlier run.
+    Run(usize),
+    /// One of several realisations of the last run, after the first.
+    Realisation(usize),
+    /// What all realisations have in common: their mean, or their spread about it.
+    Ensemble {
+        /// The spread.
+        spread: bool,
+    },
+    /// A kept denoising step: its noisy latent or its clean estimate.
+    Step {
+        /// Place in the list of steps.
+        index: usize,
+        /// The latent.
+        latent: bool,
+    },
+    /// The shown field less the one it is compared with.
+    Difference,
+    /// A band of wavenumbers of the shown field, or of the one it is compared with.
+    Band {
+        /// Of the compared one.
+        compared: bool,
+    },
+}
+
+/// A field, and what is to be said of it.
+#[derive(Clone)]
+pub struct Source {
+    /// Which one.
+    pub id: FieldId,
+    /// Changes whenever any voxel does.
+    pub version: u64,
+    /// Its values.
+    pub values: FieldValues,
+    /// What it holds.
+    pub quantity: Quantity,
+    /// Name for the screen.
+    pub name: String,
+    /// Whether it is finished.
+    pub complete: bool,
+}
+
+impl Source {
+    /// Its values, where they are in the computer's own memory.
+    pub fn host(&self) -> Option<&Arc<Grid>> {
+        match &self.values {
+            FieldValues::Host(grid) => Some(grid),
+            FieldValues::Device { .. } => None,
+        }
+    }
+
+    /// Voxels per axis.
+    pub fn n(&self) -> usize {
+        match &self.values {
+            FieldValues::Host(grid) => grid.n(),
+            FieldValues::Device { values, .. } => values.dims()[0],
+        }
+    }
+
+    /// Unit of its values.
+    pub fn unit(&self) -> &'static str {
+        match self.quantity {
+            Quantity::Matter => Layer::DarkMatter.unit(),
+            Quantity::HaloMass(bin) => Layer::HaloMass(bin).unit(),
+            Quantity::Temperature | Quantity::Difference => Layer::Reference.unit(),
+            Quantity::Band => "",
+        }
+    }
+}
+
+/// What is on show, beside how it is looked at.
+#[derive(Default)]
 pub struct Scene {
-    /// Name of what is open.
-    pub source: Option<String>,
-    /// Its redshift.
-    pub redshift: f64,
-    /// What the reference is.
-    pub reference: Option<String>,
-    /// What the weights are, once networks ran.
-    pub weights: Vec<String>,
-    /// Finished fields, physical units.
-    pub fields: BTreeMap<Layer, Arc<Grid>>,
-    /// Spectra so far.
-    pub spectra: BTreeMap<Series, Arc<PowerSpectrum>>,
-    /// The tile being worked on.
-    pub tile: Option<TileBox>,
-    /// How far the job is.
-    pub progress: Option<Progress>,
-    /// What the job wants known.
-    pub notes: Vec<String>,
-    /// The finished result of the last job that ran networks.
+    /// The job that is shown: its source was read.
+    pub job: JobView,
+    /// The result of the last job that ran networks on this source.
     pub outcome: Option<Arc<Outcome>>,
-    /// Something to look at has appeared: the layer to switch to.
-    pub new_layer: Option<Layer>,
-    /// The device that runs the networks.
-    pub device: Option<Arc<DeviceInfo>>,
-    /// The job whose box is shown.
-    job: Option<JobId>,
-    /// Layers that this job has come to.
-    begun: BTreeSet<Layer>,
+    /// Whether that was written.
+    pub saved: bool,
+    /// Earlier runs on this box.
+    pub runs: Vec<KeptRun>,
+    /// The kept step that is shown instead of the newest state.
+    pub step: Option<usize>,
+    /// The realisation of the map that is shown.
+    pub realisation: usize,
+    /// Instead of it the mean of all (`false`) or their spread (`true`).
+    pub ensemble: Option<bool>,
+    counted: usize,
 }
 
 impl Scene {
-    /// Take in a picture of a job, and show its fields on the canvas; says how the job ended if
-    /// it did. Until a job has read its files nothing that is shown changes, so a source that
-    /// cannot be opened leaves everything as it was.
-    pub fn follow(&mut self, view: &JobView, canvas: &VolumeCanvas) -> Option<Ended> {
-        self.progress = view.progress;
-        if let Some(opened) = &view.opened {
-            if self.job != Some(view.job) {
-                *self = Self {
-                    job: Some(view.job),
-                    source: Some(opened.name.clone()),
-                    redshift: opened.redshift,
-                    reference: opened.reference.clone(),
-                    new_layer: Some(Layer::DarkMatter),
-                    progress: view.progress,
-                    ..Self::default()
-                };
-                canvas.clear();
-            }
-            self.weights = view.weights.to_vec();
-            self.notes = view.warnings.to_vec();
-            self.device = view.device.clone();
-            self.tile = view.active.first().copied();
-            self.spectra.clone_from(&view.spectra);
-            for (&layer, of) in &view.layers {
-                canvas.update(layer, of);
-                if let FieldValues::Host(grid) = &of.field {
-                    self.fields.insert(layer, grid.clone());
-                }
-                // Look at what a stage paints when it begins; where the user looks after that is
-                // the user's choice.
-                let worth_a_look = matches!(layer, Layer::HaloMass(1) | Layer::BrightnessTemperature);
-                if self.begun.insert(layer) && worth_a_look {
-                    self.new_layer = Some(layer);
-                }
-            }
+    /// Show `job`, which was opened. Says whether another box than before is on show.
+    pub fn follow(&mut self, job: JobView) -> bool {
+        let new_box = match (&self.job.opened, &job.opened) {
+            (Some(old), Some(new)) => old.name != new.name || (new.n > 0 && old.n > 0 && old.n != new.n),
+            _ => true,
+        };
+        if job.job != self.job.job {
+            self.keep_run();
+            (self.outcome, self.saved, self.step) = (None, false, None);
+            (self.realisation, self.ensemble) = (0, None);
         }
-        let ended = view.ended.clone()?;
-        self.tile = None;
-        if let Ended::Finished(outcome) = &ended
+        if new_box {
+            self.runs.clear();
+        }
+        self.job = job;
+        if let Some(Ended::Finished(outcome)) = &self.job.ended
             && !outcome.weights.is_empty()
+            && self.outcome.is_none()
         {
             self.outcome = Some(outcome.clone());
         }
-        Some(ended)
+        if self.step.is_some_and(|step| step >= self.job.steps.len()) {
+            self.step = None;
+        }
+        new_box
     }
 
-    /// Side of the box in Mpc/h, once something is open.
-    pub fn box_size(&self) -> Option<f64> {
-        self.fields.values().next().map(|field| field.box_size)
+    /// Keep the finished map of the job that is about to be replaced.
+    fn keep_run(&mut self) {
+        let Some(outcome) = &self.outcome else { return };
+        let Some(map) = outcome.fields.get(&Layer::BrightnessTemperature) else { return };
+        self.counted += 1;
+        let config = &outcome.config;
+        self.runs.push(KeptRun {
+            number: self.counted,
+            settings: format!(
+                "seed {}, {} steps, {}",
+                config.settings.seed,
+                config.settings.steps,
+                config.settings.overlap.name()
+            ),
+            map: map.clone(),
+            spectrum: self.job.spectra.get(&crate::pipeline::Series::Prediction).cloned(),
+        });
+        if self.runs.len() > MOST_RUNS {
+            self.runs.remove(0);
+        }
+    }
+
+    /// What is open.
+    pub fn opened(&self) -> Option<&Opened> {
+        self.job.opened.as_deref()
+    }
+
+    /// Whether a layer has anything to show.
+    pub fn has(&self, layer: Layer) -> bool {
+        self.job.layers.contains_key(&layer)
+    }
+
+    /// A field by its name; differences and bands are not kept here.
+    pub fn field(&self, id: FieldId) -> Option<Source> {
+        match id {
+            FieldId::Layer(layer) => {
+                let view = self.job.layers.get(&layer)?;
+                Some(Source {
+                    id,
+                    version: view.version,
+                    values: view.field.clone(),
+                    quantity: Quantity::of(layer),
+                    name: layer.name(),
+                    complete: view.complete,
+                })
+            }
+            FieldId::Run(number) => {
+                let run = self.runs.iter().find(|run| run.number == number)?;
+                Some(Source {
+                    id,
+                    version: number as u64,
+                    values: FieldValues::Host(run.map.clone()),
+                    quantity: Quantity::Temperature,
+                    name: format!("Run {number} ({})", run.settings),
+                    complete: true,
+                })
+            }
+            FieldId::Step { index, latent } => {
+                let step = self.job.steps.get(index)?;
+                let (layer, what) = if latent { (&step.latent, "latent") } else { (&step.estimate, "estimate") };
+                Some(Source {
+                    id,
+                    version: layer.version,
+                    values: layer.field.clone(),
+                    quantity: Quantity::Temperature,
+                    name: format!("21 cm, {what} of step {} of {}", step.step + 1, step.of),
+                    complete: true,
+                })
+            }
+            FieldId::Realisation(index) => {
+                let map = self.outcome.as_ref()?.realisations.get(index)?;
+                Some(Source {
+                    id,
+                    version: index as u64 + 1,
+                    values: FieldValues::Host(map.clone()),
+                    quantity: Quantity::Temperature,
+                    name: format!("21 cm, realisation {}", index + 1),
+                    complete: true,
+                })
+            }
+            FieldId::Difference | FieldId::Band { .. } | FieldId::Ensemble { .. } => None,
+        }
+    }
+
+    /// How many realisations of the map there are.
+    pub fn realisations(&self) -> usize {
+        self.outcome.as_ref().map_or(0, |outcome| outcome.realisations.len())
+    }
+
+    /// What `layer` may have changed after `version`.
+    pub fn changed_since(&self, id: FieldId, version: u64) -> Changed {
+        match id {
+            FieldId::Layer(layer) => {
+                self.job.layers.get(&layer).map_or(Changed::Nothing, |view| view.changed_since(version))
+            }
+            _ => Changed::All,
+        }
+    }
+
+    /// The field that `view` shows and the one that it is compared with, as they were
+    /// made: neither filtered nor subtracted.
+    pub fn pair(&self, view: &ViewState) -> Option<(Source, Option<Source>)> {
+        let first = match (view.layer, self.step) {
+            (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: view.latent },
+            // Noise becomes a map: while it does, the noise can be looked at.
+            (Layer::BrightnessTemperature, None)
+                if view.latent && self.outcome.is_none() && self.has(Layer::Latent) =>
+            {
+                FieldId::Layer(Layer::Latent)
+            }
+            (Layer::BrightnessTemperature, None) if self.realisation > 0 && self.realisation < self.realisations() => {
+                FieldId::Realisation(self.realisation)
+            }
+            (layer, _) => FieldId::Layer(layer),
+        };
+        let shown = self.field(first)?;
+        let other = match view.partner {
+            Partner::Reference => FieldId::Layer(Layer::Reference),
+            Partner::Run(number) => FieldId::Run(number),
+            Partner::Realisation(0) => FieldId::Layer(Layer::BrightnessTemperature),
+            Partner::Realisation(index) => FieldId::Realisation(index),
+        };
+        // The reference itself is compared with the prediction.
+        let other = if other == first { FieldId::Layer(Layer::BrightnessTemperature) } else { other };
+        let compared = (shown.quantity == Quantity::Temperature).then(|| self.field(other)).flatten();
+        let compared = compared.filter(|c| c.n() == shown.n());
+        Some((shown, compared))
+    }
+
+    /// Whether there is something to compare the shown layer with.
+    pub fn can_compare(&self, view: &ViewState) -> bool {
+        self.pair(view).is_some_and(|(_, compared)| compared.is_some())
+    }
+
+    /// The way of comparing that is possible now.
+    pub fn comparing(&self, view: &ViewState) -> Compare {
+        if self.can_compare(view) { view.compare } else { Compare::Off }
     }
 }

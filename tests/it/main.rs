@@ -5,6 +5,7 @@ mod files;
 mod layers;
 mod learn;
 mod networks;
+mod picture;
 mod predict;
 mod program;
 mod shared_device;

@@ -1,42 +1,73 @@
-//! The window on a real wgpu device: a job runs from a click to a map, errors
-//! are shown and dismissed, and what was open stays open.
+//! The window on a real wgpu device: a job runs from a click to a map, everything is
+//! reached by name and by key, errors are shown and dismissed, what was open stays open,
+//! and nothing that is done to the window breaks it.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use halodi::device::{DeviceChoice, GpuContext};
 use halodi::field::Layer;
 use halodi::pipeline::{JobConfig, Series, Source};
 use halodi::predict::Settings;
-use halodi::ui::HalodiApp;
+use halodi::render::VolumeMode;
+use halodi::ui::{Compare, HalodiApp};
 
 type Shared = Rc<RefCell<Option<HalodiApp>>>;
 
-/// The window on the demo, with few steps so that a run is short.
-fn window() -> (Harness<'static>, Shared) {
+/// What the window begins with.
+#[derive(Clone)]
+struct Start {
+    initial: Option<JobConfig>,
+    session: Option<PathBuf>,
+    size: [f32; 2],
+    theme: egui::Theme,
+}
+
+impl Default for Start {
+    /// The demo, with few steps so that a run is short.
+    fn default() -> Self {
+        let settings = Settings { steps: 2, ..Settings::default() };
+        let initial = JobConfig { source: Source::Demo, settings, grid: Some(32), ..JobConfig::default() };
+        Self { initial: Some(initial), session: None, size: [1280.0, 800.0], theme: egui::Theme::Dark }
+    }
+}
+
+fn window(start: Start) -> (Harness<'static>, Shared) {
     let app: Shared = Rc::default();
     let shared = app.clone();
-    let harness = Harness::builder().with_size(egui::vec2(1280.0, 900.0)).build_ui(move |ui| {
-        shared
-            .borrow_mut()
-            .get_or_insert_with(|| {
-                let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
-                let settings = Settings { steps: 1, ..Settings::default() };
-                let initial = JobConfig { source: Source::Demo, settings, grid: Some(32), ..JobConfig::default() };
-                let format = wgpu::TextureFormat::Rgba8Unorm;
-                HalodiApp::with(ui.ctx(), format, gpu, Some(initial), DeviceChoice::Cpu)
-            })
-            .frame(ui);
-    });
+    let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
+    let setup = egui_wgpu::WgpuSetupExisting {
+        instance: gpu.instance.clone(),
+        adapter: gpu.adapter.clone(),
+        device: gpu.device.clone(),
+        queue: gpu.queue.clone(),
+    };
+    let theme = start.theme;
+    let harness =
+        Harness::builder().with_size(egui::Vec2::from(start.size)).with_theme(theme).wgpu_setup(setup.into()).build_ui(
+            move |ui| {
+                shared
+                    .borrow_mut()
+                    .get_or_insert_with(|| {
+                        let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
+                        let format = wgpu::TextureFormat::Rgba8Unorm;
+                        let Start { initial, session, .. } = start.clone();
+                        HalodiApp::with(ui.ctx(), format, gpu, initial, DeviceChoice::Cpu, session)
+                    })
+                    .frame(ui);
+            },
+        );
     (harness, app)
 }
 
 /// Let frames pass until `done`.
-fn wait(harness: &mut Harness, app: &Shared, what: &str, done: impl Fn(&HalodiApp) -> bool) {
+fn wait(harness: &mut Harness<'_>, app: &Shared, what: &str, done: impl Fn(&HalodiApp) -> bool) {
     let began = Instant::now();
     while !app.borrow().as_ref().is_some_and(&done) {
         assert!(began.elapsed() < Duration::from_secs(300), "waited in vain for {what}");
@@ -46,45 +77,68 @@ fn wait(harness: &mut Harness, app: &Shared, what: &str, done: impl Fn(&HalodiAp
     harness.step();
 }
 
+/// The demo, read, with its reference.
+fn opened(start: Start) -> (Harness<'static>, Shared) {
+    let (mut harness, app) = window(start);
+    wait(&mut harness, &app, "the demo", |app| app.scene().has(Layer::Reference));
+    wait(&mut harness, &app, "the end of opening", |app| !app.is_running());
+    (harness, app)
+}
+
+fn with<R>(app: &Shared, read: impl FnOnce(&mut HalodiApp) -> R) -> R {
+    read(app.borrow_mut().as_mut().expect("made in the first frame"))
+}
+
+fn press(harness: &mut Harness<'_>, key: Key) {
+    harness.key_press(key);
+    harness.step();
+    harness.step();
+}
+
 #[test]
 fn a_click_on_run_makes_a_map_and_a_bad_file_leaves_it_there() {
-    let (mut harness, app) = window();
-    wait(&mut harness, &app, "the demo", |app| app.scene().fields.contains_key(&Layer::Reference));
-    wait(&mut harness, &app, "the end of opening", |app| !app.is_running());
-
+    let (mut harness, app) = opened(Start::default());
     harness.get_by_label("Run").click();
     harness.step();
     wait(&mut harness, &app, "a running job", HalodiApp::is_running);
     wait(&mut harness, &app, "a map", |app| app.scene().outcome.is_some());
-    {
-        let app = app.borrow();
-        let scene = app.as_ref().expect("made").scene();
-        assert!(scene.fields.contains_key(&Layer::BrightnessTemperature));
+    with(&app, |app| {
+        assert!(app.scene().has(Layer::BrightnessTemperature));
         for series in [Series::DarkMatter, Series::HaloMass(0), Series::Prediction, Series::Reference] {
-            assert!(scene.spectra.contains_key(&series), "{series:?}");
+            assert!(app.scene().job.spectra.contains_key(&series), "{series:?}");
         }
-        assert!(scene.weights.iter().any(|w| w.starts_with("LODI")));
+        assert!(app.scene().job.weights.iter().any(|w| w.starts_with("LODI")));
+        // What was made came to the front, in the colours that the reference has.
+        assert_eq!(app.view().layer, Layer::BrightnessTemperature);
+    });
+    // The four ways to compare, by their keys.
+    for (key, way) in
+        [(Key::B, Compare::Blink), (Key::W, Compare::Swipe), (Key::D, Compare::SideBySide), (Key::R, Compare::Residual)]
+    {
+        press(&mut harness, key);
+        assert_eq!(with(&app, |app| app.view().compare), way);
     }
+    press(&mut harness, Key::R);
+    assert_eq!(with(&app, |app| app.view().compare), Compare::Off);
 
     // A file that is not there: one sentence, and everything else as it was.
-    app.borrow_mut().as_mut().expect("made").open(Source::File(PathBuf::from("/nowhere/snapshot.hdf5")));
+    with(&app, |app| app.open(Source::File(PathBuf::from("/nowhere/snapshot.hdf5"))));
     wait(&mut harness, &app, "the error", |app| !app.errors().is_empty());
-    {
-        let app = app.borrow();
-        let app = app.as_ref().expect("made");
+    with(&app, |app| {
         assert!(app.errors()[0].contains("/nowhere/snapshot.hdf5"), "{:?}", app.errors());
-        assert!(app.scene().fields.contains_key(&Layer::BrightnessTemperature));
+        assert!(app.scene().has(Layer::BrightnessTemperature));
+    });
+    // Warnings about the coarse grid may be there too.
+    for button in harness.get_all_by_label("Dismiss") {
+        button.click();
     }
-    harness.get_by_label("Dismiss").click();
     harness.step();
     wait(&mut harness, &app, "the dismissal", |app| app.errors().is_empty());
 }
 
 #[test]
 fn a_job_can_be_paused_and_cancelled() {
-    let (mut harness, app) = window();
-    wait(&mut harness, &app, "the demo", |app| app.scene().fields.contains_key(&Layer::Reference));
-    wait(&mut harness, &app, "the end of opening", |app| !app.is_running());
+    let (mut harness, app) = opened(Start::default());
     harness.get_by_label("Run").click();
     harness.step();
     wait(&mut harness, &app, "a running job", HalodiApp::is_running);
@@ -95,8 +149,172 @@ fn a_job_can_be_paused_and_cancelled() {
     harness.get_by_label("Cancel").click();
     harness.step();
     wait(&mut harness, &app, "the end", |app| !app.is_running());
-    let app = app.borrow();
-    let app = app.as_ref().expect("made");
-    assert!(app.scene().outcome.is_none() && app.errors().is_empty());
-    assert!(app.scene().fields.contains_key(&Layer::DarkMatter));
+    with(&app, |app| {
+        assert!(app.scene().outcome.is_none() && app.errors().is_empty());
+        assert!(app.scene().has(Layer::DarkMatter));
+    });
+}
+
+#[test]
+fn an_empty_window_leads_to_the_demo() {
+    let (mut harness, app) = window(Start { initial: None, ..Start::default() });
+    harness.step();
+    harness.get_by_label("Open snapshot…");
+    harness.get_by_label("Open the demo").click();
+    harness.step();
+    wait(&mut harness, &app, "the demo", |app| app.scene().has(Layer::Reference));
+    with(&app, |app| app.look(|view| view.thickness = 3));
+    harness.step();
+    harness.get_by_role_and_label(Role::Canvas, "Volume");
+}
+
+#[test]
+fn canvases_have_names_roles_and_values() {
+    let (mut harness, app) = opened(Start::default());
+    for (name, value) in [("Volume", "Dark matter"), ("Slice xy", "z ="), ("Slice xz", "y ="), ("Slice yz", "x =")] {
+        let node = harness.get_by_role_and_label(Role::Canvas, name);
+        let told = node.value().unwrap_or_default();
+        assert!(told.contains(value), "{name} says {told:?}");
+    }
+    for name in ["Lower limit", "Upper limit", "Opaque from", "Fully opaque at"] {
+        harness.get_by_role_and_label(Role::Slider, name);
+    }
+    // By key alone: the layer, the mode, the slices and the way back.
+    press(&mut harness, Key::Num7);
+    press(&mut harness, Key::V);
+    let before = with(&app, |app| app.view().voxel(32));
+    press(&mut harness, Key::PageUp);
+    with(&app, |app| {
+        assert_eq!((app.view().layer, app.view().mode), (Layer::Reference, VolumeMode::Maximum));
+        assert_eq!(app.view().voxel(32), [before[0], before[1], before[2] + 1]);
+    });
+    // Undo goes back once the view has rested.
+    for _ in 0..120 {
+        harness.step();
+    }
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::Z);
+    harness.step();
+    harness.step();
+    let after = with(&app, |app| (app.view().layer, app.view().mode, app.view().voxel(32)));
+    assert_ne!(after, (Layer::Reference, VolumeMode::Maximum, [before[0], before[1], before[2] + 1]));
+}
+
+#[test]
+fn the_palette_the_keys_and_the_tour_open_and_close() {
+    let (mut harness, app) = opened(Start::default());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
+    harness.step();
+    harness.step();
+    harness.get_by_label_contains("Nothing but the picture");
+    press(&mut harness, Key::Escape);
+    assert!(harness.query_by_label_contains("Nothing but the picture").is_none());
+    press(&mut harness, Key::Questionmark);
+    harness.get_by_label_contains("crosshair to the brightest voxel");
+    press(&mut harness, Key::Escape);
+    press(&mut harness, Key::F2);
+    harness.get_by_role_and_label(Role::SpinButton, "Seed");
+    press(&mut harness, Key::M);
+    harness.get_by_label("Restore").click();
+    harness.step();
+    harness.step();
+    assert!(harness.query_by_label("Restore").is_none());
+    assert!(with(&app, |app| app.errors().is_empty()));
+}
+
+#[test]
+fn a_session_brings_back_the_view_on_the_same_box() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let session = Some(folder.path().join("session.json"));
+    let (mut harness, app) = opened(Start { session: session.clone(), ..Start::default() });
+    press(&mut harness, Key::V);
+    press(&mut harness, Key::F2);
+    drop(app.borrow_mut().take());
+    drop(harness);
+    let (mut harness, app) = opened(Start { session, ..Start::default() });
+    harness.step();
+    with(&app, |app| assert_eq!(app.view().mode, VolumeMode::Maximum));
+    harness.get_by_role_and_label(Role::SpinButton, "Seed");
+}
+
+#[test]
+fn nothing_done_to_the_window_breaks_it() {
+    let (mut harness, app) = opened(Start::default());
+    // No size, hardly any, and back.
+    for size in [[1.0, 1.0], [0.0, 0.0], [60.0, 900.0], [1600.0, 40.0], [1280.0, 800.0]] {
+        harness.set_size(egui::Vec2::from(size));
+        harness.step();
+        harness.step();
+    }
+    // The cursor rests on a slice while a larger grid is opened over a running job.
+    harness.get_by_label("Run").click();
+    harness.step();
+    wait(&mut harness, &app, "a running job", HalodiApp::is_running);
+    let slice = harness.get_by_role_and_label(Role::Canvas, "Slice xy").rect().center();
+    harness.hover_at(slice);
+    harness.step();
+    let old = with(&app, |app| app.scene().job.job);
+    with(&app, |app| {
+        app.open(Source::Demo);
+    });
+    wait(&mut harness, &app, "the other grid", |app| app.scene().job.job != old);
+    with(&app, |app| {
+        assert!(!app.scene().has(Layer::HaloMass(0)), "a layer of the job before is still there");
+        assert!(app.scene().opened().is_some_and(|o| o.n != 32));
+    });
+    wait(&mut harness, &app, "the end of opening", |app| !app.is_running());
+    // Closing while a job runs: the job ends with the window.
+    harness.get_by_label("Run").click();
+    harness.step();
+    wait(&mut harness, &app, "a running job", HalodiApp::is_running);
+    drop(app.borrow_mut().take());
+    drop(harness);
+}
+
+#[test]
+fn a_resting_window_marches_nothing() {
+    let (mut harness, app) = opened(Start::default());
+    let marched = |app: &Shared| with(app, |app| app.marches());
+    let mut last = marched(&app);
+    let began = Instant::now();
+    let mut still = 0;
+    while still < 40 {
+        assert!(began.elapsed() < Duration::from_secs(120), "it never rests");
+        harness.step();
+        std::thread::sleep(Duration::from_millis(15));
+        still = if marched(&app) == last { still + 1 } else { 0 };
+        last = marched(&app);
+    }
+    // Hovering costs nothing of the volume.
+    let volume = harness.get_by_role_and_label(Role::Canvas, "Volume").rect();
+    for i in 0..10 {
+        harness.hover_at(volume.center() + egui::vec2(3.0 * i as f32, 0.0));
+        harness.step();
+    }
+    assert_eq!(marched(&app), last);
+}
+
+/// Stored pictures of the whole window. Text is drawn by egui and pixels by the device: a
+/// few may differ from one device to the next.
+#[test]
+fn the_window_looks_as_it_did() {
+    for (name, theme) in [("window_dark", egui::Theme::Dark), ("window_light", egui::Theme::Light)] {
+        let (mut harness, app) = opened(Start { theme, size: [1440.0, 900.0], ..Start::default() });
+        let mut last = 0;
+        let mut still = 0;
+        while still < 40 {
+            harness.step();
+            std::thread::sleep(Duration::from_millis(15));
+            let marches = with(&app, |app| app.marches());
+            still = if marches == last { still + 1 } else { 0 };
+            last = marches;
+        }
+        // How long frames take is not how they look.
+        let corner = egui::Rect::from_min_max(egui::pos2(1340.0, 876.0), egui::pos2(1440.0, 900.0));
+        harness.mask(corner);
+        let options = egui_kittest::SnapshotOptions::new()
+            .threshold(2.0)
+            .max_failed_pixels(1440 * 900 / 200)
+            .output_path("tests/it/pictures");
+        harness.snapshot_options(name, &options);
+    }
 }

@@ -1,0 +1,372 @@
+//! Everything that a key, the palette or a menu can ask for, as data.
+
+use egui::{Context, Key, KeyboardShortcut, Modifiers};
+
+use super::app::HalodiApp;
+use super::log::Level;
+use super::scene::LAYERS;
+use super::view_state::{Compare, SliceView};
+use super::workspace::Pane;
+use crate::predict::Stage;
+use crate::render::{OrbitCamera, VolumeMode};
+
+/// A thing to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Choose a snapshot.
+    Open,
+    /// Open the snapshot that comes with Halodi.
+    Demo,
+    /// Choose a reference map.
+    Reference,
+    /// Start, pause or resume.
+    Run,
+    /// Stop the job.
+    Cancel,
+    /// Write results.
+    Save,
+    /// Write the picture.
+    SaveView,
+    /// Copy the picture.
+    CopyPicture,
+    /// Copy the values at the probe.
+    CopyValues,
+    /// Copy the spectra as a table.
+    CopySpectra,
+    /// Show a layer.
+    Layer(usize),
+    /// Compare this way (again: stop comparing).
+    Compare(Compare),
+    /// Take the suggested colour range.
+    AutoRange,
+    /// The next way to look at the volume.
+    NextMode,
+    /// With perspective or without.
+    Perspective,
+    /// Whole box, as at the start.
+    ResetView,
+    /// Move the slice under the cursor.
+    Step(i64),
+    /// Play through slices.
+    Play,
+    /// Keep a probe where the cursor is.
+    Pin,
+    /// Profile through the crosshair.
+    Profile,
+    /// Forget pins, region, line and band.
+    ClearMarks,
+    /// Hold the probe where it is.
+    Freeze,
+    /// Outline tiles.
+    Tiles,
+    /// Interpolate slices.
+    Smooth,
+    /// Undo a change of the view.
+    Undo,
+    /// Redo it.
+    Redo,
+    /// Find a command.
+    Palette,
+    /// Show the keys.
+    Help,
+    /// Open the drawer.
+    Drawer,
+    /// Panels as they were at first.
+    ResetLayout,
+    /// Maximise the volume.
+    MaximiseVolume,
+    /// Nothing but the picture.
+    Talk,
+    /// The whole screen.
+    Fullscreen,
+    /// Light or dark.
+    Theme,
+    /// The tour.
+    Tour,
+    /// Back.
+    Escape,
+}
+
+/// A command as the user meets it.
+pub struct Entry {
+    /// What it does.
+    pub command: Command,
+    /// Its name.
+    pub name: &'static str,
+    /// Its key.
+    pub key: Option<KeyboardShortcut>,
+    /// Where it belongs.
+    pub group: &'static str,
+}
+
+const fn entry(group: &'static str, command: Command, name: &'static str, key: Key) -> Entry {
+    Entry { command, name, key: Some(KeyboardShortcut::new(Modifiers::NONE, key)), group }
+}
+
+const fn ctrl(group: &'static str, command: Command, name: &'static str, key: Key) -> Entry {
+    Entry { command, name, key: Some(KeyboardShortcut::new(Modifiers::COMMAND, key)), group }
+}
+
+const fn shift(group: &'static str, command: Command, name: &'static str, key: Key) -> Entry {
+    Entry { command, name, key: Some(KeyboardShortcut::new(Modifiers::SHIFT, key)), group }
+}
+
+const fn bare(group: &'static str, command: Command, name: &'static str) -> Entry {
+    Entry { command, name, key: None, group }
+}
+
+const FILE: &str = "Files";
+const JOB: &str = "Job";
+const LAYERS_GROUP: &str = "Layers";
+const LOOK: &str = "View";
+const MEASURE: &str = "Measure";
+const WINDOW: &str = "Window";
+
+/// Every command, as the `?` sheet lists them.
+pub const COMMANDS: &[Entry] = &[
+    ctrl(FILE, Command::Open, "Open snapshot…", Key::O),
+    bare(FILE, Command::Demo, "Open the demo"),
+    bare(FILE, Command::Reference, "Load reference…"),
+    ctrl(FILE, Command::Save, "Save results…", Key::R),
+    ctrl(FILE, Command::SaveView, "Save the view as PNG…", Key::S),
+    bare(FILE, Command::CopyPicture, "Copy the picture"),
+    Entry {
+        command: Command::CopyValues,
+        name: "Copy the values at the probe",
+        key: Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::C)),
+        group: FILE,
+    },
+    bare(FILE, Command::CopySpectra, "Copy the spectra as a table"),
+    entry(JOB, Command::Run, "Run, pause or resume", Key::Space),
+    bare(JOB, Command::Cancel, "Cancel the job"),
+    entry(LAYERS_GROUP, Command::Layer(0), "Dark matter", Key::Num1),
+    entry(LAYERS_GROUP, Command::Layer(1), "Haloes, bin 1", Key::Num2),
+    entry(LAYERS_GROUP, Command::Layer(2), "Haloes, bin 2", Key::Num3),
+    entry(LAYERS_GROUP, Command::Layer(3), "Haloes, bin 3", Key::Num4),
+    entry(LAYERS_GROUP, Command::Layer(4), "Haloes, bin 4", Key::Num5),
+    entry(LAYERS_GROUP, Command::Layer(5), "21 cm prediction", Key::Num6),
+    entry(LAYERS_GROUP, Command::Layer(6), "21 cm reference", Key::Num7),
+    entry(LAYERS_GROUP, Command::Layer(7), "21 cm conditional mean", Key::Num8),
+    entry(LAYERS_GROUP, Command::Layer(8), "21 cm latent", Key::Num9),
+    entry(LAYERS_GROUP, Command::Compare(Compare::Blink), "Blink between prediction and reference", Key::B),
+    entry(LAYERS_GROUP, Command::Compare(Compare::Swipe), "Swipe between them", Key::W),
+    entry(LAYERS_GROUP, Command::Compare(Compare::SideBySide), "Side by side", Key::D),
+    entry(LAYERS_GROUP, Command::Compare(Compare::Residual), "Residual", Key::R),
+    entry(LOOK, Command::NextMode, "Next way to look at the volume", Key::V),
+    entry(LOOK, Command::Perspective, "Perspective or orthographic", Key::O),
+    entry(LOOK, Command::AutoRange, "Fit the colour range once", Key::C),
+    entry(LOOK, Command::ResetView, "Whole box", Key::Home),
+    entry(LOOK, Command::Tiles, "Outline tiles", Key::T),
+    entry(LOOK, Command::Smooth, "Interpolate slices", Key::I),
+    entry(LOOK, Command::Step(1), "Next slice", Key::PageUp),
+    entry(LOOK, Command::Step(-1), "Slice before", Key::PageDown),
+    shift(LOOK, Command::Step(10), "Ten slices on", Key::PageUp),
+    shift(LOOK, Command::Step(-10), "Ten slices back", Key::PageDown),
+    entry(LOOK, Command::Play, "Play through slices", Key::K),
+    entry(MEASURE, Command::Freeze, "Hold the probe where it is", Key::F),
+    entry(MEASURE, Command::Pin, "Pin a probe under the cursor", Key::P),
+    entry(MEASURE, Command::Profile, "Profile along x through the crosshair", Key::L),
+    entry(MEASURE, Command::ClearMarks, "Clear pins, region, line and band", Key::Delete),
+    ctrl(WINDOW, Command::Undo, "Undo a change of the view", Key::Z),
+    ctrl(WINDOW, Command::Redo, "Redo it", Key::Y),
+    ctrl(WINDOW, Command::Palette, "Find a command", Key::P),
+    shift(WINDOW, Command::Help, "Keys and gestures", Key::Questionmark),
+    entry(WINDOW, Command::Drawer, "Settings, provenance and log", Key::F2),
+    entry(WINDOW, Command::MaximiseVolume, "Maximise the volume", Key::M),
+    bare(WINDOW, Command::ResetLayout, "Panels as they were at first"),
+    entry(WINDOW, Command::Talk, "Nothing but the picture, for a talk", Key::F5),
+    entry(WINDOW, Command::Fullscreen, "Whole screen", Key::F11),
+    bare(WINDOW, Command::Theme, "Light or dark"),
+    bare(WINDOW, Command::Tour, "Tour of the window"),
+    entry(WINDOW, Command::Escape, "Back", Key::Escape),
+];
+
+/// What the mouse does, for the `?` sheet.
+pub const GESTURES: &[(&str, &str)] = &[
+    ("Drag the volume", "orbit; with Shift or the middle button: move"),
+    ("Wheel over the volume", "zoom towards the cursor"),
+    ("Right-click the volume", "crosshair to the brightest voxel on the line of sight"),
+    ("Wheel over a slice", "next slice; with Shift ten; with Ctrl zoom"),
+    ("Click a slice", "crosshair there; drag to move the slice, drag a line of the crosshair to move it"),
+    ("Shift over a slice", "the crosshair follows the cursor"),
+    ("Ctrl+drag on a slice", "a region and its statistics"),
+    ("Alt+drag on a slice", "a line and its profile"),
+    ("Double-click a picture", "maximise the panel, or restore"),
+    ("Drag a limit of the colour bar", "colour range; the lower handles: opacity"),
+    ("Drag across a spectrum", "show the fields in that band of wavenumbers; a click ends it"),
+    ("Arrow keys over a picture", "orbit the volume, or move the crosshair by a voxel"),
+];
+
+/// The key of a command, for the screen.
+pub fn key_of(ctx: &Context, command: Command) -> Option<String> {
+    let entry = COMMANDS.iter().find(|e| e.command == command)?;
+    entry.key.map(|key| ctx.format_shortcut(&key))
+}
+
+/// Run the commands whose keys were pressed.
+pub fn keys(app: &mut HalodiApp, ctx: &Context) {
+    if ctx.text_edit_focused() {
+        return;
+    }
+    // A button that the keyboard reached is pressed with Space; a picture is not.
+    let focused = ctx.memory(|memory| memory.focused());
+    let space = focused.is_none_or(|id| app.canvases.contains(&id));
+    // More modifiers first: Ctrl+R is not R.
+    let mut pressed = Vec::new();
+    ctx.input_mut(|input| {
+        for with_modifiers in [true, false] {
+            for entry in COMMANDS {
+                let Some(key) = entry.key else { continue };
+                if key.logical_key == Key::Space && !space {
+                    continue;
+                }
+                if (key.modifiers != Modifiers::NONE) == with_modifiers && input.consume_shortcut(&key) {
+                    pressed.push(entry.command);
+                }
+            }
+        }
+        // Some keyboards type a question mark with no Shift that egui sees.
+        if input.consume_key(Modifiers::NONE, Key::Questionmark) {
+            pressed.push(Command::Help);
+        }
+        let shifted = KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::Z);
+        if input.consume_shortcut(&shifted) {
+            pressed.push(Command::Redo);
+        }
+    });
+    for command in pressed {
+        run(app, ctx, command);
+    }
+}
+
+/// Whether a command would do anything now.
+pub fn is_available(app: &HalodiApp, command: Command) -> bool {
+    let open = app.scene.opened().is_some();
+    match command {
+        Command::Reference => open && app.job.is_none(),
+        Command::Run => open || app.job.is_some(),
+        Command::Cancel => app.job.is_some(),
+        Command::Save => app.scene.outcome.is_some(),
+        Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.scene.has(*layer)),
+        Command::Compare(_) => app.scene.can_compare(&app.view),
+        Command::SaveView
+        | Command::CopyPicture
+        | Command::CopyValues
+        | Command::AutoRange
+        | Command::Step(_)
+        | Command::Play
+        | Command::Pin
+        | Command::Profile => open,
+        Command::CopySpectra => !app.scene.job.spectra.is_empty(),
+        Command::Undo => app.undoer.has_undo(&app.view),
+        Command::Redo => app.undoer.has_redo(&app.view),
+        _ => true,
+    }
+}
+
+/// Do it, if it can be done.
+pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
+    if !is_available(app, command) {
+        return;
+    }
+    match command {
+        Command::Open => app.choose_snapshot(ctx),
+        Command::Demo => app.open(crate::pipeline::Source::Demo),
+        Command::Reference => app.choose_reference(ctx),
+        Command::Run => match &app.job {
+            Some(job) => job.control.set_paused(!job.control.is_paused()),
+            None => app.start(Stage::Statistics),
+        },
+        Command::Cancel => {
+            if let Some(job) = &app.job {
+                job.control.cancel();
+            }
+        }
+        Command::Save => app.save_results(ctx),
+        Command::SaveView => app.dialogs.save_view = true,
+        Command::CopyPicture => app.copy_picture(ctx),
+        Command::CopyValues => {
+            ctx.copy_text(super::panels::status::probe_text(app));
+            app.log.say(Level::Info, "The values are on the clipboard.");
+        }
+        Command::CopySpectra => app.copy_spectra(ctx),
+        Command::Layer(index) => app.choose_layer(LAYERS[index]),
+        Command::Compare(compare) => {
+            app.view.compare = if app.view.compare == compare { Compare::Off } else { compare };
+        }
+        Command::AutoRange => app.fit_range(),
+        Command::NextMode => {
+            let index = VolumeMode::ALL.iter().position(|m| *m == app.view.mode).unwrap_or(0);
+            app.view.mode = VolumeMode::ALL[(index + 1) % VolumeMode::ALL.len()];
+        }
+        Command::Perspective => app.view.camera.orthographic = !app.view.camera.orthographic,
+        Command::ResetView => {
+            app.view.camera = OrbitCamera { orthographic: app.view.camera.orthographic, ..OrbitCamera::default() };
+            app.view.slices = [SliceView::default(); 3];
+            app.view.clip = [[0.0; 3], [1.0; 3]];
+        }
+        Command::Step(voxels) => {
+            if let Some(n) = app.shown_n() {
+                let axis = app.slice_axis;
+                app.view.step(axis, voxels, n);
+            }
+        }
+        Command::Play => app.playing = !app.playing,
+        Command::Pin => {
+            let place = app.probe;
+            app.view.pins.push(place);
+        }
+        Command::Profile => {
+            let [_, y, z] = app.view.crosshair;
+            app.view.line = Some([[0.0, y, z], [0.9999, y, z]]);
+        }
+        Command::ClearMarks => {
+            app.view.pins.clear();
+            (app.view.region, app.view.line, app.view.band) = (None, None, None);
+        }
+        Command::Freeze => app.frozen = !app.frozen,
+        Command::Tiles => app.view.tiles = !app.view.tiles,
+        Command::Smooth => app.view.smooth = !app.view.smooth,
+        Command::Undo => {
+            if let Some(view) = app.undoer.undo(&app.view) {
+                app.view = view.clone();
+            }
+        }
+        Command::Redo => {
+            if let Some(view) = app.undoer.redo(&app.view) {
+                app.view = view.clone();
+            }
+        }
+        Command::Palette => app.dialogs.palette = Some(Default::default()),
+        Command::Help => app.dialogs.help = !app.dialogs.help,
+        Command::Drawer => app.workspace.drawer = !app.workspace.drawer,
+        Command::ResetLayout => app.workspace.reset(),
+        Command::MaximiseVolume => app.workspace.toggle_maximised(Pane::Volume),
+        Command::Talk => app.workspace.talk = !app.workspace.talk,
+        Command::Fullscreen => {
+            let on = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));
+            ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!on));
+        }
+        Command::Theme => {
+            let other = if ctx.theme() == egui::Theme::Dark { egui::Theme::Light } else { egui::Theme::Dark };
+            ctx.set_theme(other);
+        }
+        Command::Tour => app.dialogs.tour = Some(0),
+        Command::Escape => app.back(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_commands_share_a_key_or_a_name() {
+        for (i, a) in COMMANDS.iter().enumerate() {
+            for b in &COMMANDS[i + 1..] {
+                assert_ne!(a.name, b.name);
+                assert!(a.key.is_none() || a.key != b.key, "{} and {}", a.name, b.name);
+            }
+        }
+    }
+}

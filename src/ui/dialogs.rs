@@ -1,0 +1,323 @@
+//! What opens over the window: the palette, the keys, questions, the tour.
+
+use std::path::PathBuf;
+
+use egui::{Align2, Area, Frame, Id, Key, Modal, Order, RichText, ScrollArea, TextEdit, Ui};
+
+use super::app::HalodiApp;
+use super::commands::{self, COMMANDS, GESTURES};
+use super::{export, theme};
+use crate::pipeline::Source;
+
+/// A question that waits for an answer.
+pub enum Asked {
+    /// A file was dropped while something was open.
+    Dropped(PathBuf),
+    /// The window is to be closed with something to lose.
+    Close {
+        /// A job runs.
+        running: bool,
+    },
+}
+
+/// What the palette was given so far.
+#[derive(Default)]
+pub struct Palette {
+    text: String,
+    chosen: usize,
+}
+
+/// What is open.
+#[derive(Default)]
+pub struct Dialogs {
+    /// The palette.
+    pub palette: Option<Palette>,
+    /// The keys.
+    pub help: bool,
+    /// Saving the view.
+    pub save_view: bool,
+    /// A question.
+    pub asked: Option<Asked>,
+    /// The tour, and where it is.
+    pub tour: Option<usize>,
+}
+
+impl Dialogs {
+    /// Close the innermost; says whether there was any.
+    pub fn close_one(&mut self) -> bool {
+        if self.asked.take().is_some() || self.palette.take().is_some() || self.tour.take().is_some() {
+            return true;
+        }
+        if self.save_view || self.help {
+            (self.save_view, self.help) = (false, false);
+            return true;
+        }
+        false
+    }
+}
+
+/// Show what is open.
+pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
+    palette(app, ui);
+    help(app, ui);
+    question(app, ui);
+    save_view(app, ui);
+    tour(app, ui);
+}
+
+/// Whether the letters of `wanted` come in `text` in their order; the fewer lie between
+/// them, the better (smaller).
+fn match_of(text: &str, wanted: &str) -> Option<usize> {
+    let text = text.to_lowercase();
+    let mut rest = text.char_indices();
+    let (mut first, mut last) = (None, 0);
+    for letter in wanted.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
+        let (at, _) = rest.by_ref().find(|(_, c)| *c == letter)?;
+        first.get_or_insert(at);
+        last = at;
+    }
+    Some(last - first.unwrap_or(0) + first.unwrap_or(0) / 4)
+}
+
+fn palette(app: &mut HalodiApp, ui: &mut Ui) {
+    let Some(mut palette) = app.dialogs.palette.take() else { return };
+    let ctx = ui.ctx().clone();
+    let mut found: Vec<(usize, &commands::Entry)> =
+        COMMANDS.iter().filter_map(|e| Some((match_of(e.name, &palette.text)?, e))).collect();
+    found.sort_by_key(|(distance, e)| (!commands::is_available(app, e.command), *distance));
+    palette.chosen = palette.chosen.min(found.len().saturating_sub(1));
+    let mut run = None;
+    let modal = Modal::new(Id::unique("palette")).show(&ctx, |ui| {
+        ui.set_width(440.0);
+        let (down, up, enter) = ui.input_mut(|i| {
+            let none = egui::Modifiers::NONE;
+            (i.consume_key(none, Key::ArrowDown), i.consume_key(none, Key::ArrowUp), i.key_pressed(Key::Enter))
+        });
+        palette.chosen = (palette.chosen + usize::from(down)).saturating_sub(usize::from(up));
+        let edit =
+            TextEdit::singleline(&mut palette.text).hint_text("What do you want to do?").desired_width(f32::INFINITY);
+        let response = ui.add(edit);
+        response.request_focus();
+        if response.changed() {
+            palette.chosen = 0;
+        }
+        ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+            for (index, (_, entry)) in found.iter().enumerate() {
+                let enabled = commands::is_available(app, entry.command);
+                let mut button =
+                    egui::Button::selectable(index == palette.chosen, entry.name).min_size(egui::vec2(424.0, 0.0));
+                if let Some(key) = commands::key_of(ui.ctx(), entry.command) {
+                    button = button.shortcut_text(key);
+                }
+                let response = ui.add_enabled(enabled, button);
+                if index == palette.chosen && (down || up) {
+                    response.scroll_to_me(None);
+                }
+                if response.clicked() || (enter && index == palette.chosen && enabled) {
+                    run = Some(entry.command);
+                }
+            }
+        });
+    });
+    if let Some(command) = run {
+        commands::run(app, &ctx, command);
+    } else if !modal.should_close() {
+        app.dialogs.palette = Some(palette);
+    }
+}
+
+fn help(app: &mut HalodiApp, ui: &mut Ui) {
+    if !app.dialogs.help {
+        return;
+    }
+    let height = ui.ctx().content_rect().height();
+    let modal = Modal::new(Id::unique("help")).show(ui.ctx(), |ui| {
+        ui.set_width(760.0f32.min(ui.ctx().content_rect().width() - 60.0));
+        ui.heading("Keys and gestures");
+        ui.add_space(4.0);
+        ScrollArea::vertical().max_height(height - 160.0).show(ui, |ui| {
+            ui.columns(2, |columns| {
+                let mut group = "";
+                for entry in COMMANDS.iter().filter(|e| e.key.is_some()) {
+                    // Files to layers at the left, the rest at the right.
+                    let column = usize::from(matches!(entry.group, "View" | "Measure" | "Window"));
+                    let ui = &mut columns[column];
+                    if entry.group != group {
+                        group = entry.group;
+                        ui.add_space(5.0);
+                        ui.strong(group);
+                    }
+                    ui.horizontal(|ui| {
+                        let key = entry.key.map(|k| ui.ctx().format_shortcut(&k)).unwrap_or_default();
+                        ui.add_sized([86.0, 16.0], egui::Label::new(RichText::new(key).monospace().small()));
+                        ui.label(RichText::new(entry.name).small());
+                    });
+                }
+                let ui = &mut columns[0];
+                ui.add_space(5.0);
+                ui.strong("Mouse");
+                for (gesture, effect) in GESTURES {
+                    ui.add(egui::Label::new(RichText::new(format!("{gesture}: {effect}")).small()).wrap());
+                }
+            });
+        });
+        ui.add_space(6.0);
+        ui.button("Close").clicked()
+    });
+    if modal.inner || modal.should_close() {
+        app.dialogs.help = false;
+    }
+}
+
+fn question(app: &mut HalodiApp, ui: &mut Ui) {
+    let Some(asked) = &app.dialogs.asked else { return };
+    let ctx = ui.ctx().clone();
+    let (title, text, answers): (&str, String, &[&str]) = match asked {
+        Asked::Dropped(path) => {
+            let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+            (
+                "Open or compare?",
+                format!("{name} can replace what is open, or be the 21 cm map that the prediction is compared with."),
+                &["Open", "Compare", "Neither"],
+            )
+        }
+        Asked::Close { running: true } => (
+            "A job is running",
+            "Closing the window ends it, and what it has made so far is lost.".to_owned(),
+            &["Close anyway", "Stay"],
+        ),
+        Asked::Close { running: false } => (
+            "The prediction is not saved",
+            "Closing the window loses it.".to_owned(),
+            &["Save results…", "Close anyway", "Stay"],
+        ),
+    };
+    let modal = Modal::new(Id::unique("question")).show(&ctx, |ui| {
+        ui.set_width(400.0);
+        ui.heading(title);
+        ui.add_space(4.0);
+        ui.label(text);
+        ui.add_space(10.0);
+        let mut answer = None;
+        ui.horizontal(|ui| {
+            for &text in answers {
+                if ui.button(text).clicked() {
+                    answer = Some(text);
+                }
+            }
+        });
+        answer
+    });
+    let Some(answer) = modal.inner else {
+        if modal.should_close() {
+            app.dialogs.asked = None;
+        }
+        return;
+    };
+    match (app.dialogs.asked.take(), answer) {
+        (Some(Asked::Dropped(path)), "Open") => app.open(Source::File(path)),
+        (Some(Asked::Dropped(path)), "Compare") => app.open_reference(path),
+        (Some(Asked::Close { .. }), "Close anyway") => app.close(&ctx),
+        (Some(Asked::Close { .. }), "Save results…") => app.save_results(&ctx),
+        _ => {}
+    }
+}
+
+fn save_view(app: &mut HalodiApp, ui: &mut Ui) {
+    if !app.dialogs.save_view {
+        return;
+    }
+    let ctx = ui.ctx().clone();
+    let [width, height] = export::SIZE;
+    let modal = Modal::new(Id::unique("save view")).show(&ctx, |ui| {
+        ui.set_width(330.0);
+        ui.heading("Save the view");
+        ui.label(RichText::new("The volume with its axes and colour bar, laid out for the size.").weak());
+        ui.add_space(6.0);
+        let mut chosen = None;
+        for factor in 1..=4u32 {
+            let text = format!("{factor}×   {} × {} pixels", width as u32 * factor, height as u32 * factor);
+            if ui.add(egui::Button::new(text).min_size(egui::vec2(320.0, 28.0))).clicked() {
+                chosen = Some(factor);
+            }
+        }
+        ui.add_space(6.0);
+        let cancel = ui.button("Cancel").clicked();
+        (chosen, cancel)
+    });
+    let (chosen, cancel) = modal.inner;
+    if let Some(factor) = chosen {
+        export::save(app, &ctx, factor as f32);
+    }
+    if chosen.is_some() || cancel || modal.should_close() {
+        app.dialogs.save_view = false;
+    }
+}
+
+const TOUR: [(&str, &str); 5] = [
+    (
+        "The picture",
+        "The volume at the left and three flat views beside it share one crosshair and one colour range. Drag to orbit, scroll to zoom; click a flat view to move the crosshair.",
+    ),
+    (
+        "Run",
+        "Run predicts 21 cm from the dark matter that is open. Tiles are outlined while they are made, and the newest layer comes to the front.",
+    ),
+    (
+        "Compare",
+        "With a reference, B blinks, W swipes, D shows both and R subtracts. Prediction and reference always have the same colours.",
+    ),
+    (
+        "Read",
+        "The line at the bottom reads every layer under the cursor. The histogram is the colour bar: drag its limits. P pins a value; Ctrl+drag on a flat view measures a region.",
+    ),
+    (
+        "Keep",
+        "Save results writes maps, spectra and a report; Ctrl+S saves the view. Ctrl+P finds any command, and ? lists the keys.",
+    ),
+];
+
+fn tour(app: &mut HalodiApp, ui: &mut Ui) {
+    let Some(step) = app.dialogs.tour else { return };
+    let (title, text) = TOUR[step.min(TOUR.len() - 1)];
+    Area::new(Id::unique("tour")).order(Order::Foreground).anchor(Align2::LEFT_BOTTOM, egui::vec2(20.0, -84.0)).show(
+        ui.ctx(),
+        |ui| {
+            let stroke = egui::Stroke::new(1.5, theme::accent(ui.visuals()));
+            Frame::popup(ui.style()).stroke(stroke).inner_margin(14.0).show(ui, |ui| {
+                ui.set_width(340.0);
+                ui.horizontal(|ui| {
+                    ui.heading(title);
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        ui.weak(format!("{} of {}", step + 1, TOUR.len()));
+                    });
+                });
+                ui.label(text);
+                ui.add_space(6.0);
+                ui.horizontal(|ui| {
+                    let last = step + 1 == TOUR.len();
+                    if ui.button(if last { "Done" } else { "Next" }).clicked() {
+                        app.dialogs.tour = (!last).then_some(step + 1);
+                        app.toured = true;
+                    }
+                    if !last && ui.button("Skip").clicked() {
+                        app.dialogs.tour = None;
+                        app.toured = true;
+                    }
+                });
+            });
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_in_order_find_a_command_and_close_ones_find_it_first() {
+        assert!(match_of("Save results…", "svr").is_some());
+        assert!(match_of("Save results…", "xyz").is_none());
+        assert!(match_of("Swipe between them", "swipe") < match_of("Settings, provenance, weights, wipe", "swipe"));
+    }
+}

@@ -1,0 +1,250 @@
+//! Everything of the window that lives on the GPU: textures of the fields on show, the
+//! passes that draw them, and their pictures.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::scene::{FieldId, Scene, Source};
+use crate::device::GpuContext;
+use crate::field::TileBox;
+use crate::pipeline::{Changed, FieldValues};
+use crate::render::{
+    Classifier, ColorScale, ColorTable, DisplayVolume, FieldPainter, FieldTexture, Offscreen, Opacity, Placed,
+    PresentPass, SlicePass, SlicePicture, VolumeMode, VolumePass,
+};
+
+/// Bytes uploaded in one frame at most, so that no frame waits for a whole large field.
+const UPLOAD: usize = 24 << 20;
+/// Textures kept of fields that were on show.
+const KEPT: usize = 5;
+
+struct Entry {
+    texture: FieldTexture,
+    version: u64,
+    /// Planes across x that are still to be painted.
+    left: usize,
+    used: u64,
+}
+
+/// A field on the GPU as far as it is, and what changed in it just now.
+struct Synced {
+    before: u64,
+    regions: Option<Vec<TileBox>>,
+}
+
+/// What the display volume shows.
+#[derive(Clone, PartialEq)]
+struct DisplayKey {
+    generations: [u64; 2],
+    scales: [ColorScale; 2],
+    both: bool,
+}
+
+/// Textures, passes and pictures.
+pub struct Drawing {
+    gpu: GpuContext,
+    painter: FieldPainter,
+    classifier: Classifier,
+    /// The ray march.
+    pub volume_pass: VolumePass,
+    /// Slices.
+    pub slice_pass: SlicePass,
+    /// Pictures to the screen.
+    pub present: Arc<PresentPass>,
+    fields: HashMap<FieldId, Entry>,
+    display: Option<(DisplayVolume, DisplayKey, f32)>,
+    colors: Option<ColorTable>,
+    /// Pictures of the volume: one, or two side by side.
+    pub volumes: [Offscreen; 2],
+    /// Pictures of the slices across x, y and z, two of each for side by side.
+    pub slices: [[SlicePicture; 2]; 3],
+    frame: u64,
+}
+
+impl Drawing {
+    /// For a screen of `format`.
+    pub fn new(gpu: &GpuContext, format: wgpu::TextureFormat) -> Self {
+        Self {
+            painter: FieldPainter::new(gpu.clone()),
+            classifier: Classifier::new(gpu.clone()),
+            volume_pass: VolumePass::new(gpu.clone()),
+            slice_pass: SlicePass::new(gpu.clone()),
+            present: PresentPass::new(gpu.clone(), format),
+            fields: HashMap::new(),
+            display: None,
+            colors: None,
+            volumes: [Offscreen::new(gpu.clone()), Offscreen::new(gpu.clone())],
+            slices: Default::default(),
+            frame: 0,
+            gpu: gpu.clone(),
+        }
+    }
+
+    /// Whether the device draws in software.
+    pub fn is_software(&self) -> bool {
+        self.gpu.is_software()
+    }
+
+    /// Another job: nothing of the old one remains.
+    pub fn clear(&mut self) {
+        self.fields.clear();
+        self.display = None;
+    }
+
+    /// Most voxels an axis that a field may have to be shown.
+    pub fn most_voxels(&self) -> usize {
+        self.painter.most_voxels()
+    }
+
+    /// Bring the textures of `shown` and `compared` up to date, as far as one frame may,
+    /// and the display volume with them. Says whether there is more to come.
+    pub fn sync(
+        &mut self,
+        scene: &Scene,
+        shown: &Source,
+        compared: Option<&Source>,
+        scales: [ColorScale; 2],
+        opacity: Opacity,
+        mode: VolumeMode,
+    ) -> bool {
+        self.frame += 1;
+        let first = self.upload(scene, shown);
+        let second = compared.map(|c| self.upload(scene, c));
+        self.evict();
+        if self.colors.as_ref().is_none_or(|c| !c.matches(&scales[0], opacity)) {
+            self.colors = Some(ColorTable::new(&self.gpu.device, &self.gpu.queue, &scales[0], opacity));
+        }
+        let entry = |id| self.fields.get(&id).map(|e: &Entry| (&e.texture, e.left));
+        let Some((texture, left)) = entry(shown.id) else { return false };
+        let other = compared.and_then(|c| entry(c.id));
+        let key = DisplayKey {
+            generations: [texture.generation(), other.map_or(0, |(t, _)| t.generation())],
+            scales,
+            both: other.is_some(),
+        };
+        let n = texture.n();
+        if self.display.as_ref().is_none_or(|(volume, ..)| volume.n() != n) {
+            let volume = self.classifier.create(n);
+            self.display = Some((volume, DisplayKey { generations: [u64::MAX; 2], ..key.clone() }, -1.0));
+        }
+        let (volume, have, threshold) = self.display.as_mut().expect("just made");
+        let occupied = match mode {
+            VolumeMode::Emission | VolumeMode::Surface => opacity.low,
+            VolumeMode::Maximum | VolumeMode::Planes => 0.0,
+        };
+        if *have != key {
+            // Where tiles alone changed in the shown field, they alone are placed anew.
+            let tiles_alone = have.scales == key.scales
+                && have.both == key.both
+                && have.generations == [first.before, second.as_ref().map_or(0, |s| s.before)]
+                && second.as_ref().is_none_or(|s| s.before == key.generations[1]);
+            let regions = if tiles_alone { first.regions.as_deref() } else { None };
+            let placed = Placed { field: texture, scale: &key.scales[0] };
+            let with = other.map(|(field, _)| Placed { field, scale: &key.scales[1] });
+            self.classifier.place(volume, placed, with, regions);
+            self.classifier.skip(volume, occupied);
+            (*have, *threshold) = (key, occupied);
+        } else if *threshold != occupied {
+            self.classifier.skip(volume, occupied);
+            *threshold = occupied;
+        }
+        left > 0 || other.is_some_and(|(_, left)| left > 0)
+    }
+
+    /// The volume to march through and its colours.
+    pub fn display(&self) -> Option<(&DisplayVolume, &ColorTable)> {
+        Some((&self.display.as_ref()?.0, self.colors.as_ref()?))
+    }
+
+    /// March through the volume, or take the picture that is there.
+    pub fn march(
+        &mut self,
+        which: usize,
+        look: &crate::render::VolumeLook,
+        size: [u32; 2],
+        pace: crate::render::Pace,
+    ) -> Option<(crate::render::Picture, Option<std::time::Duration>)> {
+        let (volume, colors) = (&self.display.as_ref()?.0, self.colors.as_ref()?);
+        self.volumes[which].draw(&self.volume_pass, volume, colors, look, size, pace)
+    }
+
+    /// The volume in full quality, at once.
+    pub fn march_complete(&self, look: &crate::render::VolumeLook, size: [u32; 2]) -> Option<crate::render::Picture> {
+        let (volume, colors) = self.display()?;
+        Offscreen::new(self.gpu.clone()).draw_complete(&self.volume_pass, volume, colors, look, size)
+    }
+
+    /// Draw a slice, or take the picture that is there.
+    pub fn slice(
+        &mut self,
+        which: usize,
+        (shown, compared): (&Source, Option<&Source>),
+        scales: &[ColorScale; 2],
+        look: &crate::render::SliceLook,
+        size: [u32; 2],
+    ) -> Option<crate::render::Picture> {
+        let placed = |id, scale| self.fields.get(&id).map(|e: &Entry| Placed { field: &e.texture, scale });
+        let first = placed(shown.id, &scales[0])?;
+        let second = compared.and_then(|c| placed(c.id, &scales[1]));
+        let colors = self.colors.as_ref()?;
+        self.slices[look.axis][which].draw(&self.slice_pass, first, second, colors, look, size)
+    }
+
+    fn upload(&mut self, scene: &Scene, source: &Source) -> Synced {
+        let n = source.n();
+        if self.fields.get(&source.id).is_none_or(|e| e.texture.n() != n) {
+            let texture = self.painter.create(n);
+            self.fields.insert(source.id, Entry { texture, version: u64::MAX, left: 0, used: 0 });
+        }
+        let entry = self.fields.get_mut(&source.id).expect("just made");
+        entry.used = self.frame;
+        let before = entry.texture.generation();
+        let mut regions = None;
+        if entry.version != source.version {
+            let changed =
+                if entry.version == u64::MAX { Changed::All } else { scene.changed_since(source.id, entry.version) };
+            match (&source.values, changed) {
+                (FieldValues::Host(grid), Changed::Tiles(tiles)) if entry.left == 0 => {
+                    for tile in &tiles {
+                        self.painter.paint_part(&mut entry.texture, *tile, grid);
+                    }
+                    regions = Some(tiles);
+                }
+                (FieldValues::Host(_), _) => entry.left = n,
+                (FieldValues::Device { values, .. }, _) => {
+                    let whole = TileBox { origin: [0; 3], size: [n; 3] };
+                    self.painter.paint(&mut entry.texture, whole, values.clone());
+                }
+            }
+            entry.version = source.version;
+        }
+        if entry.left > 0
+            && let FieldValues::Host(grid) = &source.values
+        {
+            let planes = (UPLOAD / (4 * n * n)).clamp(1, entry.left);
+            let first = n - entry.left;
+            let tile = TileBox { origin: [first, 0, 0], size: [planes, n, n] };
+            self.painter.paint_values(
+                &mut entry.texture,
+                tile,
+                &grid.as_slice()[first * n * n..(first + planes) * n * n],
+            );
+            entry.left -= planes;
+            regions = if first == 0 && entry.left == 0 { None } else { Some(vec![tile]) };
+            if first == 0 {
+                regions = None;
+            }
+        }
+        Synced { before, regions }
+    }
+
+    fn evict(&mut self) {
+        while self.fields.len() > KEPT {
+            let oldest = self.fields.iter().min_by_key(|(_, e)| e.used).map(|(id, _)| *id);
+            match oldest {
+                Some(id) => self.fields.remove(&id),
+                None => break,
+            };
+        }
+    }
+}

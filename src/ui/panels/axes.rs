@@ -1,0 +1,118 @@
+//! What is written over pictures: axes with their lengths, scale bars, colour bars.
+
+use egui::{Align2, Painter, Pos2, Rect, Stroke};
+use glam::{Vec2, Vec3};
+
+use super::ink;
+use crate::render::{ColorScale, OrbitCamera};
+use crate::ui::theme;
+
+const NAMES: [&str; 3] = ["x", "y", "z"];
+
+/// Lengths along the three edges of the box that stand clear of it.
+pub fn box_axes(painter: &Painter, rect: Rect, camera: &OrbitCamera, size: f64) {
+    let aspect = rect.width() / rect.height();
+    let place = |p: Vec3| -> Option<Pos2> {
+        let Vec2 { x, y } = camera.project(p, aspect)?;
+        Some(rect.min + egui::vec2(x * rect.width(), y * rect.height()))
+    };
+    let eye = camera.eye();
+    let near = [0, 1].map(|axis| if eye[axis] < 0.5 { 0.0 } else { 1.0 });
+    let floor = if eye.z < 0.5 { 1.0 } else { 0.0 };
+    let Some(middle) = place(Vec3::splat(0.5)) else { return };
+    let mut taken: Vec<Rect> = Vec::new();
+    for axis in 0..3 {
+        let mut start = match axis {
+            0 => Vec3::new(0.0, near[1], floor),
+            1 => Vec3::new(near[0], 0.0, floor),
+            _ => Vec3::new(near[0], 1.0 - near[1], 0.0),
+        };
+        if axis == 2 {
+            // Of the two upright edges at the sides, the one further left on the screen.
+            let other = Vec3::new(1.0 - near[0], near[1], 0.0);
+            if let (Some(a), Some(b)) = (place(start), place(other))
+                && b.x < a.x
+            {
+                start = other;
+            }
+        }
+        let mut end = start;
+        end[axis] = 1.0;
+        let (Some(a), Some(b)) = (place(start), place(end)) else { continue };
+        // Outwards on the screen, across the edge.
+        let along = (b - a).normalized();
+        let mut out = egui::vec2(-along.y, along.x);
+        if out.dot(a + (b - a) * 0.5 - middle) < 0.0 {
+            out = -out;
+        }
+        let long = (b - a).length();
+        let ticks: &[usize] = if long > 190.0 { &[0, 1, 2, 3, 4] } else { &[0, 2, 4] };
+        for &tick in ticks {
+            let t = tick as f32 / 4.0;
+            let Some(at) = place(start.lerp(end, t)) else { continue };
+            let (text, color, font) = if tick == 2 {
+                (format!("{}  [Mpc/h]", NAMES[axis]), theme::AXES[axis], 13.0)
+            } else {
+                (length(f64::from(t) * size), theme::FAINT, 12.0)
+            };
+            painter.line_segment([at, at + out * 5.0], Stroke::new(1.0, theme::FAINT));
+            let far = if tick == 2 { 24.0 } else { 15.0 };
+            let guess = Rect::from_center_size(at + out * far, egui::vec2(26.0, 12.0));
+            if taken.iter().any(|r| r.intersects(guess)) || !rect.expand(10.0).contains(at) {
+                continue;
+            }
+            taken.push(ink(painter, at + out * far, Align2::CENTER_CENTER, text, font, color));
+        }
+    }
+}
+
+/// A length in Mpc/h in few characters.
+fn length(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A bar of a round length, at the bottom right. `per_point` is Mpc/h a point.
+pub fn scale_bar(painter: &Painter, rect: Rect, per_point: f64) {
+    let room = f64::from(rect.width()) * 0.3 * per_point;
+    let power = 10f64.powf(room.log10().floor());
+    let round = [5.0, 2.0, 1.0].map(|s| s * power).into_iter().find(|s| *s <= room).unwrap_or(power);
+    let width = (round / per_point) as f32;
+    let end = rect.right_bottom() - egui::vec2(10.0, 10.0);
+    let start = end - egui::vec2(width, 0.0);
+    painter.rect_filled(
+        Rect::from_two_pos(start, end).expand2(egui::vec2(4.0, 5.0)),
+        3.0,
+        egui::Color32::from_black_alpha(120),
+    );
+    let stroke = Stroke::new(2.0, theme::INK);
+    painter.line_segment([start, end], stroke);
+    for at in [start, end] {
+        painter.line_segment([at - egui::vec2(0.0, 4.0), at + egui::vec2(0.0, 1.0)], stroke);
+    }
+    let at = start + egui::vec2(width / 2.0, -8.0);
+    ink(painter, at, Align2::CENTER_BOTTOM, format!("{} Mpc/h", length(round)), 11.5, theme::INK);
+}
+
+/// An upright colour bar with its values, for pictures that leave the window.
+pub fn color_bar(painter: &Painter, rect: Rect, scale: &ColorScale, title: &str) {
+    const BANDS: usize = 128;
+    let bar = Rect::from_min_max(rect.left_top() + egui::vec2(0.0, 24.0), rect.left_bottom() + egui::vec2(16.0, 0.0));
+    let height = bar.height() / BANDS as f32;
+    for i in 0..BANDS {
+        let t = (i as f32 + 0.5) / BANDS as f32;
+        let [r, g, b] = scale.map.color(if scale.reversed { 1.0 - t } else { t });
+        let bottom = bar.bottom() - i as f32 * height;
+        let band = Rect::from_min_max(Pos2::new(bar.left(), bottom - height - 0.3), Pos2::new(bar.right(), bottom));
+        painter.rect_filled(band, 0.0, egui::Color32::from_rgb(r, g, b));
+    }
+    painter.rect_stroke(bar, 0.0, Stroke::new(1.0, theme::FAINT), egui::StrokeKind::Outside);
+    for tick in scale.ticks(7) {
+        let y = bar.bottom() - tick.at * bar.height();
+        painter
+            .line_segment([Pos2::new(bar.right(), y), Pos2::new(bar.right() + 4.0, y)], Stroke::new(1.0, theme::INK));
+        let at = Pos2::new(bar.right() + 8.0, y);
+        painter.text(at, Align2::LEFT_CENTER, tick.label, egui::FontId::proportional(12.5), theme::INK);
+    }
+    painter.text(rect.left_top(), Align2::LEFT_TOP, title, egui::FontId::proportional(13.0), theme::INK);
+}

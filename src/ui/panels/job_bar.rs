@@ -1,0 +1,182 @@
+//! The bar of the job: run it, see where it is, scrub through its steps.
+
+use egui::{Button, Panel, ProgressBar, RichText, Slider, Ui};
+
+use crate::field::Layer;
+use crate::pipeline::Progress;
+use crate::predict::Stage;
+use crate::ui::app::HalodiApp;
+use crate::ui::commands::{self, Command};
+use crate::ui::icons::{self, Icon};
+use crate::ui::theme;
+
+const STAGES: [(Stage, &str, &str); 4] = [
+    (Stage::Field, "Field", "The snapshot is read and its mass assigned to the grid."),
+    (Stage::Halo, "HALO", "Dark matter becomes maps of halo mass."),
+    (
+        Stage::ConditionalMean,
+        "Mean",
+        "Halo maps become the 21 cm map that they lead to expect: the conditional mean, where LODI begins.",
+    ),
+    (
+        Stage::Lodi,
+        "LODI",
+        "A diffusion model paints how 21 cm departs from what is expected, all tiles together, step by step.",
+    ),
+];
+
+/// Show it.
+pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
+    if app.scene.opened().is_none() && app.job.is_none() {
+        return;
+    }
+    Panel::bottom("job").exact_size(40.0).show(ui, |ui| {
+        ui.horizontal_centered(|ui| {
+            buttons(app, ui);
+            ui.separator();
+            let progress = app.scene.job.progress;
+            stages(ui, progress, app.job.is_some(), app.scene.outcome.is_some());
+            if let Some(progress) = progress.filter(|_| app.job.is_some()) {
+                bar(ui, &progress);
+            }
+            realisations(app, ui);
+            steps(app, ui);
+        });
+    });
+}
+
+fn buttons(app: &mut HalodiApp, ui: &mut Ui) {
+    let ctx = ui.ctx().clone();
+    let accent = theme::accent(ui.visuals());
+    let on_accent = if ui.visuals().dark_mode { egui::Color32::BLACK } else { egui::Color32::WHITE };
+    match &app.job {
+        None => {
+            let run = Button::new(RichText::new("Run").strong().color(on_accent)).fill(accent);
+            let run = run.min_size(egui::vec2(64.0, 26.0));
+            if ui.add(run).on_hover_text("Predict 21 cm from this dark matter (Space)").clicked() {
+                commands::run(app, &ctx, Command::Run);
+            }
+            let save = Button::new("Save results…");
+            let enabled = app.scene.outcome.is_some();
+            let response =
+                ui.add_enabled(enabled, save).on_hover_text("Map, spectra, figures and a report, into a folder");
+            if response.on_disabled_hover_text("There is no prediction to save yet.").clicked() {
+                commands::run(app, &ctx, Command::Save);
+            }
+        }
+        Some(job) => {
+            let paused = job.control.is_paused();
+            if ui.button(if paused { "Resume" } else { "Pause" }).on_hover_text("Space").clicked() {
+                job.control.set_paused(!paused);
+            }
+            if ui.button("Cancel").on_hover_text("Stop this job; what was there before stays").clicked() {
+                job.control.cancel();
+            }
+        }
+    }
+}
+
+fn stages(ui: &mut Ui, progress: Option<Progress>, running: bool, finished: bool) {
+    let now = progress.filter(|_| running).map(|p| p.stage);
+    for (index, (stage, name, meaning)) in STAGES.into_iter().enumerate() {
+        let done = finished || now.is_some_and(|now| now > stage) || (index == 0 && !running);
+        let current = now == Some(stage);
+        let (accent, weak) = (theme::accent(ui.visuals()), ui.visuals().weak_text_color());
+        let (icon, color, text) = match (done, current) {
+            (true, _) => (Icon::Done, weak, RichText::new(name)),
+            (_, true) => (Icon::Play, accent, RichText::new(name).strong().color(accent)),
+            _ => (Icon::Waiting, weak, RichText::new(name).weak()),
+        };
+        ui.spacing_mut().item_spacing.x = 4.0;
+        icons::sign(ui, icon, color);
+        ui.label(text).on_hover_text(meaning);
+        ui.add_space(6.0);
+    }
+    ui.spacing_mut().item_spacing.x = 7.0;
+}
+
+fn bar(ui: &mut Ui, progress: &Progress) {
+    let (done, total) = (progress.done, progress.total);
+    let (before, steps) = progress.step.map_or((0, 1), |(step, of)| (step.saturating_sub(1), of.max(1)));
+    let fraction = (before as f32 + done as f32 / total.max(1) as f32) / steps as f32;
+    ui.add(
+        ProgressBar::new(fraction)
+            .desired_width((ui.available_width() * 0.3).clamp(60.0, 320.0))
+            .desired_height(8.0)
+            .fill(theme::accent(ui.visuals())),
+    );
+    let mut text = match progress.step {
+        Some((step, of)) => format!("step {step} of {of}, tile {done} of {total}"),
+        None => format!("tile {done} of {total}"),
+    };
+    if let Some(left) = progress.remaining {
+        text += &format!(", {} left", time(left.as_secs()));
+    }
+    ui.label(RichText::new(text).monospace());
+}
+
+fn time(seconds: u64) -> String {
+    if seconds < 100 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
+}
+
+/// The realisations of the map, to browse.
+fn realisations(app: &mut HalodiApp, ui: &mut Ui) {
+    let count = app.scene.realisations();
+    if count < 2 {
+        return;
+    }
+    ui.separator();
+    let mut at = app.scene.realisation + 1;
+    let drag = egui::DragValue::new(&mut at).range(1..=count).prefix("realisation ").suffix(format!(" of {count}"));
+    let response = ui
+        .add(drag)
+        .on_hover_text("Other noise, other maps of the same matter: what all share is known, what differs is not");
+    if response.changed() {
+        app.scene.realisation = at - 1;
+        (app.scene.step, app.scene.ensemble) = (None, None);
+        app.choose_layer(Layer::BrightnessTemperature);
+    }
+    for (spread, name, meaning) in [
+        (false, "mean", "The mean of all realisations: what is known of the map"),
+        (true, "spread", "The standard deviation of the realisations in every voxel, mK: what is not known of it"),
+    ] {
+        let chosen = app.scene.ensemble == Some(spread);
+        if ui.selectable_label(chosen, name).on_hover_text(meaning).clicked() {
+            app.scene.ensemble = (!chosen).then_some(spread);
+            app.scene.step = None;
+            app.choose_layer(Layer::BrightnessTemperature);
+        }
+    }
+}
+
+/// Kept denoising steps, to go back to.
+fn steps(app: &mut HalodiApp, ui: &mut Ui) {
+    let count = app.scene.job.steps.len();
+    if count == 0 {
+        return;
+    }
+    ui.separator();
+    let last = count - 1;
+    // One beyond the last step is the newest state.
+    let mut at = app.scene.step.map_or(count, |s| s.min(last));
+    ui.spacing_mut().slider_width = (ui.available_width() - 250.0).clamp(60.0, 260.0);
+    let slider = Slider::new(&mut at, 0..=count).show_value(false);
+    let response =
+        ui.add(slider).on_hover_text("Go back through the denoising steps; at the right end, the newest state");
+    if response.accessible_name("Denoising step").changed() {
+        app.scene.step = (at < count).then_some(at);
+        app.choose_layer(Layer::BrightnessTemperature);
+    }
+    let text = match app.scene.step {
+        Some(index) => {
+            let step = &app.scene.job.steps[index];
+            format!("step {} of {}", step.step + 1, step.of)
+        }
+        None => "newest".to_owned(),
+    };
+    ui.label(RichText::new(text).monospace());
+    ui.selectable_value(&mut app.view.latent, false, "estimate")
+        .on_hover_text("The clean map that the network expects from the noisy latent at this step");
+    ui.selectable_value(&mut app.view.latent, true, "latent")
+        .on_hover_text("The latent itself: noise that becomes the map");
+}

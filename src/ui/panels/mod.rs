@@ -1,0 +1,69 @@
+//! The panels and bars of the window, one file each.
+
+pub mod axes;
+pub mod drawer;
+pub mod empty;
+pub mod histogram;
+pub mod job_bar;
+pub mod slice;
+pub mod spectra;
+pub mod status;
+pub mod toolbar;
+pub mod top_bar;
+pub mod volume;
+
+/// A value with four significant digits, in powers of ten where it needs them.
+pub fn significant(value: f64) -> String {
+    let size = value.abs();
+    let text = if value.is_nan() {
+        "no value".to_owned()
+    } else if size == 0.0 {
+        "0".to_owned()
+    } else if (1e-3..1e5).contains(&size) {
+        let digits = (3 - size.log10().floor() as i32).clamp(0, 6) as usize;
+        format!("{value:.digits$}")
+    } else {
+        format!("{value:.3e}")
+    };
+    text.replace('-', "−")
+}
+
+/// The same, in as few characters as tell it.
+pub fn significant_short(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
+}
+
+/// Writing over a picture, with a shade behind it that keeps it legible on any colour.
+pub fn ink(
+    painter: &egui::Painter,
+    at: egui::Pos2,
+    align: egui::Align2,
+    text: impl ToString,
+    size: f32,
+    color: egui::Color32,
+) -> egui::Rect {
+    let galley = painter.layout_no_wrap(text.to_string(), egui::FontId::proportional(size), color);
+    let rect = align.anchor_size(at, galley.size());
+    // Inside the picture, whatever was asked for.
+    let room = painter.clip_rect().shrink(3.0);
+    let inside = egui::vec2(
+        (room.left() - rect.left()).max(0.0) - (rect.right() - room.right()).max(0.0),
+        (room.top() - rect.top()).max(0.0) - (rect.bottom() - room.bottom()).max(0.0),
+    );
+    let rect = rect.translate(inside);
+    painter.rect_filled(rect.expand2(egui::vec2(3.0, 1.0)), 3.0, egui::Color32::from_black_alpha(140));
+    painter.galley(rect.min, galley, color);
+    rect
+}
+
+#[cfg(test)]
+mod tests {
+    use super::significant;
+
+    #[test]
+    fn four_digits_are_shown_of_any_value() {
+        let shown = [0.0, 1.0, 3.14159, 512.34, -0.25, 99_999.4, 2.5e12, 4.2e-6, f64::NAN].map(significant);
+        assert_eq!(shown, ["0", "1.000", "3.142", "512.3", "−0.2500", "99999", "2.500e12", "4.200e−6", "no value"]);
+    }
+}

@@ -1,0 +1,376 @@
+//! Spectra: power, and how the prediction agrees with the reference.
+
+use egui::{RichText, Ui, Vec2b};
+use egui_plot::{FilledArea, HLine, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi, Span, VLine};
+
+use crate::pipeline::Series;
+use crate::stats::{CrossSpectrum, PowerSpectrum};
+use crate::ui::app::HalodiApp;
+use crate::ui::theme;
+use crate::ui::view_state::Power;
+
+/// A plot of the column.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Power,
+    Ratio,
+    Correlation,
+    Transfer,
+}
+
+/// Show it.
+pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
+    ui.add_space(3.0);
+    ui.horizontal(|ui| {
+        ui.add_space(6.0);
+        ui.selectable_value(&mut app.view.power, Power::Spectrum, "P(k)")
+            .on_hover_text("Power per mode: the variance of the field in waves of wavenumber k");
+        ui.selectable_value(&mut app.view.power, Power::Dimensionless, "Δ²(k)")
+            .on_hover_text("k³P/2π²: the variance per e-fold of wavenumber");
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.add_space(6.0);
+            legend(app, ui);
+        });
+    });
+    if app.scene.job.spectra.is_empty() {
+        ui.centered_and_justified(|ui| ui.weak("Spectra appear as fields are made."));
+        return;
+    }
+    let ctx = ui.ctx().clone();
+    let cross = app.analysis.cross(&ctx, &app.scene);
+    let draws = app.analysis.realisations(&ctx, &app.scene);
+    let draws = draws.as_ref().map_or(&[][..], |d| d.as_slice());
+    let cross = cross.as_deref().and_then(Option::as_ref);
+    let height = ui.available_height() - 4.0;
+    let kinds: &[(Kind, f32)] = if cross.is_some() && height > 330.0 {
+        &[(Kind::Power, 0.40), (Kind::Ratio, 0.22), (Kind::Correlation, 0.18), (Kind::Transfer, 0.20)]
+    } else if cross.is_some() {
+        &[(Kind::Power, 0.6), (Kind::Ratio, 0.4)]
+    } else {
+        &[(Kind::Power, 1.0)]
+    };
+    let last = kinds.len() - 1;
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let margin = egui::Margin { left: 8, right: 6, top: 0, bottom: 4 };
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| {
+        for (index, &(kind, share)) in kinds.iter().enumerate() {
+            plot(app, ui, kind, share * height, index == last, (cross, draws));
+        }
+    });
+}
+
+fn legend(app: &HalodiApp, ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.x = 7.0;
+    let visuals = ui.visuals().clone();
+    for &series in app.scene.job.spectra.keys().rev() {
+        let (name, meaning) = match series {
+            Series::DarkMatter => ("DM".to_owned(), series.name()),
+            Series::HaloMass(bin) => (format!("H{}", bin + 1), series.name()),
+            Series::Prediction => ("21 cm".to_owned(), series.name()),
+            Series::Reference => ("Ref".to_owned(), series.name()),
+        };
+        ui.label(RichText::new(name).small().strong().color(theme::series_color(series, &visuals)))
+            .on_hover_text(meaning);
+    }
+}
+
+fn decade(value: f64) -> String {
+    if (value - value.round()).abs() > 1e-6 {
+        return String::new();
+    }
+    match value.round() as i32 {
+        power @ -2..=3 => format!("{}", 10f64.powi(power)),
+        power => format!("1e{power}").replace('-', "−"),
+    }
+}
+
+fn plot(
+    app: &mut HalodiApp,
+    ui: &mut Ui,
+    kind: Kind,
+    height: f32,
+    last: bool,
+    (cross, draws): (Option<&CrossSpectrum>, &[PowerSpectrum]),
+) {
+    let (id, label, meaning) = match kind {
+        Kind::Power => match app.view.power {
+            Power::Spectrum => ("power", "P  [(Mpc/h)³]", "Power spectra; of 21 cm in mK² (Mpc/h)³"),
+            Power::Dimensionless => ("power", "Δ²", "Dimensionless power; of 21 cm in mK²"),
+        },
+        Kind::Ratio => ("ratio", "P / P ref", "Power of the prediction over the reference's; the band is ±10 %"),
+        Kind::Correlation => (
+            "correlation",
+            "r(k)",
+            "Whether the prediction has its waves where the reference has: 1 is every one in place",
+        ),
+        Kind::Transfer => (
+            "transfer",
+            "T(k)",
+            "Square root of the ratio of power: the amplitude of the prediction's waves over the reference's",
+        ),
+    };
+    let logarithmic = kind == Kind::Power;
+    let curves: Vec<(Series, Vec<[f64; 2]>)> = curves(app, kind, cross);
+    let spectra = &app.scene.job.spectra;
+    let nyquist = spectra.values().next().map(|s| s.k_nyquist.log10());
+    let first = spectra.values().filter_map(|s| s.k.first()).fold(f64::INFINITY, |a, &b| a.min(b)).log10();
+    let end = nyquist.unwrap_or(first + 1.0) + 0.04;
+    let range = span(app, kind, draws);
+    let visuals = ui.visuals().clone();
+    let band = app.view.band.map(|b| b.map(f64::log10));
+    let grid = visuals.weak_text_color();
+    let group = egui::Id::unique("spectra");
+    // Room for the labels, the same in every plot, so that their axes are in line.
+    let mut plot = Plot::new(id)
+        .height(height)
+        .show_axes(Vec2b::new(last, true))
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_double_click_reset(false)
+        .show_background(false)
+        .grid_color(visuals.widgets.noninteractive.bg_stroke.color)
+        .link_cursor(group, Vec2b::new(true, false))
+        .y_axis_min_width(46.0)
+        .y_axis_label(RichText::new(label).small())
+        .x_axis_formatter(|mark, _| decade(mark.value))
+        .x_grid_spacer(decades)
+        .y_axis_formatter(
+            move |mark, _| if logarithmic { decade(mark.value) } else { super::significant_short(mark.value) },
+        )
+        .label_formatter(|_| None)
+        .set_margin_fraction(egui::vec2(0.0, 0.06));
+    if last {
+        plot = plot.x_axis_label(RichText::new("k  [h/Mpc]").small());
+    }
+    plot = if logarithmic { plot.y_grid_spacer(decades) } else { plot.y_grid_spacer(tenths) };
+    let bounds = match kind {
+        Kind::Power => None,
+        Kind::Ratio => Some(within(&curves, [0.75, 1.25], [0.3, 2.2])),
+        Kind::Correlation => Some(within(&curves, [0.6, 1.02], [-0.1, 1.02])),
+        Kind::Transfer => Some(within(&curves, [0.8, 1.2], [0.4, 1.6])),
+    };
+    let response = plot.show(ui, |plot| {
+        plot.set_plot_bounds_x(first - 0.03..=end);
+        match bounds {
+            Some([low, high]) => plot.set_plot_bounds_y(low..=high),
+            None => {
+                let [low, high] = power_bounds(&curves);
+                plot.set_plot_bounds_y(low..=high);
+            }
+        }
+        if let Some(nyquist) = nyquist {
+            plot.vline(
+                VLine::new("k Nyquist", nyquist)
+                    .color(grid.gamma_multiply(0.6))
+                    .width(1.0)
+                    .style(LineStyle::dashed_loose()),
+            );
+        }
+        if let Some([low, high]) = band {
+            plot.span(
+                Span::new("band", low..=high)
+                    .fill(theme::accent(&visuals).gamma_multiply(0.18))
+                    .border_width(1.0)
+                    .border_color(theme::accent(&visuals)),
+            );
+        }
+        if let Some([xs, low, high]) = &range {
+            let color = theme::series_color(Series::Prediction, &visuals).gamma_multiply(0.25);
+            let area = FilledArea::new("realisations", xs, low, high).fill_color(color);
+            plot.add(area.stroke(egui::Stroke::NONE).allow_hover(false));
+        }
+        guides(plot, kind, grid, [first - 0.03, end], &visuals);
+        for (series, points) in curves {
+            let important = matches!(series, Series::Prediction | Series::Reference);
+            let line = Line::new(series.name(), PlotPoints::from(points)).color(theme::series_color(series, &visuals));
+            plot.line(line.width(if important { 2.2 } else { 1.2 }));
+        }
+        plot.pointer_coordinate()
+    });
+    let pointer = response.inner;
+    let transform = response.transform;
+    let response = response.response;
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, format!("Plot of {label}")));
+    brush(app, ui, &response, |p| transform.value_from_position(p).x);
+    if let Some(PlotPoint { x, .. }) = pointer.filter(|_| response.hovered()) {
+        let k = 10f64.powf(x);
+        read_out(app, ui, &response, kind, k, cross);
+    }
+    if !response.hovered() {
+        response.on_hover_text(meaning);
+    }
+}
+
+/// From the least to the most power of the realisations: coordinates, low, high.
+fn span(app: &HalodiApp, kind: Kind, draws: &[PowerSpectrum]) -> Option<[Vec<f64>; 3]> {
+    let first = draws.first()?;
+    let reference = app.scene.job.spectra.get(&Series::Reference);
+    let shown: Vec<Vec<f64>> = draws
+        .iter()
+        .map(|d| match (kind, app.view.power) {
+            (Kind::Power, Power::Dimensionless) => d.dimensionless(),
+            _ => d.power.clone(),
+        })
+        .collect();
+    let mut span = [Vec::new(), Vec::new(), Vec::new()];
+    for shell in 0..first.complete_shells() {
+        let values = shown.iter().map(|d| d[shell]);
+        let ends = values.fold([f64::INFINITY, 0f64], |[low, high], p| [low.min(p), high.max(p)]);
+        let ends = match kind {
+            Kind::Power => ends.map(f64::log10),
+            Kind::Ratio => ends.map(|p| reference.map_or(f64::NAN, |r| p / r.power[shell])),
+            Kind::Correlation | Kind::Transfer => return None,
+        };
+        if ends.iter().all(|v| v.is_finite()) {
+            span[0].push(first.k[shell].log10());
+            span[1].push(ends[0]);
+            span[2].push(ends[1]);
+        }
+    }
+    (!span[0].is_empty()).then_some(span)
+}
+
+/// Values under the cursor, in the corner of the plot.
+fn read_out(app: &HalodiApp, ui: &Ui, response: &egui::Response, kind: Kind, k: f64, cross: Option<&CrossSpectrum>) {
+    let mut text = format!("k = {k:.3} h/Mpc");
+    for (series, points) in curves(app, kind, cross) {
+        let matters = kind != Kind::Power
+            || matches!(series, Series::Prediction | Series::Reference)
+            || app.scene.job.spectra.len() < 3;
+        let nearest = points.iter().min_by(|a, b| (a[0] - k.log10()).abs().total_cmp(&(b[0] - k.log10()).abs()));
+        if let (true, Some([_, y])) = (matters, nearest) {
+            let value = if kind == Kind::Power { 10f64.powf(*y) } else { *y };
+            text += &format!("   {}", super::significant(value));
+        }
+    }
+    let painter = ui.painter_at(response.rect);
+    let font = egui::FontId::monospace(11.0);
+    let galley = painter.layout_no_wrap(text, font, ui.visuals().text_color());
+    let at = response.rect.right_top() + egui::vec2(-galley.size().x - 8.0, 4.0);
+    painter.rect_filled(
+        egui::Rect::from_min_size(at, galley.size()).expand(3.0),
+        3.0,
+        ui.visuals().panel_fill.gamma_multiply(0.85),
+    );
+    painter.galley(at, galley, ui.visuals().text_color());
+}
+
+/// Lines and bands to judge by.
+fn guides(plot: &mut PlotUi<'_>, kind: Kind, color: egui::Color32, [left, right]: [f64; 2], visuals: &egui::Visuals) {
+    match kind {
+        Kind::Power => {}
+        Kind::Ratio => {
+            let band = FilledArea::new("within 10 %", &[left, right], &[0.9, 0.9], &[1.1, 1.1]);
+            plot.add(
+                band.fill_color(theme::accent(visuals).gamma_multiply(0.13))
+                    .stroke(egui::Stroke::NONE)
+                    .allow_hover(false),
+            );
+            plot.hline(HLine::new("equal", 1.0).color(color).width(1.0));
+        }
+        Kind::Correlation | Kind::Transfer => plot.hline(HLine::new("equal", 1.0).color(color).width(1.0)),
+    }
+}
+
+/// Drag across a plot to choose a band of wavenumbers; click to end it.
+fn brush(app: &mut HalodiApp, ui: &Ui, response: &egui::Response, k_of: impl Fn(egui::Pos2) -> f64) {
+    let id = egui::Id::unique("brush");
+    let Some(p) = response.interact_pointer_pos() else {
+        if response.clicked() {
+            app.view.band = None;
+        }
+        return;
+    };
+    if response.drag_started() {
+        let from = ui.input(|i| i.pointer.press_origin()).unwrap_or(p);
+        ui.data_mut(|d| d.insert_temp(id, k_of(from)));
+    } else if response.dragged()
+        && let Some(from) = ui.data(|d| d.get_temp::<f64>(id))
+    {
+        let to = k_of(p);
+        if (to - from).abs() > 0.03 {
+            app.view.band = Some([from.min(to), from.max(to)].map(|v| 10f64.powf(v)));
+        }
+    } else if response.clicked() {
+        app.view.band = None;
+    }
+}
+
+/// Marks at powers of ten, with fainter ones between.
+fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
+    let (low, high) = (input.bounds.0.floor() as i32, input.bounds.1.ceil() as i32);
+    // Tall spans have a mark every other decade or so.
+    let every = ((high - low) / 7 + 1).max(1);
+    let mut marks = Vec::new();
+    for power in low..=high {
+        if power.rem_euclid(every) == 0 {
+            marks.push(egui_plot::GridMark { value: f64::from(power), step_size: 1.0 });
+        }
+        if every == 1 {
+            marks.extend(
+                (2..10)
+                    .map(|i| egui_plot::GridMark { value: f64::from(power) + f64::from(i).log10(), step_size: 0.05 }),
+            );
+        }
+    }
+    marks
+}
+
+/// Marks at tenths, or at fifths where there is less room.
+fn tenths(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
+    let step = if input.bounds.1 - input.bounds.0 > 0.65 { 0.2 } else { 0.1 };
+    let (first, last) = ((input.bounds.0 / step).ceil() as i32, (input.bounds.1 / step).floor() as i32);
+    (first..=last).map(|i| egui_plot::GridMark { value: f64::from(i) * step, step_size: 1.0 }).collect()
+}
+
+/// The span of curves, at least `usual`, at most `most`.
+fn within(curves: &[(Series, Vec<[f64; 2]>)], usual: [f64; 2], most: [f64; 2]) -> [f64; 2] {
+    let values = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).filter(|v| v.is_finite());
+    let (low, high) = values.fold((usual[0], usual[1]), |(low, high), v| (low.min(v - 0.03), high.max(v + 0.03)));
+    [low.max(most[0]), high.min(most[1])]
+}
+
+/// Of power: the top of all curves, and no more decades below it than can be told apart.
+fn power_bounds(curves: &[(Series, Vec<[f64; 2]>)]) -> [f64; 2] {
+    let values: Vec<f64> = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).collect();
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    if !high.is_finite() {
+        return [-1.0, 1.0];
+    }
+    [low.max(high - 9.0) - 0.15, high + 0.15]
+}
+
+/// The points of every curve, in the plot's coordinates.
+fn curves(app: &HalodiApp, kind: Kind, cross: Option<&CrossSpectrum>) -> Vec<(Series, Vec<[f64; 2]>)> {
+    let spectra = &app.scene.job.spectra;
+    let shells = |s: &PowerSpectrum, values: &[f64], map: fn(f64) -> f64| -> Vec<[f64; 2]> {
+        let points = s.k.iter().zip(values).take(s.complete_shells());
+        points.map(|(k, v)| [k.log10(), map(*v)]).filter(|p| p[1].is_finite()).collect()
+    };
+    match kind {
+        Kind::Power => spectra
+            .iter()
+            .map(|(&series, s)| match app.view.power {
+                Power::Spectrum => (series, shells(s, &s.power, f64::log10)),
+                Power::Dimensionless => (series, shells(s, &s.dimensionless(), f64::log10)),
+            })
+            .collect(),
+        Kind::Ratio => {
+            let (Some(prediction), Some(reference)) =
+                (spectra.get(&Series::Prediction), spectra.get(&Series::Reference))
+            else {
+                return Vec::new();
+            };
+            let ratio: Vec<f64> = prediction.power.iter().zip(&reference.power).map(|(a, b)| a / b).collect();
+            vec![(Series::Prediction, shells(prediction, &ratio, |v| v))]
+        }
+        Kind::Correlation | Kind::Transfer => {
+            let Some(cross) = cross else { return Vec::new() };
+            let values = if kind == Kind::Correlation { cross.correlation() } else { cross.transfer() };
+            vec![(Series::Prediction, shells(&cross.first, &values, |v| v))]
+        }
+    }
+}

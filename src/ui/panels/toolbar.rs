@@ -1,0 +1,194 @@
+//! The bar over the panels: which layer, compared with what.
+
+use egui::{ComboBox, Frame, Margin, RichText, Ui};
+
+use crate::field::Layer;
+use crate::ui::app::HalodiApp;
+use crate::ui::commands::{self, Command};
+use crate::ui::scene::LAYERS;
+use crate::ui::view_state::{Compare, Partner};
+
+/// Show it.
+pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
+    Frame::new().inner_margin(Margin::symmetric(8, 4)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            layers(app, ui);
+            ui.separator();
+            compare(app, ui);
+            ui.separator();
+            volume_modes(app, ui);
+            if let Some([low, high]) = app.view.band {
+                ui.separator();
+                let text = format!("k {low:.2}–{high:.2}");
+                if ui
+                    .selectable_label(true, text)
+                    .on_hover_text("Fields are filtered to this band of wavenumbers in h/Mpc; click to see them whole")
+                    .clicked()
+                {
+                    app.view.band = None;
+                }
+            }
+        });
+    });
+}
+
+/// A layer's name on a button, and what it is, a sentence.
+pub fn short_name(layer: Layer) -> (String, &'static str) {
+    match layer {
+        Layer::DarkMatter => ("DM".to_owned(), "Dark matter: density over the mean, 1 + δ."),
+        Layer::HaloMass(bin) => (
+            format!("H{}", bin + 1),
+            "Halo mass density in a bin of halo mass, the lightest first: what HALO makes of dark matter.",
+        ),
+        Layer::BrightnessTemperature => {
+            ("21 cm".to_owned(), "Predicted brightness temperature of neutral hydrogen, mK: what LODI paints.")
+        }
+        Layer::ConditionalMean => (
+            "Mean".to_owned(),
+            "The 21 cm brightness temperature that haloes and matter lead to expect, mK: where LODI begins.",
+        ),
+        Layer::Latent => (
+            "Latent".to_owned(),
+            "The noisy latent that LODI denoises, as the brightness temperature it stands for, mK.",
+        ),
+        Layer::Reference => ("Ref".to_owned(), "Reference brightness temperature, mK, to compare the prediction with."),
+    }
+}
+
+fn layers(app: &mut HalodiApp, ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.x = 3.0;
+    for (index, layer) in LAYERS.into_iter().enumerate() {
+        let there = app.scene.has(layer);
+        // On the way from haloes to 21 cm: shown once they are there.
+        if !there && matches!(layer, Layer::ConditionalMean | Layer::Latent) {
+            continue;
+        }
+        let (name, meaning) = short_name(layer);
+        let chosen = app.view.layer == layer;
+        let key = commands::key_of(ui.ctx(), Command::Layer(index)).unwrap_or_default();
+        let missing = match layer {
+            Layer::Reference => "There is no reference; Open → Load reference…",
+            _ => "Run makes this layer.",
+        };
+        let button = egui::Button::selectable(chosen, name);
+        let response = ui
+            .add_enabled(there, button)
+            .on_hover_text(format!("{}. {meaning} ({key})", layer.name()))
+            .on_disabled_hover_text(format!("{meaning} {missing}"));
+        if response.accessible_name(layer.name()).clicked() {
+            app.choose_layer(layer);
+        }
+    }
+    ui.spacing_mut().item_spacing.x = 7.0;
+}
+
+fn compare(app: &mut HalodiApp, ui: &mut Ui) {
+    let can = app.scene.can_compare(&app.view);
+    ui.add_enabled_ui(can, |ui| {
+        let chosen = ComboBox::from_id_salt("compare")
+            .selected_text(app.scene.comparing(&app.view).name())
+            .width(96.0)
+            .show_ui(ui, |ui| {
+                for way in Compare::ALL {
+                    ui.selectable_value(&mut app.view.compare, way, way.name()).on_hover_text(way.meaning());
+                }
+            });
+        chosen
+            .response
+            .accessible_name("Compare")
+            .on_hover_text("How two fields are compared: B blinks, W swipes, D shows both, R subtracts")
+            .on_disabled_hover_text(
+                "Predict, or show a 21 cm layer, with a reference or an earlier run to compare with",
+            );
+        if app.scene.runs.is_empty() && app.scene.realisations() < 2 {
+            return;
+        }
+        let name = |app: &HalodiApp, partner: Partner| match partner {
+            Partner::Reference => "reference".to_owned(),
+            Partner::Realisation(index) => format!("realisation {}", index + 1),
+            Partner::Run(number) => match app.scene.runs.iter().find(|r| r.number == number) {
+                Some(run) => format!("run {number}: {}", run.settings),
+                None => format!("run {number}"),
+            },
+        };
+        let short = match app.view.partner {
+            Partner::Reference => "reference".to_owned(),
+            Partner::Run(number) => format!("run {number}"),
+            Partner::Realisation(index) => format!("realisation {}", index + 1),
+        };
+        ui.label(RichText::new("with").weak());
+        let chosen = ComboBox::from_id_salt("partner").selected_text(short).width(80.0).show_ui(ui, |ui| {
+            if app.scene.has(Layer::Reference) {
+                ui.selectable_value(&mut app.view.partner, Partner::Reference, "reference");
+            }
+            for number in app.scene.runs.iter().map(|r| r.number).collect::<Vec<_>>() {
+                let text = name(app, Partner::Run(number));
+                ui.selectable_value(&mut app.view.partner, Partner::Run(number), text);
+            }
+            if app.scene.realisations() > 1 {
+                for index in 0..app.scene.realisations() {
+                    let partner = Partner::Realisation(index);
+                    ui.selectable_value(&mut app.view.partner, partner, format!("realisation {}", index + 1));
+                }
+            }
+        });
+        chosen.response.accessible_name("Compare with");
+    });
+}
+
+fn volume_modes(app: &mut HalodiApp, ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.x = 3.0;
+    for mode in crate::render::VolumeMode::ALL {
+        let response = ui.selectable_label(app.view.mode == mode, mode.name());
+        if response.on_hover_text(format!("{} (V: the next)", mode.meaning())).clicked() {
+            app.view.mode = mode;
+        }
+    }
+    ui.menu_button("View", |ui| volume_settings(app, ui))
+        .response
+        .on_hover_text("Planes, clipping, opacity, and saving the view");
+    ui.spacing_mut().item_spacing.x = 7.0;
+}
+
+fn volume_settings(app: &mut HalodiApp, ui: &mut Ui) {
+    ui.set_min_width(280.0);
+    let view = &mut app.view;
+    ui.horizontal(|ui| {
+        ui.label("Planes");
+        for (axis, name) in ["yz", "xz", "xy"].into_iter().enumerate() {
+            ui.toggle_value(&mut view.planes[axis], name);
+        }
+    });
+    slider(ui, "Plane opacity", &mut view.plane_opacity, 0.1..=1.0);
+    ui.separator();
+    ui.label("Shown part of the box");
+    for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+        let [low, high] = [view.clip[0][axis], view.clip[1][axis]];
+        slider(ui, &format!("{name} from"), &mut view.clip[0][axis], 0.0..=(high - 0.01).max(0.0));
+        slider(ui, &format!("{name} to"), &mut view.clip[1][axis], (low + 0.01).min(1.0)..=1.0);
+    }
+    ui.checkbox(&mut view.handles, "Handles on its faces");
+    if ui.button("Slab about the crosshair").on_hover_text("An eighth of the box along z").clicked() {
+        let z = view.crosshair[2];
+        (view.clip[0][2], view.clip[1][2]) = ((z - 1.0 / 16.0).max(0.0), (z + 1.0 / 16.0).min(1.0));
+    }
+    ui.separator();
+    if let Some((shown, _)) = &app.shown {
+        let quantity = shown.quantity;
+        let mut opacity = app.view.opacity(quantity);
+        let response = ui.add(egui::Slider::new(&mut opacity.gain, 4.0..=4000.0).logarithmic(true).text("Density"));
+        if response.on_hover_text("How fast opaque voxels hide what is behind them").changed() {
+            app.view.opacities.insert(quantity, opacity);
+        }
+    }
+    ui.checkbox(&mut app.view.camera.orthographic, "Orthographic (O)");
+    ui.checkbox(&mut app.view.tiles, "Outline tiles at work (T)");
+    ui.separator();
+    for command in [Command::ResetView, Command::SaveView, Command::CopyPicture] {
+        super::top_bar::item(app, ui, command);
+    }
+}
+
+fn slider(ui: &mut Ui, name: &str, value: &mut f32, range: std::ops::RangeInclusive<f32>) {
+    ui.add(egui::Slider::new(value, range).text(name).fixed_decimals(2));
+}

@@ -1,0 +1,203 @@
+//! What a restart brings back: the view, the arrangement of panels, recent files. Plain
+//! text in the user's folder of settings, never data.
+
+use std::path::{Path, PathBuf};
+
+use egui_tiles::{Container, Tile, TileId, Tiles, Tree};
+use serde::{Deserialize, Serialize};
+
+use super::view_state::ViewState;
+use super::workspace::Pane;
+use crate::error::Result;
+
+/// A session as it is written.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Session {
+    /// How the scene was looked at.
+    pub view: ViewState,
+    /// Where the panels were.
+    pub arrangement: Option<Arrangement>,
+    /// Whether the drawer was open.
+    pub drawer: bool,
+    /// The theme that was chosen, if one was.
+    pub dark: Option<bool>,
+    /// Files that were open, newest first.
+    pub recent: Vec<PathBuf>,
+    /// Whether the tour was seen.
+    pub toured: bool,
+    /// Size of the window in points.
+    pub size: Option<[f32; 2]>,
+}
+
+impl Session {
+    /// The file that sessions are kept in; `None` where the system has no place for it.
+    pub fn path() -> Option<PathBuf> {
+        use etcetera::BaseStrategy;
+        let folders = etcetera::choose_base_strategy().ok()?;
+        Some(folders.config_dir().join("halodi").join("session.json"))
+    }
+
+    /// Read a session; what cannot be read is from another version, and a new one begins.
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Write it.
+    ///
+    /// # Errors
+    /// [`Error::Output`](crate::Error::Output) where that is not possible.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| crate::Error::output(path, e))?;
+        }
+        let text = serde_json::to_string_pretty(self).expect("a session has nothing that JSON has not");
+        crate::io::atomic::write(path, text.as_bytes())
+    }
+}
+
+/// A tree of panels, as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Arrangement {
+    /// A panel.
+    Pane(Pane),
+    /// One over the other; the first is on top.
+    Tabs(Vec<Arrangement>),
+    /// Side by side, with their shares of the width.
+    Across(Vec<(f32, Arrangement)>),
+    /// One above the other, with their shares of the height.
+    Down(Vec<(f32, Arrangement)>),
+}
+
+impl Arrangement {
+    /// That of a tree.
+    pub fn of(tree: &Tree<Pane>) -> Option<Self> {
+        Self::of_tile(&tree.tiles, tree.root()?)
+    }
+
+    fn of_tile(tiles: &Tiles<Pane>, id: TileId) -> Option<Self> {
+        let all = |children: &[TileId]| children.iter().filter_map(|&c| Self::of_tile(tiles, c)).collect::<Vec<_>>();
+        Some(match tiles.get(id)? {
+            Tile::Pane(pane) => Self::Pane(*pane),
+            Tile::Container(Container::Tabs(tabs)) => {
+                let mut children = tabs.children.clone();
+                // The one on top first.
+                children.sort_by_key(|c| Some(*c) != tabs.active);
+                match all(&children) {
+                    mut one if one.len() == 1 => one.remove(0),
+                    several => Self::Tabs(several),
+                }
+            }
+            Tile::Container(Container::Linear(linear)) => {
+                let children = linear
+                    .children
+                    .iter()
+                    .filter_map(|&c| Some((linear.shares[c], Self::of_tile(tiles, c)?)))
+                    .collect();
+                match linear.dir {
+                    egui_tiles::LinearDir::Horizontal => Self::Across(children),
+                    egui_tiles::LinearDir::Vertical => Self::Down(children),
+                }
+            }
+            Tile::Container(Container::Grid(grid)) => {
+                let children: Vec<TileId> = grid.children().copied().collect();
+                Self::Across(all(&children).into_iter().map(|c| (1.0, c)).collect())
+            }
+        })
+    }
+
+    /// The tree, if every panel is in it once and no share is nonsense.
+    pub fn tree(&self) -> Option<Tree<Pane>> {
+        let mut panes = Vec::new();
+        self.panes(&mut panes)?;
+        let complete = panes.len() == Pane::ALL.len() && Pane::ALL.iter().all(|p| panes.contains(p));
+        if !complete {
+            return None;
+        }
+        let mut tiles = Tiles::default();
+        let root = self.insert(&mut tiles);
+        Some(Tree::new(egui::Id::unique("workspace"), root, tiles))
+    }
+
+    fn panes(&self, into: &mut Vec<Pane>) -> Option<()> {
+        match self {
+            Self::Pane(pane) => into.push(*pane),
+            Self::Tabs(children) => children.iter().try_for_each(|c| c.panes(into))?,
+            Self::Across(children) | Self::Down(children) => {
+                if children.is_empty() || children.iter().any(|(share, _)| !(0.001..1000.0).contains(share)) {
+                    return None;
+                }
+                children.iter().try_for_each(|(_, c)| c.panes(into))?;
+            }
+        }
+        Some(())
+    }
+
+    fn insert(&self, tiles: &mut Tiles<Pane>) -> TileId {
+        match self {
+            Self::Pane(pane) => tiles.insert_pane(*pane),
+            Self::Tabs(children) => {
+                let children = children.iter().map(|c| c.insert(tiles)).collect();
+                tiles.insert_tab_tile(children)
+            }
+            Self::Across(children) | Self::Down(children) => {
+                let ids: Vec<TileId> = children.iter().map(|(_, c)| c.insert(tiles)).collect();
+                let id = match self {
+                    Self::Across(_) => tiles.insert_horizontal_tile(ids.clone()),
+                    _ => tiles.insert_vertical_tile(ids.clone()),
+                };
+                if let Some(Tile::Container(Container::Linear(linear))) = tiles.get_mut(id) {
+                    for (child, (share, _)) in ids.into_iter().zip(children) {
+                        linear.shares.set_share(child, *share);
+                    }
+                }
+                id
+            }
+        }
+    }
+}
+
+/// The volume and its colours at the left, flat views beside them, spectra at the right.
+impl Default for Arrangement {
+    fn default() -> Self {
+        let flat = [2, 1, 0].map(|axis| (1.0, Self::Pane(Pane::Slice(axis))));
+        Self::Across(vec![
+            (0.52, Self::Down(vec![(0.80, Self::Pane(Pane::Volume)), (0.20, Self::Pane(Pane::Colors))])),
+            (0.19, Self::Down(flat.to_vec())),
+            (0.29, Self::Pane(Pane::Spectra)),
+        ])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::view_state::Quantity;
+
+    #[test]
+    fn a_session_survives_being_written_and_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new").join("session.json");
+        let mut session = Session { recent: vec!["a.hdf5".into()], drawer: true, ..Session::default() };
+        session.view.scales.insert(Quantity::HaloMass(2), Quantity::HaloMass(2).default_scale());
+        session.view.crosshair = [0.1, 0.2, 0.3];
+        session.arrangement = Some(Arrangement::default());
+        session.write(&path).unwrap();
+        assert_eq!(Session::read(&path), session);
+        std::fs::write(&path, "{ \"view\": 3 }").unwrap();
+        assert_eq!(Session::read(&path), Session::default());
+        assert_eq!(Session::read(&folder.path().join("none")), Session::default());
+    }
+
+    #[test]
+    fn an_arrangement_comes_back_and_one_without_every_panel_does_not() {
+        let arrangement = Arrangement::default();
+        let tree = arrangement.tree().unwrap();
+        assert_eq!(Arrangement::of(&tree), Some(arrangement));
+        assert!(Arrangement::Pane(Pane::Volume).tree().is_none());
+        let Arrangement::Across(mut columns) = Arrangement::default() else { panic!("columns") };
+        columns[0].0 = f32::NAN;
+        assert!(Arrangement::Across(columns).tree().is_none());
+    }
+}

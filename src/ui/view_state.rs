@@ -1,0 +1,294 @@
+//! What of the scene is looked at, and how: everything that undo undoes and a restart
+//! brings back.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::field::Layer;
+use crate::render::{ColorMap, ColorScale, Opacity, OrbitCamera, VolumeMode};
+
+/// Fields that share a colour range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Quantity {
+    /// Dark matter, `1 + δ`.
+    Matter,
+    /// Halo mass, a bin.
+    HaloMass(usize),
+    /// Brightness temperature, mK: prediction, reference, latent and earlier runs alike.
+    Temperature,
+    /// Differences of brightness temperatures, mK.
+    Difference,
+    /// A band of wavenumbers of a field.
+    Band,
+}
+
+impl Quantity {
+    /// What a layer holds.
+    pub fn of(layer: Layer) -> Self {
+        match layer {
+            Layer::DarkMatter => Self::Matter,
+            Layer::HaloMass(bin) => Self::HaloMass(bin),
+            _ => Self::Temperature,
+        }
+    }
+
+    /// Its range before anything is known of its values; fixed through a run.
+    pub fn default_scale(self) -> ColorScale {
+        match self {
+            Self::Matter => ColorScale::log(0.1, 300.0, ColorMap::Magma),
+            // Cosmic mean matter is 8e10; haloes are two hundred times that and more.
+            Self::HaloMass(_) => ColorScale::log(1e10, 1e14, ColorMap::Viridis),
+            Self::Temperature => ColorScale::log(0.02, 30.0, ColorMap::Inferno),
+            Self::Difference => ColorScale::symmetric(5.0),
+            Self::Band => ColorScale::symmetric(1.0),
+        }
+    }
+
+    /// How opaque it is before anybody says.
+    pub fn default_opacity(self) -> Opacity {
+        match self {
+            Self::Matter => Opacity { low: 0.34, high: 1.0, gain: 150.0 },
+            Self::HaloMass(_) => Opacity { low: 0.05, high: 0.9, gain: 220.0 },
+            Self::Temperature => Opacity { low: 0.12, high: 0.95, gain: 160.0 },
+            Self::Difference | Self::Band => Opacity { low: 0.18, high: 0.9, gain: 220.0 },
+        }
+    }
+}
+
+/// How two fields are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Compare {
+    /// One field alone.
+    #[default]
+    Off,
+    /// One after the other.
+    Blink,
+    /// One to the left of a line, the other to the right.
+    Swipe,
+    /// One beside the other.
+    SideBySide,
+    /// Their difference.
+    Residual,
+}
+
+impl Compare {
+    /// All ways.
+    pub const ALL: [Self; 5] = [Self::Off, Self::Blink, Self::Swipe, Self::SideBySide, Self::Residual];
+
+    /// Name for the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "Single",
+            Self::Blink => "Blink",
+            Self::Swipe => "Swipe",
+            Self::SideBySide => "Side by side",
+            Self::Residual => "Residual",
+        }
+    }
+
+    /// What it does, a sentence.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Off => "One field.",
+            Self::Blink => "The two fields in turn, in the same colours: what moves differs.",
+            Self::Swipe => "The first field to the left of a line, the second to the right; drag the line.",
+            Self::SideBySide => "Both fields under one camera.",
+            Self::Residual => "The first field less the second, zero in the middle of the colours.",
+        }
+    }
+}
+
+/// What a prediction is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub enum Partner {
+    /// The reference.
+    #[default]
+    Reference,
+    /// An earlier run, by its number.
+    Run(usize),
+    /// Another realisation of the last run.
+    Realisation(usize),
+}
+
+/// How a flat view is placed over its slice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SliceView {
+    /// Middle of the canvas, to the right and up, in box sides.
+    pub middle: [f32; 2],
+    /// One shows the whole box.
+    pub zoom: f32,
+}
+
+impl Default for SliceView {
+    fn default() -> Self {
+        Self { middle: [0.5; 2], zoom: 1.0 }
+    }
+}
+
+/// What spectra are shown as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Power {
+    /// `P(k)`.
+    #[default]
+    Spectrum,
+    /// `Δ²(k)`.
+    Dimensionless,
+}
+
+/// What is looked at, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ViewState {
+    /// The layer shown.
+    pub layer: Layer,
+    /// Camera of the volume.
+    pub camera: OrbitCamera,
+    /// How the volume is looked at.
+    pub mode: VolumeMode,
+    /// Where the three slices cut, in the unit cube.
+    pub crosshair: [f32; 3],
+    /// Which planes the volume shows.
+    pub planes: [bool; 3],
+    /// How opaque they are.
+    pub plane_opacity: f32,
+    /// The part of the box that is shown.
+    pub clip: [[f32; 3]; 2],
+    /// Whether the faces of that part have handles.
+    pub handles: bool,
+    /// The flat views across x, y and z.
+    pub slices: [SliceView; 3],
+    /// Voxels in a slice's slab.
+    pub thickness: usize,
+    /// Its maximum instead of its mean.
+    pub maximum: bool,
+    /// Slices interpolated between voxels.
+    pub smooth: bool,
+    /// Colour ranges.
+    #[serde(with = "pairs")]
+    pub scales: BTreeMap<Quantity, ColorScale>,
+    /// Opacities.
+    #[serde(with = "pairs")]
+    pub opacities: BTreeMap<Quantity, Opacity>,
+    /// How fields are compared.
+    pub compare: Compare,
+    /// With what.
+    pub partner: Partner,
+    /// Where the swiping line is, 0 to 1.
+    pub swipe: f32,
+    /// Power or its dimensionless form.
+    pub power: Power,
+    /// The band of wavenumbers that fields are filtered to, h/Mpc.
+    pub band: Option<[f64; 2]>,
+    /// Whether tiles are outlined.
+    pub tiles: bool,
+    /// The noisy latent instead of the clean estimate, while LODI paints.
+    pub latent: bool,
+    /// Probes that stay, in the unit cube.
+    pub pins: Vec<[f32; 3]>,
+    /// A box whose statistics are told: corners in the unit cube.
+    pub region: Option<[[f32; 3]; 2]>,
+    /// A line whose profile is told: ends in the unit cube.
+    pub line: Option<[[f32; 3]; 2]>,
+}
+
+/// Maps as lists of pairs: keys of JSON are text alone.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+        map: &BTreeMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, K, V, D>(deserializer: D) -> Result<BTreeMap<K, V>, D::Error>
+    where
+        K: Deserialize<'de> + Ord,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+impl Default for ViewState {
+    fn default() -> Self {
+        Self {
+            layer: Layer::DarkMatter,
+            camera: OrbitCamera::default(),
+            mode: VolumeMode::Emission,
+            crosshair: [0.5; 3],
+            planes: [false; 3],
+            plane_opacity: 0.85,
+            clip: [[0.0; 3], [1.0; 3]],
+            handles: false,
+            slices: Default::default(),
+            thickness: 1,
+            maximum: false,
+            smooth: false,
+            scales: BTreeMap::new(),
+            opacities: BTreeMap::new(),
+            compare: Compare::Off,
+            partner: Partner::Reference,
+            swipe: 0.5,
+            power: Power::Spectrum,
+            band: None,
+            tiles: true,
+            latent: false,
+            pins: Vec::new(),
+            region: None,
+            line: None,
+        }
+    }
+}
+
+impl ViewState {
+    /// The colour range of a quantity.
+    pub fn scale(&self, quantity: Quantity) -> ColorScale {
+        self.scales.get(&quantity).copied().unwrap_or_else(|| quantity.default_scale())
+    }
+
+    /// The opacity of a quantity.
+    pub fn opacity(&self, quantity: Quantity) -> Opacity {
+        self.opacities.get(&quantity).copied().unwrap_or_else(|| quantity.default_opacity())
+    }
+
+    /// Everything about places and values of one box forgotten: another one is open.
+    pub fn forget_box(&mut self) {
+        self.scales.clear();
+        self.pins.clear();
+        (self.region, self.line, self.band) = (None, None, None);
+        self.partner = Partner::Reference;
+        self.compare = Compare::Off;
+    }
+
+    /// The voxel of an `n³` grid where the crosshair is.
+    pub fn voxel(&self, n: usize) -> [usize; 3] {
+        self.crosshair.map(|p| ((p * n as f32) as usize).min(n - 1))
+    }
+
+    /// Move the crosshair along an axis by whole voxels, around the periodic box.
+    pub fn step(&mut self, axis: usize, voxels: i64, n: usize) {
+        let voxel = (self.voxel(n)[axis] as i64 + voxels).rem_euclid(n as i64);
+        self.crosshair[axis] = (voxel as f32 + 0.5) / n as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_go_round_the_periodic_box() {
+        let mut view = ViewState::default();
+        view.step(2, 20, 32);
+        assert_eq!(view.voxel(32), [16, 16, 4]);
+        view.step(2, -5, 32);
+        assert_eq!(view.voxel(32)[2], 31);
+    }
+}
