@@ -19,7 +19,7 @@ pub fn band_pass(grid: &Grid, [k_low, k_high]: [f64; 2]) -> Grid {
             let (y, z) = (index / half, index % half);
             let squared = [x, y, z].map(|i| fft_frequency(i, n).pow(2)).iter().sum::<i64>();
             let k = (squared as f64).sqrt() * fundamental;
-            *mode *= if squared > 0 && k >= k_low && k <= k_high { norm } else { 0.0 };
+            *mode *= if squared > 0 && (k_low..=k_high).contains(&k) { norm } else { 0.0 };
         }
     });
     Grid { values: plan.inverse(modes), box_size: grid.box_size }

@@ -159,11 +159,11 @@ impl Analysis {
         {
             shown = field;
         }
-        if let Some(band) = view.band {
-            if let Some(filtered) = self.band(ctx, &shown, band, false) {
-                shown = filtered;
-                compared = compared.and_then(|c| self.band(ctx, &c, band, true));
-            }
+        if let Some(band) = view.band
+            && let Some(filtered) = self.band(ctx, &shown, band, false)
+        {
+            shown = filtered;
+            compared = compared.and_then(|c| self.band(ctx, &c, band, true));
         }
         if scene.comparing(view) == Compare::Residual
             && let Some(other) = &compared

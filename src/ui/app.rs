@@ -327,7 +327,9 @@ impl HalodiApp {
     /// Close what is open over the picture, innermost first.
     pub(super) fn back(&mut self) {
         if self.dialogs.close_one() {
-        } else if self.workspace.talk {
+            return;
+        }
+        if self.workspace.talk {
             self.workspace.talk = false;
         } else if self.workspace.maximised.is_some() {
             self.workspace.maximised = None;

@@ -120,7 +120,7 @@ fn provenance(app: &HalodiApp, ui: &mut Ui) {
         row(ui, "Redshift", &format!("{:.3}", opened.redshift));
         row(ui, "Grid", &format!("{}³, {:.3} Mpc/h", opened.n, opened.box_size / opened.n.max(1) as f64));
         let c = opened.cosmology;
-        row(ui, "Cosmology", &format!("Ωm {:.3}  h {:.3}  σ8 {:.3}", c.omega_m, c.h, c.sigma_8));
+        row(ui, "Ωm, h, σ8", &format!("{:.3}, {:.3}, {:.3}", c.omega_m, c.h, c.sigma_8));
         if let Some(reference) = &opened.reference {
             ui.label(RichText::new(reference).small());
         }

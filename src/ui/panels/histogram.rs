@@ -179,7 +179,7 @@ fn paint(
                 Pos2::new(left + width + 0.5, hist.bottom()),
             );
             let value = axis.value(place);
-            let inside = value >= scale.low && value <= scale.high;
+            let inside = (scale.low..=scale.high).contains(&value);
             let grey = ui.visuals().weak_text_color().gamma_multiply(0.7);
             let (_, color) = color_at(place);
             // Dark colours would vanish in front of dark.

@@ -369,7 +369,7 @@ fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
     if app.view.tiles && layer {
         for tile in app.scene.job.active.iter() {
             for (low, high) in volume::pieces(*tile, n) {
-                if low[axis] <= at && at < high[axis] {
+                if (low[axis]..high[axis]).contains(&at) {
                     let rect = Rect::from_two_pos(corner(low.to_array()), corner(high.to_array()));
                     painter.rect_stroke(rect, 0.0, Stroke::new(1.6, theme::ACTIVE), egui::StrokeKind::Inside);
                 }

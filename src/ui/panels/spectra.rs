@@ -9,6 +9,9 @@ use crate::ui::app::HalodiApp;
 use crate::ui::theme;
 use crate::ui::view_state::Power;
 
+/// Room between the plots, points.
+const GAP: f32 = 7.0;
+
 /// A plot of the column.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -50,11 +53,11 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         &[(Kind::Power, 1.0)]
     };
     let last = kinds.len() - 1;
-    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.spacing_mut().item_spacing.y = GAP;
     let margin = egui::Margin { left: 8, right: 6, top: 0, bottom: 4 };
     egui::Frame::new().inner_margin(margin).show(ui, |ui| {
         for (index, &(kind, share)) in kinds.iter().enumerate() {
-            plot(app, ui, kind, share * height, index == last, (cross, draws));
+            plot(app, ui, kind, share * (height - GAP * last as f32), index == last, (cross, draws));
         }
     });
 }
@@ -305,7 +308,7 @@ fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     let every = ((high - low) / 7 + 1).max(1);
     let mut marks = Vec::new();
     for power in low..=high {
-        if power.rem_euclid(every) == 0 {
+        if power.rem_euclid(every) == 0 && clear_of_ends(f64::from(power), input.bounds) {
             marks.push(egui_plot::GridMark { value: f64::from(power), step_size: 1.0 });
         }
         if every == 1 {
@@ -318,11 +321,18 @@ fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     marks
 }
 
+/// Whether a label there stays clear of the plot above and below.
+fn clear_of_ends(value: f64, (low, high): (f64, f64)) -> bool {
+    let margin = 0.05 * (high - low);
+    value > low + margin && value < high - margin
+}
+
 /// Marks at tenths, or at fifths where there is less room.
 fn tenths(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     let step = if input.bounds.1 - input.bounds.0 > 0.65 { 0.2 } else { 0.1 };
     let (first, last) = ((input.bounds.0 / step).ceil() as i32, (input.bounds.1 / step).floor() as i32);
-    (first..=last).map(|i| egui_plot::GridMark { value: f64::from(i) * step, step_size: 1.0 }).collect()
+    let values = (first..=last).map(|i| f64::from(i) * step).filter(|v| clear_of_ends(*v, input.bounds));
+    values.map(|value| egui_plot::GridMark { value, step_size: 1.0 }).collect()
 }
 
 /// The span of curves, at least `usual`, at most `most`.

@@ -174,7 +174,7 @@ fn brightest(app: &HalodiApp, [origin, direction]: [Vec3; 2]) -> Option<[f32; 3]
     let mut best: Option<(f32, Vec3)> = None;
     for step in 0..(8 * n) {
         let p = origin + direction * (step as f32 * 0.5 / n as f32 * 1.6);
-        if (0..3).all(|i| p[i] >= low[i] && p[i] < high[i]) {
+        if (0..3).all(|i| (low[i]..high[i]).contains(&p[i])) {
             let value = grid.values[[0, 1, 2].map(|i| ((p[i] * n as f32) as usize).min(n - 1))];
             if best.is_none_or(|(most, _)| value > most) {
                 best = Some((value, p));
