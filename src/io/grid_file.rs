@@ -254,7 +254,7 @@ impl GridHeader {
         let n = self.n;
         let all = n.saturating_pow(3) <= SMALL;
         let planes: Vec<Range<usize>> = match all {
-            true => vec![0..n],
+            true => std::iter::once(0..n).collect(),
             false => (0..SAMPLE).map(|i| i * (n - 1) / (SAMPLE - 1)).map(|plane| plane..plane + 1).collect(),
         };
         let (mut sum, mut count, mut range) = (0f64, 0usize, (f32::INFINITY, f32::NEG_INFINITY));

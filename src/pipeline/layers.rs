@@ -14,6 +14,7 @@ const REMEMBERED: usize = 1024;
 
 /// The values of a whole field, C order `[x, y, z]`, in the layer's unit.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant)] // there are nine of them, not thousands
 pub enum FieldValues {
     /// In the computer's own memory.
     Host(Arc<Grid>),

@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_network_ends_the_run() {
-        let device = burn::tensor::Device::flex();
+        let device = Device::flex();
         let result = plan(Sampler::Ancestral).run(&device, |_| Err(crate::Error::Cancelled));
         assert!(matches!(result, Err(crate::Error::Cancelled)));
     }

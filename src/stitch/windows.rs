@@ -27,7 +27,7 @@ pub fn join(tiles: Vec<Tensor<5>>, n: usize, shift: [usize; 3]) -> Tensor<4> {
     let [_, c, side, ..] = all.dims();
     let g = n / side;
     let fields = all.reshape([g, g, g, c, side, side, side]).permute([3, 0, 4, 1, 5, 2, 6]).reshape([c, n, n, n]);
-    (0..3).filter(|&axis| shift[axis] % n > 0).fold(fields, |fields, axis| {
+    (0..3).filter(|&axis| !shift[axis].is_multiple_of(n)).fold(fields, |fields, axis| {
         let shift = shift[axis] % n;
         let [end, begin] =
             [(n - shift, shift), (0, n - shift)].map(|(from, length)| fields.clone().narrow(axis + 1, from, length));

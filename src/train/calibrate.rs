@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn centred_data_averages_nothing_at_every_conditional_mean() {
         let n = 8;
-        let conditional = Grid::from_values((0..n * n * n).map(|i| 10f32.powi((i % 3) as i32)).collect(), 1.0);
+        let conditional = Grid::from_values((0..n * n * n).map(|i| 10f32.powi(i % 3)).collect(), 1.0);
         let mut x: Vec<f32> = (0..n * n * n).map(|i| (i % 3) as f32 + (i % 5) as f32).collect();
         let mut means = KnotMeans::default();
         means.add(&x, &places(&conditional));

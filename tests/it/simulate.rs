@@ -335,7 +335,7 @@ fn impossible_runs_are_refused_before_they_begin() {
         (vec!["--omega-b", "0.4"], "baryons"),
         (vec!["--particles", "2048", "--mesh", "4096"], "GB"),
         (vec!["--mesh", "8"], "mesh"),
-        (vec!["--redshift", "1", "2"], "--redshift"),
+        (vec!["--redshift", "1", "2"], "redshift"),
         (vec!["--box", "0"], "box"),
         (vec!["--step", "3"], "ln a"),
     ] {
