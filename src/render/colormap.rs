@@ -78,7 +78,7 @@ impl ColorMap {
             Self::Cividis => colorous::CIVIDIS,
             Self::Cubehelix => colorous::CUBEHELIX,
             Self::Ice => return ice(t),
-            Self::Grey => return oklab(0.05 + 0.94 * t, 0.0, 0.0),
+            Self::Grey => return grey(t),
             Self::BlueRed => return reversed(colorous::RED_BLUE, t),
             Self::PurpleGreen => colorous::PURPLE_GREEN,
             Self::BrownTeal => colorous::BROWN_GREEN,
@@ -111,11 +111,21 @@ fn oklab(l: f64, a: f64, b: f64) -> [u8; 3] {
         -1.268_438_004_6 * long + 2.609_757_401_1 * medium - 0.341_319_396_5 * short,
         -0.004_196_086_3 * long - 0.703_418_614_7 * medium + 1.707_614_701 * short,
     ];
-    linear.map(|c| {
-        let c = c.clamp(0.0, 1.0);
-        let encoded = if c <= 0.003_130_8 { 12.92 * c } else { 1.055 * c.powf(1.0 / 2.4) - 0.055 };
-        (encoded * 255.0).round() as u8
-    })
+    linear.map(encoded)
+}
+
+/// Even steps of CIE lightness, from all but black to white.
+fn grey(t: f64) -> [u8; 3] {
+    let lightness = 2.0 + 97.0 * t;
+    let y = if lightness > 8.0 { ((lightness + 16.0) / 116.0).powi(3) } else { lightness / 903.3 };
+    [encoded(y); 3]
+}
+
+/// A linear component of sRGB as a byte.
+fn encoded(linear: f64) -> u8 {
+    let c = linear.clamp(0.0, 1.0);
+    let encoded = if c <= 0.003_130_8 { 12.92 * c } else { 1.055 * c.powf(1.0 / 2.4) - 0.055 };
+    (encoded * 255.0).round() as u8
 }
 
 #[cfg(test)]
