@@ -1,6 +1,6 @@
 //! `halodi evaluate`: the networks against boxes they have not seen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -14,9 +14,9 @@ use crate::dataset::{Dataset, DatasetConfig, Split};
 use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
 use crate::evaluate::{Predicted, Rescaling, TrueBox, evaluate};
-use crate::field::{Grid, Layer, MassAssignment, TileBox};
+use crate::field::{MassAssignment, TileBox};
 use crate::io;
-use crate::predict::{self, Models, Observer, Settings, Stage, StepMade, TileMade};
+use crate::predict::{self, Models, Observer, Settings, Stage, TileMade};
 use crate::report::{evaluation_table, write_evaluation_figures};
 use crate::sim::{HydrogenModel, Painter, ReferenceConfig, ReferenceModel, reference};
 
@@ -75,23 +75,17 @@ impl Evaluate {
             let truth = TrueBox::read(&case.fields)?;
             settings.check(truth.dark_matter.density.n(), &models)?;
             let mut progress = Progress::new(&case.name, &interrupted);
-            let mut seconds = BTreeMap::new();
-            let mut timed = |what: &str, began: Instant| {
-                *seconds.entry(what.to_owned()).or_insert(0.0) += began.elapsed().as_secs_f64();
-            };
             let began = Instant::now();
             let condition = predict::condition(&truth.dark_matter, &models, &mut progress)?;
-            timed("condition", began);
-            let began = Instant::now();
+            let conditioned = began.elapsed().as_secs_f64();
             let paint = |realisation: u64| {
                 let settings = Settings { seed: settings.seed + realisation, ..settings.clone() };
                 predict::paint(&condition, &models.lodi.network, &models.device, &settings, &mut progress)
             };
             let realisations = (0..self.realisations).map(paint).collect::<Result<Vec<_>>>()?;
-            timed("a realisation", began);
-            if let Some(all) = seconds.get_mut("a realisation") {
-                *all /= self.realisations as f64;
-            }
+            let painted = (began.elapsed().as_secs_f64() - conditioned) / self.realisations as f64;
+            let seconds = [("condition", conditioned), ("a realisation", painted)];
+            let seconds = seconds.map(|(what, seconds)| (what.to_owned(), seconds)).into();
             progress.finish();
             let painter = Painter::open(&case.snapshot, case.n, MassAssignment::Cic, &case.hydrogen)?;
             let draws = painter.further_draws(index, self.draws);
@@ -205,14 +199,6 @@ impl Observer for Progress<'_> {
 
     fn tile(&mut self, _: &TileMade) -> Result<()> {
         self.bar.inc(1);
-        Ok(())
-    }
-
-    fn step(&mut self, _: &StepMade) -> Result<()> {
-        Ok(())
-    }
-
-    fn field(&mut self, _: Layer, _: &Grid) -> Result<()> {
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! The two operations that a forward pass on the CPU spends most of its time in: 3³
 //! convolutions, and group norm with SiLU. burn's own serve training and GPUs; these give the
-//! same numbers to rounding, in about half the time (`benches/README.md`).
+//! same numbers to rounding.
 
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, PaddingConfig3d};

@@ -324,9 +324,6 @@ impl Run {
                 index += 1;
                 record.step.is_multiple_of(every) || index > last
             });
-            if self.keep_every > 1 << 20 {
-                break;
-            }
         }
     }
 }

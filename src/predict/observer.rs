@@ -78,57 +78,52 @@ impl StepMade<'_> {
     }
 }
 
-/// Hears of a prediction while it is made. An error that it returns ends the prediction.
+/// Hears of a prediction while it is made, of as much as it cares for. An error that it returns
+/// ends the prediction.
 pub trait Observer {
     /// A stage begins, in which networks run on `tiles` tiles, `steps` times.
     ///
     /// # Errors
     /// [`Error::Cancelled`](crate::Error::Cancelled), for one.
-    fn begin(&mut self, stage: Stage, tiles: usize, steps: usize) -> Result<()>;
+    fn begin(&mut self, _stage: Stage, _tiles: usize, _steps: usize) -> Result<()> {
+        Ok(())
+    }
 
     /// Tiles are about to be worked on.
     ///
     /// # Errors
     /// As [`Observer::begin`].
-    fn working_on(&mut self, tiles: &[TileBox]) -> Result<()>;
+    fn working_on(&mut self, _tiles: &[TileBox]) -> Result<()> {
+        Ok(())
+    }
 
     /// A tile was made.
     ///
     /// # Errors
     /// As [`Observer::begin`].
-    fn tile(&mut self, made: &TileMade) -> Result<()>;
+    fn tile(&mut self, _made: &TileMade) -> Result<()> {
+        Ok(())
+    }
 
     /// A denoising step is over.
     ///
     /// # Errors
     /// As [`Observer::begin`].
-    fn step(&mut self, made: &StepMade) -> Result<()>;
+    fn step(&mut self, _made: &StepMade) -> Result<()> {
+        Ok(())
+    }
 
     /// A layer is complete.
     ///
     /// # Errors
     /// As [`Observer::begin`].
-    fn field(&mut self, layer: Layer, field: &Grid) -> Result<()>;
+    fn field(&mut self, _layer: Layer, _field: &Grid) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Nobody.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct NoObserver;
 
-impl Observer for NoObserver {
-    fn begin(&mut self, _: Stage, _: usize, _: usize) -> Result<()> {
-        Ok(())
-    }
-    fn working_on(&mut self, _: &[TileBox]) -> Result<()> {
-        Ok(())
-    }
-    fn tile(&mut self, _: &TileMade) -> Result<()> {
-        Ok(())
-    }
-    fn step(&mut self, _: &StepMade) -> Result<()> {
-        Ok(())
-    }
-    fn field(&mut self, _: Layer, _: &Grid) -> Result<()> {
-        Ok(())
-    }
-}
+impl Observer for NoObserver {}

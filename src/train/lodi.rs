@@ -16,9 +16,7 @@ use crate::field::{CorrelatedNoise, Grid, HALO_MASS_BINS, LogTransform, NoiseCor
 use crate::nn::{
     CONDITION_CHANNELS, Calibration, ConditionalMean, Halo, Lodi, LodiConfig, NoiseSchedule, Residual, UNetConfig,
 };
-use crate::predict::{
-    Condition, NoObserver, Observer, Settings, Stage, StepMade, TileMade, expected_temperature, paint,
-};
+use crate::predict::{Condition, NoObserver, Observer, Settings, Stage, expected_temperature, paint};
 use crate::sim::{HydrogenModel, Painter};
 use crate::stats::K_MAPS;
 use crate::stitch::gather;
@@ -266,18 +264,6 @@ impl Observer for Reporting<'_> {
         let go_on = (self.report)(self.done, self.all);
         self.done += tiles.len();
         if go_on { Ok(()) } else { Err(Error::Cancelled) }
-    }
-
-    fn tile(&mut self, _: &TileMade) -> Result<()> {
-        Ok(())
-    }
-
-    fn step(&mut self, _: &StepMade) -> Result<()> {
-        Ok(())
-    }
-
-    fn field(&mut self, _: crate::field::Layer, _: &Grid) -> Result<()> {
-        Ok(())
     }
 }
 

@@ -49,7 +49,7 @@ impl ByWeight {
     }
 }
 
-/// A crop that was drawn by sampling_weights.
+/// A crop that was drawn by its sampling weights.
 pub(super) struct DrawnCrop {
     pub crop: Crop,
     /// The weight of each of its voxels.
