@@ -4,6 +4,7 @@
 mod evaluation;
 mod evaluation_table;
 mod figure;
+mod seams;
 mod slices;
 mod spectra;
 mod training;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use evaluation::write_evaluation_figures;
 pub use evaluation_table::evaluation_table;
+pub use seams::{SeamsReport, write_seams_figure};
 pub use slices::write_slices_figure;
 pub use spectra::write_spectrum_figure;
 pub use training::write_training_figure;
