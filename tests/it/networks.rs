@@ -140,14 +140,14 @@ fn gpu() -> ComputeDevice {
 }
 
 fn map(device: ComputeDevice, overlap: Overlap) -> Vec<f32> {
-    let settings = Settings { steps: 6, seed: 3, overlap, sampler: Sampler::Ancestral };
+    let settings = Settings { steps: 6, seed: 3, overlap, sampler: Sampler::Ancestral, ..Settings::default() };
     let made = predict(&dark_matter(16), &models(device), &settings, &mut NoObserver).unwrap();
     made.brightness_temperature.as_slice().to_vec()
 }
 
 #[test]
 fn a_map_is_bit_equal_for_every_batch_size_and_number_of_threads() {
-    for overlap in [Overlap::Shifted, Overlap::Blended] {
+    for overlap in [Overlap::Shifted, Overlap::Blended, Overlap::Feathered] {
         let reference = map(cpu(1, 1), overlap);
         let (low, high) = reference.iter().fold((f32::MAX, 0f32), |(l, h), &v| (l.min(v), h.max(v)));
         assert!(high > 2.0 * low && high.is_finite(), "a map of nothing proves nothing");
