@@ -167,19 +167,19 @@ impl Evaluate {
 }
 
 /// A progress bar that watches a prediction; Ctrl-C cancels it.
-struct Progress<'a> {
+pub(super) struct Progress<'a> {
     bar: ProgressBar,
     interrupted: &'a AtomicBool,
 }
 
 impl<'a> Progress<'a> {
-    fn new(name: &str, interrupted: &'a AtomicBool) -> Self {
+    pub(super) fn new(name: &str, interrupted: &'a AtomicBool) -> Self {
         eprintln!("{name}");
         let style = ProgressStyle::with_template("{prefix:24} {bar:32} {pos}/{len}").expect("a valid template");
         Self { bar: ProgressBar::new(1).with_style(style), interrupted }
     }
 
-    fn finish(self) {
+    pub(super) fn finish(self) {
         self.bar.finish_and_clear();
     }
 }

@@ -13,6 +13,7 @@ mod seams;
 mod settings;
 mod simulate;
 mod spectrum;
+mod study;
 mod train;
 mod view;
 
@@ -44,6 +45,7 @@ enum Command {
     Seams(seams::Seams),
     Simulate(simulate::Simulate),
     Spectrum(spectrum::Spectrum),
+    Study(study::Study),
     Train(train::Train),
     View(view::View),
 }
@@ -59,6 +61,7 @@ impl Command {
             Self::Seams(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Spectrum(command) => command.run(),
+            Self::Study(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::View(command) => command.run(),
         }

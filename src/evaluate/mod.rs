@@ -3,6 +3,7 @@
 mod agreement;
 mod baseline;
 mod likelihood;
+mod stitching;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,6 +13,7 @@ use serde::Serialize;
 pub use agreement::{Agreement, Bispectra, Draws, Ensemble, OnePoint};
 pub use baseline::Rescaling;
 pub use likelihood::Bits;
+pub use stitching::{Studied, Variant};
 
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, below, philox};
