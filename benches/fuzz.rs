@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use halodi::dataset::{BoxRecord, DatasetConfig, Manifest, Split};
+use halodi::dataset::{BoxRecord, DatasetConfig, Manifest, Origin, Split};
 use halodi::field::{Cosmology, Grid, Layer, MassAssignment};
 use halodi::io::{
     Catalogue, GroupRecord, MapHeader, Opened, Particles, Properties, identify, open_source, read_catalogue, read_map,
@@ -327,7 +327,9 @@ fn manifest() -> Vec<u8> {
     let record = BoxRecord {
         split: Split::Train,
         index: 0,
-        seed: 1,
+        seed: Some(1),
+        pair: None,
+        truth: String::new(),
         checksums: [("train/box_000/fields.hdf5".to_owned(), "00ff".repeat(16))].into(),
         haloes: 1000,
         omega_hi: 4e-4,
@@ -345,7 +347,12 @@ fn manifest() -> Vec<u8> {
         hydrogen: HydrogenModel::default(),
         seed: 1,
     };
-    let manifest = Manifest { program: "halodi 0.1.0".to_owned(), config, boxes: vec![record], leakage: None };
+    let manifest = Manifest {
+        program: "halodi 0.1.0".to_owned(),
+        config: Origin::Simulated(config),
+        boxes: vec![record],
+        leakage: None,
+    };
     serde_json::to_vec_pretty(&manifest).expect("plain structs serialise")
 }
 

@@ -327,7 +327,9 @@ mod tests {
             |view| view.thickness = usize::MAX,
             |view| view.camera.distance = f32::INFINITY,
             |view| view.camera.pitch = 90.0,
-            |view| drop(view.scales.insert(Quantity::Matter, ColorScale { low: 2.0, ..ColorScale::symmetric(1.0) })),
+            |view| {
+                view.scales.insert(Quantity::Matter, ColorScale { low: 2.0, ..ColorScale::symmetric(1.0) });
+            },
             |view| view.band = Some([2.0, 1.0]),
         ];
         for (index, spoil) in spoil.into_iter().enumerate() {
