@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use halodi::dataset::{BoxRecord, DatasetConfig, Manifest, Split};
+use halodi::dataset::{BoxRecord, DatasetConfig, Manifest, Origin, Split};
 use halodi::field::{Cosmology, Grid, Layer, MassAssignment};
 use halodi::io::{
     Catalogue, GroupRecord, MapHeader, Opened, Particles, Properties, identify, open_source, read_catalogue, read_map,
@@ -27,6 +27,7 @@ use halodi::io::{
 use halodi::nn::{Halo, Trained};
 use halodi::sim::HydrogenModel;
 use halodi::sim::nbody::{Force, GravityConfig, StepConfig};
+use halodi::ui::{Arrangement, Session};
 use ndarray::Array3;
 
 /// Longest time that a file may take.
@@ -43,6 +44,7 @@ enum Target {
     Map,
     Manifest,
     Weights,
+    Session,
 }
 
 struct Seed {
@@ -138,6 +140,7 @@ fn open(target: Target, path: &Path) {
         Target::Catalogue => drop(read_catalogue(path)),
         Target::Map => drop(read_map(path)),
         Target::Manifest => drop(Manifest::read(path.parent().unwrap_or(Path::new(".")))),
+        Target::Session => drop(Session::read(path).arrangement.and_then(|arrangement| arrangement.tree())),
         Target::Weights => drop(Trained::<Halo>::load(path, &burn::tensor::Device::flex())),
     }
 }
@@ -300,7 +303,7 @@ fn seeds() -> Vec<Seed> {
         builder.with_data(grid.values.view()).create("density").expect("a dataset");
         file.close().expect("a whole file");
     };
-    use Target::{Catalogue as Groups, Manifest as Boxes, Map, Source, Weights};
+    use Target::{Catalogue as Groups, Manifest as Boxes, Map, Session as View, Source, Weights};
     let seed = |name, target, share, bytes| Seed { name, target, bytes, share };
     vec![
         seed("snapshot.hdf5", Source, 0.08, made("a", &plain)),
@@ -313,7 +316,8 @@ fn seeds() -> Vec<Seed> {
         seed("binary2", Source, 0.13, binary(2)),
         seed("grid.npy", Source, 0.13, npy()),
         seed("grid.fits", Source, 0.13, fits()),
-        seed("manifest.json", Boxes, 0.088, manifest()),
+        seed("manifest.json", Boxes, 0.05, manifest()),
+        seed("session.json", View, 0.038, session()),
         seed("halo.safetensors", Weights, 0.002, include_bytes!("../assets/weights/halo.safetensors").to_vec()),
     ]
 }
@@ -323,7 +327,9 @@ fn manifest() -> Vec<u8> {
     let record = BoxRecord {
         split: Split::Train,
         index: 0,
-        seed: 1,
+        seed: Some(1),
+        pair: None,
+        truth: String::new(),
         checksums: [("train/box_000/fields.hdf5".to_owned(), "00ff".repeat(16))].into(),
         haloes: 1000,
         omega_hi: 4e-4,
@@ -341,8 +347,24 @@ fn manifest() -> Vec<u8> {
         hydrogen: HydrogenModel::default(),
         seed: 1,
     };
-    let manifest = Manifest { program: "halodi 0.1.0".to_owned(), config, boxes: vec![record], leakage: None };
+    let manifest = Manifest {
+        program: "halodi 0.1.0".to_owned(),
+        config: Origin::Simulated(config),
+        boxes: vec![record],
+        leakage: None,
+    };
     serde_json::to_vec_pretty(&manifest).expect("plain structs serialise")
+}
+
+/// What a restart of the window brings back.
+fn session() -> Vec<u8> {
+    let session = Session {
+        arrangement: Some(Arrangement::default()),
+        recent: vec!["snapshot.hdf5".into()],
+        size: Some([1440.0, 900.0]),
+        ..Session::default()
+    };
+    serde_json::to_vec_pretty(&session).expect("plain structs serialise")
 }
 
 /// The input with a number: that of its seed, then a random one of its own.

@@ -15,12 +15,12 @@
 //! use std::path::Path;
 //!
 //! use halodi::device::{DeviceChoice, compute_device};
-//! use halodi::evaluate::TrueBox;
+//! use halodi::dataset::Fields;
 //! use halodi::predict::{Models, NoObserver, Settings, predict};
 //! use halodi::stats::power_spectrum;
 //!
 //! # fn main() -> halodi::Result<()> {
-//! let truth = TrueBox::read(Path::new("data/test/box_000/fields.hdf5"))?;
+//! let truth = Fields::read(Path::new("data/test/box_000/fields.hdf5"))?;
 //! let models = Models::load(None, compute_device(DeviceChoice::Auto)?)?;
 //! let made = predict(&truth.dark_matter, &models, &Settings::default(), &mut NoObserver)?;
 //! let (p, p_true) = (power_spectrum(&made.brightness_temperature, None), power_spectrum(&truth.brightness_temperature, None));

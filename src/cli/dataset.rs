@@ -1,12 +1,12 @@
 //! `halodi dataset`: boxes to learn from, to select by and to be judged on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::simulate::CosmologyArgs;
-use crate::dataset::{DatasetConfig, Manifest, Split, make, verify};
+use crate::dataset::{DatasetConfig, Manifest, PairList, Split, make, make_from_pairs, verify};
 use crate::error::{Error, Result};
 use crate::sim::HydrogenModel;
 use crate::sim::nbody::{Force, GravityConfig, StepConfig};
@@ -47,6 +47,16 @@ pub struct Dataset {
     /// How gravity is computed
     #[arg(long, value_enum, default_value_t)]
     force: Force,
+    /// Instead of simulating: a list of other simulations' boxes, TOML or CSV. Per box, dark matter
+    /// (a snapshot or a grid), truth (a snapshot with gas, a 21 cm map or a grid of HI), if the
+    /// dark matter is a grid a halo catalogue (optional), and the split:
+    ///
+    /// [[pair]]
+    /// dark_matter = "Grids_Mtot_Nbody_IllustrisTNG_CV_128_z=1.0.npy:3"
+    /// truth = "Grids_HI_IllustrisTNG_CV_128_z=1.0.npy:3"
+    /// split = "train"
+    #[arg(long, value_name = "FILE", verbatim_doc_comment, conflicts_with_all = ["check"])]
+    pairs: Option<PathBuf>,
     /// Compare the files with their checksums and measure leakage; make nothing
     #[arg(long)]
     check: bool,
@@ -64,6 +74,9 @@ impl Dataset {
             let manifest = crate::dataset::Dataset::open(&self.out)?.manifest;
             let leakage = verify(&self.out, &manifest)?;
             return summarise(&Manifest { leakage, ..manifest });
+        }
+        if let Some(list) = &self.pairs {
+            return self.make_from(list);
         }
         let config = DatasetConfig {
             box_size: self.box_size,
@@ -102,6 +115,28 @@ impl Dataset {
             eprintln!("Run the same command again to go on.");
         }
         summarise(&made?)
+    }
+}
+
+impl Dataset {
+    /// Make the data set of a list of pairs.
+    fn make_from(&self, list: &Path) -> Result<()> {
+        let list = PairList::read(list)?;
+        let stop = super::on_interrupt();
+        let style = ProgressStyle::with_template("{prefix:20} {bar:32} {pos} of {len}").expect("a valid template");
+        let bar = ProgressBar::new(list.pairs.len() as u64).with_style(style);
+        let made = make_from_pairs(&self.out, &list, |name, [done, _]| {
+            bar.set_prefix(name.to_owned());
+            bar.set_position(done as u64);
+            !stop.load(Ordering::Relaxed)
+        });
+        bar.finish_and_clear();
+        if matches!(made, Err(Error::Cancelled)) {
+            eprintln!("Run the same command again to go on.");
+        }
+        let (manifest, notes) = made?;
+        super::print_notes(&notes);
+        summarise(&manifest)
     }
 }
 

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::settings::PaintArgs;
 use super::{names, print, to_json};
-use crate::dataset::{Dataset, DatasetConfig, Split};
+use crate::dataset::{Dataset, Entry, Fields, Origin, Split};
 use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
-use crate::evaluate::{Predicted, Rescaling, TrueBox, evaluate};
+use crate::evaluate::{Predicted, Rescaling, evaluate};
 use crate::field::{MassAssignment, TileBox};
 use crate::io;
 use crate::predict::{self, Models, Observer, Settings, Stage, TileMade};
@@ -65,14 +65,14 @@ impl Evaluate {
         let settings = self.paint.settings();
         let training = data.as_ref().map(Dataset::train).unwrap_or_default();
         let rescaling = Rescaling::fit(training.iter().map(|entry| {
-            let of = TrueBox::read(&entry.fields())?;
+            let of = Fields::read(&entry.fields())?;
             Ok((of.dark_matter.density, of.brightness_temperature))
         }))?;
         let interrupted = super::on_interrupt();
         let mut evaluated = Vec::new();
         for (index, case) in cases.iter().enumerate() {
-            let truth = TrueBox::read(&case.fields)?;
-            settings.check(truth.dark_matter.density.n(), &models)?;
+            let truth = Fields::read(&case.fields)?;
+            settings.check(truth.n(), &models)?;
             let mut progress = Progress::new(&case.name, &interrupted);
             let began = Instant::now();
             let condition = predict::condition(&truth.dark_matter, &models, &mut progress)?;
@@ -86,21 +86,34 @@ impl Evaluate {
             let seconds = [("condition", conditioned), ("a realisation", painted)];
             let seconds = seconds.map(|(what, seconds)| (what.to_owned(), seconds)).into();
             progress.finish();
-            let painter = Painter::open(&case.snapshot, case.n, MassAssignment::Cic, &case.hydrogen)?;
-            let draws = painter.further_draws(index, self.draws);
+            let draws = match &case.painted {
+                Some((snapshot, hydrogen)) => {
+                    Painter::open(snapshot, truth.n(), MassAssignment::Cic, hydrogen)?.further_draws(index, self.draws)
+                }
+                None => Vec::new(),
+            };
             let predicted = Predicted { condition: &condition, realisations: &realisations, seconds };
-            evaluated.push(evaluate(&case.name, &truth, predicted, &draws, rescaling.as_ref(), &models)?);
+            evaluated.push(evaluate(
+                [&case.name, &case.truth],
+                &truth,
+                predicted,
+                &draws,
+                rescaling.as_ref(),
+                &models,
+            )?);
         }
+        let drawn = match evaluated.iter().map(|b| b.draws.count).max() {
+            Some(1) | None => "the truth, one map a box".to_owned(),
+            Some(count) => format!("{count} draws of the truth"),
+        };
         let caption = format!(
-            "{}: {}, {} with {} steps, as painted; {} realisations from seed {} on, against {} draws of the truth. \
-             Shaded: within 10 %.",
+            "{}: {}, {} with {} steps, as painted; {} realisations from seed {} on, against {drawn}. Shaded: within 10 %.",
             concat!("halodi ", env!("CARGO_PKG_VERSION")),
             self.what(),
             settings.sampler.name(),
             settings.steps,
             self.realisations,
             settings.seed,
-            self.draws + 1,
         );
         // Boxes of one kind are averaged, others are shown on their own.
         let mut table = String::new();
@@ -135,16 +148,14 @@ impl Evaluate {
     fn cases(&self, data: Option<&Dataset>) -> Result<Vec<Case>> {
         let mut cases = Vec::new();
         if let Some(data) = data {
-            let DatasetConfig { particles: n, hydrogen, .. } = data.manifest.config;
-            let case = |name: String, snapshot, fields| Case { name, snapshot, fields, n, hydrogen };
+            let hydrogen = match &data.manifest.config {
+                Origin::Simulated(config) => Some(config.hydrogen),
+                Origin::Pairs(_) => None,
+            };
             match self.split {
-                Split::Train => {
-                    cases.extend(data.train().iter().map(|e| case(e.name.clone(), e.snapshot(), e.fields())))
-                }
-                Split::Validation => {
-                    cases.extend(data.validation().iter().map(|e| case(e.name.clone(), e.snapshot(), e.fields())));
-                }
-                Split::Test => cases.extend(data.test().iter().map(|e| case(e.name.clone(), e.snapshot(), e.fields()))),
+                Split::Train => cases.extend(data.train().iter().map(|entry| Case::of(entry, hydrogen))),
+                Split::Validation => cases.extend(data.validation().iter().map(|entry| Case::of(entry, hydrogen))),
+                Split::Test => cases.extend(data.test().iter().map(|entry| Case::of(entry, hydrogen))),
             }
             if cases.is_empty() {
                 return Err(Error::input(
@@ -160,7 +171,8 @@ impl Evaluate {
             let made = reference(snapshot, &config)?;
             let fields = self.out.join(format!("{}_truth.hdf5", name.replace('/', "_")));
             made.write(&fields, &json!(snapshot))?;
-            cases.push(Case { name, snapshot: snapshot.clone(), fields, n: made.frame.n, hydrogen: config.hydrogen });
+            let painted = Some((snapshot.clone(), config.hydrogen));
+            cases.push(Case { name, fields, truth: made.description, painted });
         }
         Ok(cases)
     }
@@ -205,12 +217,23 @@ impl Observer for Progress<'_> {
 /// A box to judge on.
 struct Case {
     name: String,
-    /// Its dark matter.
-    snapshot: PathBuf,
     /// Its truth, a map file.
     fields: PathBuf,
-    /// Voxels per axis.
-    n: usize,
-    /// How HI is painted on its haloes.
-    hydrogen: HydrogenModel,
+    /// What the truth is, a part of a sentence.
+    truth: String,
+    /// The snapshot on whose haloes the truth was painted, and how; `None` for another truth, of
+    /// which there are no further draws.
+    painted: Option<(PathBuf, HydrogenModel)>,
+}
+
+impl Case {
+    /// A box of a data set.
+    fn of<S>(entry: &Entry<S>, hydrogen: Option<HydrogenModel>) -> Self {
+        Self {
+            name: entry.name.clone(),
+            fields: entry.fields(),
+            truth: entry.truth.clone(),
+            painted: hydrogen.map(|hydrogen| (entry.snapshot(), hydrogen)),
+        }
+    }
 }

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::evaluate::Progress;
 use super::{on_interrupt, print, to_json};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Fields};
 use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
-use crate::evaluate::{Studied, TrueBox, Variant};
+use crate::evaluate::{Studied, Variant};
 use crate::field::Grid;
 use crate::io::{self, atomic};
 use crate::predict::{self, Models, Settings};
@@ -92,7 +92,7 @@ impl Stitching {
         let interrupted = on_interrupt();
         let mut studied = Vec::new();
         for entry in boxes.iter().take(self.boxes.unwrap_or(usize::MAX)) {
-            let truth = TrueBox::read(&entry.fields())?;
+            let truth = Fields::read(&entry.fields())?;
             let mut progress = Progress::new(&entry.name, &interrupted);
             let condition = predict::condition(&truth.dark_matter, &models, &mut progress)?;
             let mut whole: BTreeMap<usize, Grid> = BTreeMap::new();

@@ -1,15 +1,16 @@
 //! `halodi train`: fit a network to a data set.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Origin};
 use crate::device::{ComputeDevice, DeviceChoice, compute_device};
 use crate::error::{Error, Result};
 use crate::io;
-use crate::nn::{ConditionalMean, Halo, Lodi, LodiConfig, ModelCard, Network, Trained};
+use crate::nn::{ConditionalMean, Halo, Lodi, LodiConfig, ModelCard, Network, Trained, halo_weights, lodi_weights};
 use crate::report::write_training_figure;
 use crate::train::{
     Learned, LodiBoxes, MeanBoxes, Report, TrainConfig, TrainingBox, ValidationBox, conditional_mean_config, curve_csv,
@@ -17,23 +18,81 @@ use crate::train::{
     train_refinement,
 };
 
-/// Which network to train
+/// What to train
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Which {
+    /// Everything, one after the other: --out then holds halo.safetensors and lodi.safetensors
+    All,
     /// Dark matter to halo mass maps: HALO's U-Net
     Halo,
     /// The same voxel by voxel, behind the U-Net that --from holds
     Refinement,
     /// Halo mass maps to the conditional mean of the 21 cm map
     ConditionalMean,
-    /// Halo mass maps and the conditional mean to 21 cm: LODI's denoiser
+    /// Halo mass maps and the conditional mean to 21 cm: LODI's denoiser, and its calibration
     Lodi,
 }
 
-/// Train a network on a data set; a stopped or killed training goes on
+impl Which {
+    /// What the files of the training are called.
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Halo => "halo",
+            Self::Refinement => "refinement",
+            Self::ConditionalMean => "conditional_mean",
+            Self::Lodi => "lodi",
+        }
+    }
+
+    /// Settings that suit two cores and a data set of the default size; to go on from trained
+    /// weights takes a quarter of the steps, of a third of the length.
+    fn settings(self, goes_on: bool) -> TrainConfig {
+        let usual = TrainConfig { power_every: 0, ema_decay: 0.998, warmup: 50, ..TrainConfig::default() };
+        let fresh = match self {
+            Self::All | Self::Halo => TrainConfig { steps: 4000, batch: 2, learning_rate: 2e-3, ..usual },
+            Self::Refinement => TrainConfig {
+                steps: 2000,
+                batch: 4,
+                learning_rate: 2e-3,
+                validate_every: 400,
+                validation_crops: 60,
+                ..usual
+            },
+            Self::ConditionalMean => TrainConfig {
+                steps: 6000,
+                batch: 4,
+                learning_rate: 3e-3,
+                validate_every: 400,
+                validation_crops: 120,
+                ..usual
+            },
+            Self::Lodi => TrainConfig {
+                steps: 7200,
+                batch: 4,
+                learning_rate: 2e-3,
+                validate_every: 400,
+                validation_crops: 32,
+                calibration_boxes: 6,
+                ..usual
+            },
+        };
+        match goes_on {
+            true => TrainConfig {
+                steps: fresh.steps / 4,
+                learning_rate: fresh.learning_rate / 3.0,
+                ema_decay: 0.99,
+                ..fresh
+            },
+            false => fresh,
+        }
+    }
+}
+
+/// Train the networks on a data set; a stopped or killed training goes on
 #[derive(Debug, clap::Args)]
 pub struct Train {
-    /// The network
+    /// What to train
     #[arg(value_enum)]
     network: Which,
     /// Folder of a data set ('halodi dataset'); its test boxes are not read
@@ -42,16 +101,18 @@ pub struct Train {
     /// Folder for the weights (NETWORK.safetensors), the curves and the state
     #[arg(long)]
     out: PathBuf,
-    /// HALO's weights, which the others are trained behind
-    #[arg(long, required_if_eq_any([("network", "conditional-mean"), ("network", "lodi")]))]
+    /// HALO's weights, which the others are trained behind [default: those that come with Halodi]
+    #[arg(long)]
     halo: Option<PathBuf>,
     /// The conditional mean's weights, which LODI is trained behind and then holds [default: those that --from holds]
     #[arg(long)]
     conditional_mean: Option<PathBuf>,
-    /// Weights to begin with, such as those that come with Halodi, instead of random ones
-    #[arg(long, value_name = "FILE", required_if_eq("network", "refinement"))]
-    from: Option<PathBuf>,
-    /// TOML file with the settings of the training
+    /// Weights to begin with instead of random ones: a file, for all networks a folder; alone, those
+    /// that come with Halodi
+    #[arg(long, value_name = "PATH", num_args = 0..=1, required_if_eq("network", "refinement"))]
+    from: Option<Option<PathBuf>>,
+    /// TOML file with the settings of the training; for all networks with a table for each
+    /// ([halo], [refinement], [conditional_mean], [lodi])
     #[arg(long)]
     config: Option<PathBuf>,
     /// Optimiser steps, over the file's; 0 to only fit the tables of LODI that --from holds and calibrate it
@@ -65,6 +126,22 @@ pub struct Train {
     caveat: String,
 }
 
+/// What the networks are trained on.
+struct Ground {
+    train: Vec<TrainingBox>,
+    validation: Vec<ValidationBox>,
+    /// The data as part of a sentence, for the model card.
+    described: String,
+    device: ComputeDevice,
+    stop: Arc<AtomicBool>,
+}
+
+impl Ground {
+    fn boxes(&self) -> (&[TrainingBox], &[ValidationBox]) {
+        (&self.train, &self.validation)
+    }
+}
+
 impl Train {
     /// Train and write the weights.
     ///
@@ -72,12 +149,11 @@ impl Train {
     /// Those of reading the data and writing the weights.
     pub fn run(&self) -> Result<()> {
         io::check_writable(&self.out)?;
-        let mut settings = match &self.config {
-            Some(path) => read_config(path)?,
-            None => TrainConfig::default(),
-        };
-        settings.steps = self.steps.unwrap_or(settings.steps);
-        settings.check()?;
+        // Before anything is read: a setting that cannot work is told at once.
+        let stages = [Which::Halo, Which::Refinement, Which::ConditionalMean, Which::Lodi];
+        for stage in stages.into_iter().filter(|&stage| [stage, Which::All].contains(&self.network)) {
+            self.settings(stage)?;
+        }
         let data = Dataset::open(&self.data)?;
         let train = data.train().iter().map(TrainingBox::read).collect::<Result<Vec<_>>>()?;
         let validation = data.validation().iter().map(ValidationBox::read).collect::<Result<Vec<_>>>()?;
@@ -91,122 +167,176 @@ impl Train {
         }
         let device = compute_device(self.device)?;
         eprintln!("Training on {}. {}", device.name, device.reason);
-        let describe = describe(&data, train.len());
-        let stop = super::on_interrupt();
-        let boxes = (&train[..], &validation[..]);
-        let hydrogen = &data.manifest.config.hydrogen;
-        let state = self.out.join(format!("{}.state", self.name()));
+        let described = describe(&data, train.len());
+        let ground = Ground { train, validation, described, device, stop: super::on_interrupt() };
+        let from = |name: &str| self.from.as_ref().map(|from| from.as_deref().map(|path| self.file(path, name)));
         match self.network {
+            Which::All => self.all(&ground),
             Which::Halo | Which::Refinement => {
-                let (halo, before) = self.begin(saved_config(&state)?, || halo_config(&train), &settings, &device)?;
-                let learned = follow(&settings, &stop, |report| match self.network {
-                    Which::Refinement => train_refinement(boxes, halo, &settings, &device, &state, report),
-                    _ => train_halo(boxes, halo, &settings, &device, &state, report),
-                })?;
-                self.write(learned, (before, describe, device.name), settings.seed)
+                let from = from("halo").map(|path| load_halo(path.as_deref(), &ground.device)).transpose()?;
+                self.train_halo(self.network, from, &ground).map(drop)
             }
             Which::ConditionalMean => {
-                let boxes = MeanBoxes::new(boxes, &self.halo(&device)?, hydrogen, &device)?;
-                let fresh = || conditional_mean_config(&boxes, &train);
-                let (mean, before) = self.begin(saved_config(&state)?, fresh, &settings, &device)?;
-                let learned = follow(&settings, &stop, |report| {
-                    train_conditional_mean(&boxes, mean, &settings, &device, &state, report)
-                })?;
-                self.write(learned, (before, describe, device.name), settings.seed)
+                let from = match from("conditional_mean") {
+                    Some(Some(path)) => Some(Trained::load(&path, &ground.device.burn)?),
+                    Some(None) => Some(mean_of(load_lodi(None, &ground.device)?)),
+                    None => None,
+                };
+                let halo = load_halo(self.halo.as_deref(), &ground.device)?;
+                self.train_conditional_mean(&halo.network, from, &ground).map(drop)
             }
             Which::Lodi => {
-                let from = self.from.as_ref().map(|path| Trained::<Lodi>::load(path, &device.burn)).transpose()?;
-                let mean = self.mean(from.as_ref(), &device)?;
-                let boxes =
-                    LodiBoxes::new(boxes, (&self.halo(&device)?, &mean), hydrogen, settings.realisations, &device)?;
-                let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(|| lodi_config(&boxes, &mean));
-                let (lodi, before) = match from {
-                    Some(Trained { network, card }) => {
-                        // It knows its condition and the noise level by how it learned to see them.
-                        let LodiConfig { net, condition, schedule, noise, .. } = network.config();
-                        if *net != config.net {
-                            return Err(Error::input(
-                                self.from.as_deref().unwrap_or(Path::new("")),
-                                "networks of another shape",
-                                "those that are trained now",
-                                "Begin without --from",
-                            ));
-                        }
-                        config = LodiConfig { condition: *condition, schedule: *schedule, noise: *noise, ..config };
-                        (network.behind(mean, config), Some(card))
-                    }
-                    None => {
-                        device.burn.seed(settings.seed);
-                        (Lodi::new(&config, &device.burn).behind(mean, config), None)
+                let from = from("lodi").map(|path| load_lodi(path.as_deref(), &ground.device)).transpose()?;
+                let mean = match (&self.conditional_mean, &from) {
+                    (Some(path), _) => Trained::<ConditionalMean>::load(path, &ground.device.burn)?.network,
+                    (None, Some(lodi)) => lodi.network.conditional_mean().clone(),
+                    (None, None) => {
+                        return Err(Error::setting(
+                            "no conditional mean to train LODI behind",
+                            "--conditional-mean FILE, or --from weights of LODI, which hold one",
+                            "Run 'halodi train conditional-mean' first",
+                        ));
                     }
                 };
-                let learned =
-                    follow(&settings, &stop, |report| train_lodi(&boxes, lodi, &settings, &device, &state, report))?;
-                self.write(learned, (before, describe, device.name), settings.seed)
+                let halo = load_halo(self.halo.as_deref(), &ground.device)?;
+                self.train_lodi((&halo.network, mean), from, &ground)
             }
         }
     }
 
-    /// What the files of the training are called.
-    fn name(&self) -> &'static str {
-        match self.network {
-            Which::Halo => "halo",
-            Which::Refinement => "refinement",
-            Which::ConditionalMean => "conditional_mean",
-            Which::Lodi => "lodi",
-        }
+    /// Train one network after the other, each behind those before it.
+    fn all(&self, ground: &Ground) -> Result<()> {
+        let device = &ground.device;
+        let folder = self.from.as_ref().map(Option::as_deref);
+        let begun = |name: &str| folder.map(|folder| folder.map(|folder| folder.join(name)));
+        let before = begun("halo.safetensors").map(|path| load_halo(path.as_deref(), device)).transpose()?;
+        let known = ground.train.iter().all(|b| b.fields().halo_mass.is_some())
+            && ground.validation.iter().all(|b| b.fields().halo_mass.is_some());
+        let halo = match (known, before) {
+            (true, before) => {
+                let coarse = self.train_halo(Which::Halo, before, ground)?;
+                self.train_halo(Which::Refinement, Some(coarse), ground)?
+            }
+            (false, before) => {
+                eprintln!("Haloes are not known in all boxes: HALO stays as it is");
+                let halo = before.map_or_else(|| load_halo(None, device), Ok)?;
+                halo.save(&self.out.join("halo.safetensors"))?;
+                halo
+            }
+        };
+        let before = begun("lodi.safetensors").map(|path| load_lodi(path.as_deref(), device)).transpose()?;
+        let mean = self.train_conditional_mean(&halo.network, before.clone().map(mean_of), ground)?;
+        self.train_lodi((&halo.network, mean.network), before, ground)
     }
 
-    fn halo(&self, device: &ComputeDevice) -> Result<Halo> {
-        Ok(Trained::load(self.halo.as_ref().expect("required by the arguments"), &device.burn)?.network)
+    /// Where the weights of a network are in what --from names.
+    fn file(&self, path: &Path, name: &str) -> PathBuf {
+        if path.is_dir() { path.join(format!("{name}.safetensors")) } else { path.to_path_buf() }
     }
 
-    /// The conditional mean that LODI is trained behind.
-    fn mean(&self, from: Option<&Trained<Lodi>>, device: &ComputeDevice) -> Result<ConditionalMean> {
-        match (&self.conditional_mean, from) {
-            (Some(path), _) => Ok(Trained::load(path, &device.burn)?.network),
-            (None, Some(lodi)) => Ok(lodi.network.conditional_mean().clone()),
-            (None, None) => Err(Error::setting(
-                "no conditional mean to train LODI behind",
-                "--conditional-mean FILE, or --from weights of LODI, which hold one",
-                "Run 'halodi train conditional-mean' first",
-            )),
-        }
+    /// The settings of a network's training.
+    fn settings(&self, stage: Which) -> Result<TrainConfig> {
+        // The refinement is always fitted anew.
+        let usual = stage.settings(self.from.is_some() && stage != Which::Refinement);
+        let mut settings = match &self.config {
+            Some(path) => read_config(path, usual, (self.network == Which::All).then_some(stage.name()))?,
+            None => usual,
+        };
+        settings.steps = self.steps.unwrap_or(settings.steps);
+        settings.check()?;
+        Ok(settings)
     }
 
-    /// The network to begin with, and the card of its training before: that of --from, or a
-    /// fresh one of the configuration that the state in the folder was begun with.
-    fn begin<N: Network>(
+    /// Train HALO's U-Net, or its refinement.
+    fn train_halo(&self, stage: Which, from: Option<Trained<Halo>>, ground: &Ground) -> Result<Trained<Halo>> {
+        let settings = self.settings(stage)?;
+        let state = self.state(stage);
+        let fresh = || Ok(halo_config(&ground.train));
+        let (halo, before) = begin(from, saved_config(&state)?, fresh, &settings, &ground.device)?;
+        let learned = follow(stage, &settings, &ground.stop, |report| match stage {
+            Which::Refinement => train_refinement(ground.boxes(), halo, &settings, &ground.device, &state, report),
+            _ => train_halo(ground.boxes(), halo, &settings, &ground.device, &state, report),
+        })?;
+        self.write(stage, learned, before, ground, &settings)
+    }
+
+    /// Train the conditional mean behind HALO.
+    fn train_conditional_mean(
         &self,
-        saved: Option<N::Config>,
-        fresh: impl FnOnce() -> N::Config,
-        settings: &TrainConfig,
-        device: &ComputeDevice,
-    ) -> Result<(N, Before)> {
-        if let Some(path) = &self.from {
-            let Trained { network, card } = Trained::load(path, &device.burn)?;
-            return Ok((network, Some(card)));
-        }
-        device.burn.seed(settings.seed);
-        Ok((N::build(&saved.unwrap_or_else(fresh), &device.burn), None))
+        halo: &Halo,
+        from: Option<Trained<ConditionalMean>>,
+        ground: &Ground,
+    ) -> Result<Trained<ConditionalMean>> {
+        let stage = Which::ConditionalMean;
+        let (settings, state) = (self.settings(stage)?, self.state(stage));
+        let boxes = MeanBoxes::new(ground.boxes(), halo, &ground.device)?;
+        let fresh = || conditional_mean_config(&boxes, &ground.train);
+        let (mean, before) = begin(from, saved_config(&state)?, fresh, &settings, &ground.device)?;
+        let learned = follow(stage, &settings, &ground.stop, |report| {
+            train_conditional_mean(&boxes, mean, &settings, &ground.device, &state, report)
+        })?;
+        self.write(stage, learned, before, ground, &settings)
+    }
+
+    /// Train LODI's denoiser behind HALO and the conditional mean, and calibrate it.
+    fn train_lodi(
+        &self,
+        (halo, mean): (&Halo, ConditionalMean),
+        from: Option<Trained<Lodi>>,
+        ground: &Ground,
+    ) -> Result<()> {
+        let stage = Which::Lodi;
+        let (settings, state) = (self.settings(stage)?, self.state(stage));
+        let device = &ground.device;
+        let boxes = LodiBoxes::new(ground.boxes(), (halo, &mean), device)?;
+        let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(|| lodi_config(&boxes, &mean));
+        let (lodi, before) = match from {
+            Some(Trained { network, card }) => {
+                // It knows its condition and the noise level by how it learned to see them.
+                let LodiConfig { net, condition, schedule, noise, .. } = network.config();
+                if *net != config.net {
+                    return Err(Error::setting(
+                        "weights of a LODI of another shape",
+                        "those of the shape that is trained now",
+                        "Begin without --from",
+                    ));
+                }
+                config = LodiConfig { condition: *condition, schedule: *schedule, noise: *noise, ..config };
+                (network.behind(mean, config), Some(card))
+            }
+            None => {
+                device.burn.seed(settings.seed);
+                (Lodi::new(&config, &device.burn).behind(mean, config), None)
+            }
+        };
+        let learned = follow(stage, &settings, &ground.stop, |report| {
+            train_lodi(&boxes, lodi, &settings, device, &state, report)
+        })?;
+        self.write(stage, learned, before, ground, &settings).map(drop)
+    }
+
+    fn state(&self, stage: Which) -> PathBuf {
+        self.out.join(format!("{}.state", stage.name()))
     }
 
     fn write<N: Network>(
         &self,
+        stage: Which,
         learned: Learned<N>,
-        (before, data, machine): (Before, String, String),
-        seed: u64,
-    ) -> Result<()> {
-        let name = self.name();
+        before: Before,
+        ground: &Ground,
+        settings: &TrainConfig,
+    ) -> Result<Trained<N>> {
+        let name = stage.name();
         let file = |end: &str| self.out.join(format!("{name}{end}"));
         io::atomic::write(file("_curve.csv"), curve_csv(&learned.curve).as_bytes())?;
         io::atomic::write(file("_power.csv"), power_csv(&learned.power).as_bytes())?;
         let card = ModelCard {
-            data,
+            data: ground.described.clone(),
             steps: learned.steps,
             hours: learned.seconds / 3600.0,
-            machine,
-            seed,
+            machine: ground.device.name.clone(),
+            seed: settings.seed,
             caveat: self.caveat.clone(),
         };
         let card = match before {
@@ -215,9 +345,43 @@ impl Train {
         };
         write_training_figure(&file("_training.png"), &learned.curve, &learned.power, &card.sentence(name))?;
         let weights = self.out.join(format!("{}.safetensors", N::NAME));
-        Trained { network: learned.network, card }.save(&weights)?;
-        super::print(&format!("{}\n", weights.display()))
+        let trained = Trained { network: learned.network, card };
+        trained.save(&weights)?;
+        super::print(&format!("{}\n", weights.display()))?;
+        // Stopped early: what was learned is kept, and nothing is trained behind it.
+        if ground.stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(trained) }
     }
+}
+
+/// The weights of a file, or those that come with Halodi.
+fn load_halo(path: Option<&Path>, device: &ComputeDevice) -> Result<Trained<Halo>> {
+    path.map_or_else(|| halo_weights(None, &device.burn), |path| Trained::load(path, &device.burn))
+}
+
+/// As [`load_halo`].
+fn load_lodi(path: Option<&Path>, device: &ComputeDevice) -> Result<Trained<Lodi>> {
+    path.map_or_else(|| lodi_weights(None, &device.burn), |path| Trained::load(path, &device.burn))
+}
+
+/// The conditional mean that LODI holds.
+fn mean_of(lodi: Trained<Lodi>) -> Trained<ConditionalMean> {
+    Trained { network: lodi.network.conditional_mean().clone(), card: lodi.card }
+}
+
+/// The network to begin with, and the card of its training before: that of `from`, or a fresh one
+/// of the configuration that the state in the folder was begun with.
+fn begin<N: Network>(
+    from: Option<Trained<N>>,
+    saved: Option<N::Config>,
+    fresh: impl FnOnce() -> Result<N::Config>,
+    settings: &TrainConfig,
+    device: &ComputeDevice,
+) -> Result<(N, Before)> {
+    if let Some(Trained { network, card }) = from {
+        return Ok((network, Some(card)));
+    }
+    device.burn.seed(settings.seed);
+    Ok((N::build(&saved.map_or_else(fresh, Ok)?, &device.burn), None))
 }
 
 /// The training that lies before this one, if any.
@@ -225,22 +389,30 @@ type Before = Option<ModelCard>;
 
 /// The data as part of a sentence, for the model card.
 fn describe(data: &Dataset, boxes: usize) -> String {
-    let config = &data.manifest.config;
-    format!(
-        "{boxes} boxes of {} Mpc/h with {}³ particles at z = {} (halodi's own simulations, seed {})",
-        config.box_size, config.particles, config.redshift, config.seed
-    )
+    let (box_size, voxels, redshift) = data.manifest.config.frame();
+    let frame = format!("{boxes} boxes of {box_size} Mpc/h with {voxels}³");
+    match &data.manifest.config {
+        Origin::Simulated(config) => {
+            format!("{frame} particles at z = {redshift} (halodi's own simulations, seed {})", config.seed)
+        }
+        Origin::Pairs(_) => {
+            let truth = data.train().first().map(|entry| entry.truth.clone()).unwrap_or_default();
+            format!("{frame} voxels at z = {redshift} (pairs; the first truth: {truth})")
+        }
+    }
 }
 
 /// Train with a progress bar; Ctrl-C stops after the step under way, and what
 /// was learned until then is kept.
 fn follow<N>(
+    stage: Which,
     settings: &TrainConfig,
     stop: &AtomicBool,
     train: impl FnOnce(&mut dyn FnMut(Report) -> bool) -> Result<N>,
 ) -> Result<N> {
-    let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {msg}").expect("a valid template");
+    let style = ProgressStyle::with_template("{prefix:16} {bar:32} {pos}/{len}  {msg}").expect("a valid template");
     let bar = ProgressBar::new(settings.steps as u64).with_style(style);
+    bar.set_prefix(stage.name());
     let mut smooth: Option<f64> = None;
     let trained = train(&mut |report: Report| {
         if let Some([done, all]) = report.looking {
@@ -254,7 +426,12 @@ fn follow<N>(
         bar.set_position(report.step as u64);
         bar.set_message(format!("loss {loss:.4}{validation}  {left:.0} s left"));
         if bar.is_hidden() && report.step.is_multiple_of(50) {
-            eprintln!("step {}/{}  loss {loss:.4}{validation}  {left:.0} s left", report.step, report.steps);
+            eprintln!(
+                "{}: step {}/{}  loss {loss:.4}{validation}  {left:.0} s left",
+                stage.name(),
+                report.step,
+                report.steps
+            );
         }
         !stop.load(Ordering::Relaxed)
     });
@@ -262,9 +439,24 @@ fn follow<N>(
     trained
 }
 
-fn read_config(path: &Path) -> Result<TrainConfig> {
+/// The settings in a TOML file over the `usual` ones; those of a `table` of it, if one is named.
+fn read_config(path: &Path, usual: TrainConfig, table: Option<&str>) -> Result<TrainConfig> {
     let bad =
         |found: String| Error::input(path, found, "the settings of a training in TOML", "See 'halodi train --help'");
     let text = std::fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
-    toml::from_str(&text).map_err(|e| bad(e.message().to_owned()))
+    let mut given: toml::Table = toml::from_str(&text).map_err(|e| bad(e.message().to_owned()))?;
+    if let Some(table) = table {
+        let stages = ["halo", "refinement", "conditional_mean", "lodi"];
+        if let Some(unknown) = given.keys().find(|key| !stages.contains(&key.as_str())) {
+            return Err(bad(format!("it has '{unknown}' where the tables [{}] are", stages.join("], ["))));
+        }
+        given = match given.remove(table) {
+            None => return Ok(usual),
+            Some(toml::Value::Table(table)) => table,
+            Some(_) => return Err(bad(format!("its '{table}' is no table"))),
+        };
+    }
+    let mut settings = toml::Table::try_from(usual).map_err(|e| bad(e.to_string()))?;
+    settings.extend(given);
+    settings.try_into().map_err(|e| bad(e.to_string()))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::leakage::{Leakage, measure_leakage};
-use super::manifest::{BoxRecord, Manifest, Split, box_name};
+use super::manifest::{BoxRecord, Manifest, Origin, Split, box_name};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, MassAssignment};
 use crate::io::{check_writable, write_snapshot};
@@ -84,16 +84,12 @@ pub fn make(
     check_writable(folder)?;
     let mut manifest = Manifest::read(folder)?.unwrap_or_else(|| Manifest {
         program: concat!("halodi ", env!("CARGO_PKG_VERSION")).to_owned(),
-        config: config.clone(),
+        config: Origin::Simulated(config.clone()),
         boxes: Vec::new(),
         leakage: None,
     });
-    if manifest.config != *config {
-        return Err(Error::setting(
-            format!("{} holds a data set with other settings", folder.display()),
-            "the settings it was begun with, or an empty folder",
-            "Choose another folder",
-        ));
+    if manifest.config != Origin::Simulated(config.clone()) {
+        return Err(made_otherwise(folder));
     }
     let wanted: Vec<(Split, usize)> =
         counts.iter().flat_map(|&(split, count)| (0..count).map(move |index| (split, index))).collect();
@@ -114,6 +110,15 @@ pub fn make(
         manifest.write(folder)?;
     }
     Ok(manifest)
+}
+
+/// The error of a folder with a data set that was made otherwise.
+pub(super) fn made_otherwise(folder: &Path) -> Error {
+    Error::setting(
+        format!("{} holds a data set with other settings", folder.display()),
+        "the settings it was begun with, or an empty folder",
+        "Choose another folder",
+    )
 }
 
 fn make_box(
@@ -156,14 +161,13 @@ fn make_box(
         },
     )?;
     made.write(&fields, &json!({ "data_set": name, "seed": seed }))?;
-    let checksums = [&snapshot, &fields]
-        .into_iter()
-        .map(|path| Ok((relative(folder, path), checksum(path)?)))
-        .collect::<Result<BTreeMap<_, _>>>()?;
+    let checksums = checksums(folder, &[&snapshot, &fields])?;
     Ok(BoxRecord {
         split,
         index,
-        seed,
+        seed: Some(seed),
+        pair: None,
+        truth: made.description.clone(),
         checksums,
         haloes: made.haloes.len(),
         omega_hi: made.hydrogen.omega_hi,
@@ -195,6 +199,11 @@ pub fn verify(folder: &Path, manifest: &Manifest) -> Result<Option<Leakage>> {
         }
     }
     measure_leakage(folder, manifest)
+}
+
+/// SHA-256 of files of the data set in `folder`, by their path in it.
+pub(super) fn checksums(folder: &Path, files: &[&Path]) -> Result<BTreeMap<String, String>> {
+    files.iter().map(|path| Ok((relative(folder, path), checksum(path)?))).collect()
 }
 
 /// SHA-256 of a file, in hexadecimal.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DatasetConfig, Leakage};
+use super::{DatasetConfig, Leakage, Pair, PairsConfig};
 use crate::error::{Error, Result};
 use crate::io::atomic;
 
@@ -53,18 +53,45 @@ pub struct BoxRecord {
     pub split: Split,
     /// Its number in its split.
     pub index: usize,
-    /// Seed of its initial conditions and of its HI scatter.
-    pub seed: u64,
+    /// Seed of its initial conditions and of its HI scatter, if it was simulated here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// The files that it was made of, if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<Pair>,
+    /// What the truth of its 21 cm map is, a part of a sentence.
+    #[serde(default)]
+    pub truth: String,
     /// SHA-256 of its files, by their path in the data set.
     pub checksums: BTreeMap<String, String>,
-    /// Friends-of-friends haloes.
+    /// Its haloes, as far as they are known.
     pub haloes: usize,
     /// HI density in units of the critical density.
     pub omega_hi: f64,
     /// Mean brightness temperature, mK.
     pub mean_brightness_temperature: f64,
-    /// Seconds that its simulation took.
+    /// Seconds that its simulation took, or making its fields.
     pub seconds: f64,
+}
+
+/// Where the boxes of a data set come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// Simulated by Halodi, HI painted on their haloes.
+    Simulated(DatasetConfig),
+    /// Made from other simulations.
+    Pairs(PairsConfig),
+}
+
+impl Origin {
+    /// Comoving side of every box in Mpc/h, voxels per axis, and redshift.
+    pub fn frame(&self) -> (f64, usize, f64) {
+        match self {
+            Self::Simulated(DatasetConfig { box_size, particles, redshift, .. }) => (*box_size, *particles, *redshift),
+            Self::Pairs(PairsConfig { box_size, voxels, redshift, .. }) => (*box_size, *voxels, *redshift),
+        }
+    }
 }
 
 /// What a data set says of itself.
@@ -73,7 +100,7 @@ pub struct Manifest {
     /// The version of Halodi that made it.
     pub program: String,
     /// How it was made.
-    pub config: DatasetConfig,
+    pub config: Origin,
     /// Its boxes, as far as they are made.
     pub boxes: Vec<BoxRecord>,
     /// How alike boxes of different splits are.
@@ -123,11 +150,13 @@ pub struct Entry<S> {
     folder: PathBuf,
     /// Its name, such as `test/box_003`.
     pub name: String,
+    /// What the truth of its 21 cm map is, a part of a sentence.
+    pub truth: String,
     split: PhantomData<S>,
 }
 
 impl<S> Entry<S> {
-    /// Its dark-matter snapshot.
+    /// Its dark-matter snapshot, if it was simulated here.
     pub fn snapshot(&self) -> PathBuf {
         self.folder.join("snapshot_000.hdf5")
     }
@@ -178,7 +207,12 @@ impl Dataset {
         boxes
             .map(|record| {
                 let name = box_name(split, record.index);
-                Entry { folder: self.folder.join(&name), name, split: PhantomData }
+                let truth = match record.truth.as_str() {
+                    // Before data sets of pairs there was but one kind.
+                    "" => "HI painted on friends-of-friends haloes".to_owned(),
+                    truth => truth.to_owned(),
+                };
+                Entry { folder: self.folder.join(&name), name, truth, split: PhantomData }
             })
             .collect()
     }

@@ -76,9 +76,14 @@ pub struct Draws {
     pub count: usize,
     /// Realisations of the prediction.
     pub realisations: usize,
-    /// Mean power of the realisations over the mean power of the draws, per shell.
+    /// Mean power of the realisations, per shell, mK² (Mpc/h)³.
+    pub power: Vec<f64>,
+    /// Mean power of the draws.
+    pub true_power: Vec<f64>,
+    /// The first over the second.
     pub power_ratio: Vec<f64>,
-    /// Standard deviation of the draws' power over its mean, per shell.
+    /// Standard deviation of the draws' power over its mean, per shell; NaN, as the next two,
+    /// where the truth has but one draw.
     pub spread: Vec<f64>,
     /// Mean of `|P/P_true − 1|` over the draws other than the reference, per shell:
     /// what a perfect model, which paints such draws, is off by.
@@ -102,14 +107,18 @@ impl Draws {
         for draw in &others {
             another_draw.iter_mut().zip(off(over(draw, &of_truth))).for_each(|(sum, off)| *sum += off);
         }
-        another_draw.iter_mut().for_each(|sum| *sum /= others.len().max(1) as f64);
+        // One over none is no number, which is right.
+        another_draw.iter_mut().for_each(|sum| *sum /= others.len() as f64);
+        let known = |value: f64| if others.is_empty() { f64::NAN } else { value };
         Self {
             count: 1 + further.len(),
             realisations: predictions.len(),
             power_ratio: over(&predicted, &mean),
-            spread: over(&spread, &mean),
+            spread: over(&spread, &mean).into_iter().map(known).collect(),
             another_draw,
-            mean_of_draws: off(over(&mean, &of_truth)).collect(),
+            mean_of_draws: off(over(&mean, &of_truth)).map(known).collect(),
+            power: predicted,
+            true_power: mean,
         }
     }
 }
@@ -271,6 +280,8 @@ mod tests {
         let draws = Draws::new(&predictions, &field(1), &predictions, 8);
         assert!(draws.power_ratio.iter().all(|ratio| (ratio - 1.0).abs() < 0.1) && draws.realisations == 16);
         assert!(draws.count == 17 && draws.another_draw.iter().all(|&off| off > 0.0 && off < 1.0));
+        let alone = Draws::new(&predictions, &field(1), &[], 8);
+        assert!(alone.count == 1 && alone.spread.iter().chain(&alone.another_draw).all(|v| v.is_nan()));
         let average = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         assert!(average(&draws.mean_of_draws) < 0.95 * average(&draws.another_draw));
     }

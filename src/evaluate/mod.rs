@@ -6,7 +6,6 @@ mod likelihood;
 mod stitching;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -15,10 +14,10 @@ pub use baseline::Rescaling;
 pub use likelihood::Bits;
 pub use stitching::{Studied, Variant};
 
-use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, below, philox};
-use crate::io::read_map;
-use crate::predict::{Condition, DarkMatter, Models};
+use crate::dataset::Fields;
+use crate::error::Result;
+use crate::field::{DarkMatter, Grid, below, philox};
+use crate::predict::{Condition, Models};
 use crate::stats::{K_HALOES, K_MAPS};
 
 /// One box, predicted and compared.
@@ -26,6 +25,8 @@ use crate::stats::{K_HALOES, K_MAPS};
 pub struct BoxEvaluation {
     /// Its name in the data set.
     pub name: String,
+    /// What the truth is, a part of a sentence.
+    pub truth: String,
     /// Mean wavenumber per shell in h/Mpc, up to [`K_MAPS`].
     pub k: Vec<f64>,
     /// LODI's first realisation.
@@ -41,8 +42,8 @@ pub struct BoxEvaluation {
     pub local_relation: Agreement,
     /// A baseline: the dark matter, rescaled to the training boxes' power.
     pub rescaled_dark_matter: Option<Agreement>,
-    /// HALO's map of each mass bin, up to [`K_HALOES`].
-    pub halo_mass: [Agreement; HALO_MASS_BINS],
+    /// HALO's map of each mass bin, up to [`K_HALOES`]; none where haloes are unknown.
+    pub halo_mass: Vec<Agreement>,
     /// Distributions of `T_b`.
     pub one_point: OnePoint,
     /// Bispectra.
@@ -53,41 +54,6 @@ pub struct BoxEvaluation {
     pub bits: Bits,
     /// Seconds per stage.
     pub seconds: BTreeMap<String, f64>,
-}
-
-/// A box whose truth is known.
-#[derive(Debug, Clone)]
-pub struct TrueBox {
-    /// What is predicted from.
-    pub dark_matter: DarkMatter,
-    /// The halo mass density of every bin, (M☉/h)/(Mpc/h)³.
-    pub halo_mass: [Grid; HALO_MASS_BINS],
-    /// The 21 cm map, mK: one realisation.
-    pub brightness_temperature: Grid,
-}
-
-impl TrueBox {
-    /// Read the fields of a box of a data set.
-    ///
-    /// # Errors
-    /// [`Error::Input`] where the file lacks one.
-    pub fn read(fields: &Path) -> Result<Self> {
-        let map = read_map(fields)?;
-        let mut layers = map.layers;
-        let mut take = |layer: Layer| {
-            let lacks = || format!("it has no {}", layer.name());
-            layers.remove(&layer).ok_or_else(|| {
-                Error::input(fields, lacks(), "the fields of a data set's box", "Make the data set anew")
-            })
-        };
-        let [a, b, c, d] = [0, 1, 2, 3].map(|bin| take(Layer::HaloMass(bin)));
-        let (redshift, cosmology): (f64, Cosmology) = (map.header.redshift, map.header.cosmology);
-        Ok(Self {
-            halo_mass: [a?, b?, c?, d?],
-            brightness_temperature: take(Layer::Reference)?,
-            dark_matter: DarkMatter { density: take(Layer::DarkMatter)?, redshift, cosmology },
-        })
-    }
 }
 
 /// What the networks made of a box.
@@ -101,15 +67,16 @@ pub struct Predicted<'a> {
     pub seconds: BTreeMap<String, f64>,
 }
 
-/// Compare what the networks made of a box with the truth. `draws` are further realisations of
-/// the truth ([`Painter::further_draws`](crate::sim::Painter::further_draws)), `rescaling` the
-/// baseline fitted to training boxes.
+/// Compare what the networks made of a box with the truth; `name` is the box's, and what its
+/// truth is. `draws` are further realisations of the truth
+/// ([`Painter::further_draws`](crate::sim::Painter::further_draws)), of which a simulation with
+/// gas has none; `rescaling` is the baseline fitted to training boxes.
 ///
 /// # Errors
 /// Those of the device.
 pub fn evaluate(
-    name: &str,
-    truth: &TrueBox,
+    [name, of_truth]: [&str; 2],
+    truth: &Fields,
     predicted: Predicted,
     draws: &[Grid],
     rescaling: Option<&Rescaling>,
@@ -124,14 +91,13 @@ pub fn evaluate(
     let relation = &models.lodi.config().conditional_mean.relation;
     let halo_mass = condition.halo_mass.each_ref().map(Grid::as_slice);
     let local = Grid::from_values(relation.temperature(&halo_mass, scale), reference.box_size);
-    let halo_mass = (0..HALO_MASS_BINS)
-        .map(|bin| Ok(Agreement::new([&condition.halo_mass[bin], &truth.halo_mass[bin]], K_HALOES)?.0))
-        .collect::<Result<Vec<_>>>()?;
-    let halo_mass: [Agreement; HALO_MASS_BINS] = halo_mass.try_into().expect("one per bin");
+    let known = truth.halo_mass.iter().flatten().zip(&condition.halo_mass);
+    let halo_mass = known.map(|(truth, ours)| Ok(Agreement::new([ours, truth], K_HALOES)?.0)).collect::<Result<_>>()?;
     let data = models.lodi.config().residual.data(reference.as_slice(), condition.mean.as_slice());
     let rescaled = rescaling.and_then(|rescaling| rescaling.apply(density));
     Ok(BoxEvaluation {
         name: name.to_owned(),
+        truth: of_truth.to_owned(),
         draws: Draws::new(realisations, reference, draws, k.len()),
         ensemble: (realisations.len() > 1).then(|| Ensemble::new(realisations, reference, &condition.mean, k.len())),
         prediction: agreement,

@@ -34,21 +34,11 @@ pub use observer::{NoObserver, Observer, Stage, StepMade, TileMade};
 
 use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, HALO_MASS_BINS};
+pub use crate::field::DarkMatter;
+use crate::field::{Grid, HALO_MASS_BINS};
 use crate::memory;
 use crate::nn::{Halo, Lodi, Sampler, Trained, halo_weights, lodi_weights};
 use crate::stitch::{Blend, Lattice, Overlap};
-
-/// What is predicted from.
-#[derive(Debug, Clone)]
-pub struct DarkMatter {
-    /// `1 + δ`.
-    pub density: Grid,
-    /// Redshift.
-    pub redshift: f64,
-    /// Cosmology.
-    pub cosmology: Cosmology,
-}
 
 /// The networks, on the device that runs them.
 #[derive(Debug, Clone)]

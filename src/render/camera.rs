@@ -28,6 +28,14 @@ impl Default for OrbitCamera {
 impl OrbitCamera {
     const FIELD_OF_VIEW: f32 = 0.75;
 
+    /// Whether its numbers are those of a camera that sees the box.
+    pub fn is_sound(&self) -> bool {
+        self.yaw.is_finite()
+            && self.pitch.abs() <= 1.5
+            && (1e-3..100.0).contains(&self.distance)
+            && self.target.abs().max_element() < 10.0
+    }
+
     /// Where the camera is.
     pub fn eye(&self) -> Vec3 {
         self.target + self.outward() * self.distance

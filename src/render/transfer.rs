@@ -66,6 +66,11 @@ pub struct Tick {
 }
 
 impl ColorScale {
+    /// Whether it is a range of finite numbers.
+    pub fn is_sound(&self) -> bool {
+        self.low < self.high && self.low.is_finite() && self.high.is_finite()
+    }
+
     /// A logarithmic range.
     pub fn log(low: f32, high: f32, map: ColorMap) -> Self {
         Self { low, high, stretch: Stretch::Log, map, reversed: false }
@@ -222,6 +227,11 @@ impl Default for Opacity {
 }
 
 impl Opacity {
+    /// Whether its numbers are those of handles and a gain.
+    pub fn is_sound(&self) -> bool {
+        (0.0..=1.0).contains(&self.low) && (0.0..=1.0).contains(&self.high) && (0.0..=1e6).contains(&self.gain)
+    }
+
     /// Share of full opacity at a place of the colour range, 0 to 1; for colours that
     /// diverge, by the distance from their middle.
     pub fn share(&self, place: f32, diverging: bool) -> f32 {

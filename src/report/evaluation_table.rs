@@ -89,7 +89,9 @@ fn per_box(boxes: &[BoxEvaluation]) -> String {
 /// The claim in one line: the mean over boxes and realisations of the power over that of the
 /// truth's draws, shell by shell.
 fn claim(boxes: &[BoxEvaluation]) -> String {
-    let (ratio, _) = over_boxes(boxes.iter().map(|b| b.draws.power_ratio.as_slice()));
+    let (ours, _) = over_boxes(boxes.iter().map(|b| b.draws.power.as_slice()));
+    let (theirs, _) = over_boxes(boxes.iter().map(|b| b.draws.true_power.as_slice()));
+    let ratio: Vec<f64> = ours.iter().zip(&theirs).map(|(p, q)| p / q).collect();
     let off: Vec<f64> = ratio.iter().map(|r| (r - 1.0).abs()).collect();
     let (worst, k) = off
         .iter()
@@ -102,12 +104,16 @@ fn claim(boxes: &[BoxEvaluation]) -> String {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let spread = spreads(&|b| Some(mean(&b.ensemble.as_ref()?.spread) / mean(&b.draws.spread)));
     format!(
-        "As painted, mean power over {} boxes and {} realisations over mean power over the same boxes and {} draws of the \
-         truth: {} off on average over {} shells, {} in the worst (k = {k:.2} h/Mpc); {} of {} shells within 10 %. The power of \
+        "As painted, mean power over {} boxes and {} realisations over mean power over the same boxes and {} of the \
+         truth ({}): {} off on average over {} shells, {} in the worst (k = {k:.2} h/Mpc); {} of {} shells within 10 %. The power of \
          realisations varies by {} of what that of draws does.\n",
         boxes.len(),
         boxes[0].draws.realisations,
-        boxes[0].draws.count,
+        match boxes[0].draws.count {
+            1 => "one map".to_owned(),
+            count => format!("{count} draws"),
+        },
+        boxes[0].truth,
         percent(mean(&off)),
         off.len(),
         percent(worst),
@@ -140,7 +146,8 @@ fn per_shell(boxes: &[BoxEvaluation]) -> String {
     for i in 0..mean.len() {
         // One row a step of a fifth in the logarithm of k.
         if i == 0 || (k[i].ln() / 0.2).floor() > (k[i - 1].ln() / 0.2).floor() {
-            let row = [mean[i], spread[i], of_draws[i], error[i], scatter[i]].map(|v| format!("{v:.3}")).join(" | ");
+            let number = |v: f64| if v.is_finite() { format!("{v:.3}") } else { "–".to_owned() };
+            let row = [mean[i], spread[i], of_draws[i], error[i], scatter[i]].map(number).join(" | ");
             let realisations = ensemble.get(i).map_or("–".to_owned(), |v| format!("{v:.3}"));
             let _ = writeln!(out, "| {:.2} | {row} | {realisations} | {:.3} | {:.3} |", k[i], expected[i], local[i]);
         }
@@ -149,15 +156,18 @@ fn per_shell(boxes: &[BoxEvaluation]) -> String {
 }
 
 fn halo_mass(boxes: &[BoxEvaluation]) -> String {
+    let known: Vec<&BoxEvaluation> = boxes.iter().filter(|b| !b.halo_mass.is_empty()).collect();
+    let Some(first) = known.first() else { return "The haloes of the truth are unknown.\n".to_owned() };
     let mut out = String::from(
         "| halo mass bin | mass in all boxes | mean mass ratio | mass ratio per box | largest \\|P/P_true − 1\\|, k ≤ 5 | of the mean over boxes | r at k = 1, 5 |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    for bin in 0..boxes[0].halo_mass.len() {
-        let all: Vec<&Agreement> = boxes.iter().map(|b| &b.halo_mass[bin]).collect();
+    for bin in 0..first.halo_mass.len() {
+        let all: Vec<&Agreement> = known.iter().map(|b| &b.halo_mass[bin]).collect();
         let made: f64 = all.iter().map(|a| a.mean).sum();
         // A small box may have no halo so heavy: there is nothing to compare with.
-        let with_haloes: Vec<&BoxEvaluation> = boxes.iter().filter(|b| b.halo_mass[bin].true_mean > 0.0).collect();
+        let with_haloes: Vec<&BoxEvaluation> =
+            known.iter().copied().filter(|b| b.halo_mass[bin].true_mean > 0.0).collect();
         if with_haloes.is_empty() {
             let _ = writeln!(out, "| {} | no haloes in the truth | | | | | |", bin + 1);
             continue;

@@ -12,5 +12,5 @@ mod reference;
 pub use friends_of_friends::{Halo, HaloFinder, find_haloes};
 pub use hydrogen::{HydrogenMap, HydrogenModel, hydrogen_map, hydrogen_mass, paint_hydrogen};
 pub use linear_power::LinearPower;
-pub use maps::{Axis, Frame, HALO_MASS_EDGES, halo_mass_bin, halo_mass_maps};
+pub use maps::{Axis, Frame, HALO_MASS_EDGES, halo_mass_bin, halo_mass_maps, halo_mass_maps_on_grid};
 pub use reference::{Painter, Reference, ReferenceConfig, ReferenceModel, check_output, reference};

@@ -26,8 +26,8 @@ const FIRST: usize = 2;
 const RIDGE: f64 = 1e-3;
 
 /// Show the denoiser noisy truths of `count` validation boxes (training boxes where there
-/// are none), at every noise level another realisation, and return the calibration with which
-/// its estimates have the least squared error.
+/// are none), at every noise level with other noise, and return the calibration with which its
+/// estimates have the least squared error.
 ///
 /// The truths are centred: data averages nothing at every conditional mean, and
 /// where in these few boxes it does not, a handful of heavy haloes is why.
@@ -51,29 +51,22 @@ pub fn calibrate(
         .take(count)
         .map(|from| (from, from.mean().as_slice().iter().map(|&t| knot_place(t) as f32).collect()))
         .collect();
-    let realisations = boxes.iter().map(|(from, _)| from.realisations.len()).min().unwrap_or(0).min(CALIBRATION_LEVELS);
-    let means: Vec<KnotMeans> = (0..realisations)
-        .map(|realisation| {
-            let mut means = KnotMeans::default();
-            boxes.iter().for_each(|(from, places)| means.add(&from.data(realisation, config), places));
-            means
-        })
-        .collect();
+    let mut means = KnotMeans::default();
+    boxes.iter().for_each(|(from, places)| means.add(&from.data(config), places));
     let mut errors = Errors::new();
     for (index, (from, places)) in boxes.iter().enumerate() {
-        let n = from.seen.n();
+        let n = from.seen.fields.n();
         let condition = from.condition(lodi, device)?;
         let surroundings = Surroundings::new(from.mean(), &device.burn);
         let noise = CorrelatedNoise::new(config.noise, n);
+        let mut x = from.data(config);
+        means.subtract_from(&mut x, places);
         let tensor = |values: Vec<f32>| Tensor::<3>::from_data(TensorData::new(values, [n, n, n]), &device.burn);
         for level in 0..CALIBRATION_LEVELS {
             let looks = index * CALIBRATION_LEVELS + level;
             if !report(looks, count * CALIBRATION_LEVELS) {
                 return Err(Error::Cancelled);
             }
-            let realisation = level % realisations;
-            let mut x = from.data(realisation, config);
-            means[realisation].subtract_from(&mut x, places);
             let gamma = Errors::gamma(level, &config.schedule);
             let noise = noise.draw(SEED, Stream::Training(looks as u32));
             let latent = tensor(x.clone()) * alpha(gamma) + tensor(noise) * sigma(gamma);

@@ -11,12 +11,12 @@ use super::halo::features;
 use super::power::PowerRatio;
 use super::sampling_weight::sampling_weights;
 use super::voxels::{VoxelBox, Voxels};
+use crate::dataset::Fields;
 use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
 use crate::field::{Grid, HALO_MASS_BINS, LogTransform};
 use crate::nn::{ConditionalMean, ConditionalMeanConfig, FeatureConfig, Halo, LocalRelation};
 use crate::predict::{NoObserver, expected_temperature};
-use crate::sim::{HydrogenModel, Painter};
 use crate::stats::K_MAPS;
 
 /// Floor of the temperatures that networks see, mK.
@@ -24,42 +24,30 @@ const FAINT: f64 = 0.1;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
 
-/// A box with HALO's maps of it and its map without scatter.
-struct MeanBox {
-    seen: HaloBox,
-    /// The mean of all realisations of the 21 cm map, mK.
-    mean: Grid,
-}
-
-/// Boxes that the conditional mean is learned from.
-pub struct MeanBoxes(Split<MeanBox>);
+/// Boxes that the conditional mean is learned from: each has one noisy realisation of its 21 cm
+/// map, whatever made it.
+pub struct MeanBoxes(Split<HaloBox>);
 
 impl MeanBoxes {
-    /// Run HALO on every box, and paint HI on its haloes without scatter, which is
-    /// the mean over all realisations.
+    /// Run HALO on every box.
     ///
     /// # Errors
-    /// Those of HALO and of reading snapshots.
-    pub fn new(
-        boxes: (&[TrainingBox], &[ValidationBox]),
-        halo: &Halo,
-        hydrogen: &HydrogenModel,
-        device: &ComputeDevice,
-    ) -> Result<Self> {
-        let Split { train, validation } =
-            with_halo_maps(boxes, halo, hydrogen, device, |_, painter: &Painter| painter.mean())?;
-        let all = |boxes: Vec<(HaloBox, Grid)>| boxes.into_iter().map(|(seen, mean)| MeanBox { seen, mean }).collect();
-        Ok(Self(Split { train: all(train), validation: all(validation) }))
+    /// Those of HALO.
+    pub fn new(boxes: (&[TrainingBox], &[ValidationBox]), halo: &Halo, device: &ComputeDevice) -> Result<Self> {
+        with_halo_maps(boxes, halo, device).map(Self)
     }
 }
 
 /// The conditional mean as it is trained by default, on the `training` boxes that `boxes` were
 /// made of.
-pub fn conditional_mean_config(boxes: &MeanBoxes, training: &[TrainingBox]) -> ConditionalMeanConfig {
+///
+/// # Errors
+/// Those of the device.
+pub fn conditional_mean_config(boxes: &MeanBoxes, training: &[TrainingBox]) -> Result<ConditionalMeanConfig> {
     // Decades above a floor, from nothing to a few: standardised by their deviation,
     // maps that are empty nearly everywhere would reach dozens in a halo.
     let decades = |floor: f64| LogTransform { floor, offset: floor.log10(), scale: 1.0 };
-    ConditionalMeanConfig {
+    Ok(ConditionalMeanConfig {
         width: 64,
         // A hundredth of the mean matter density, far below any halo's edge.
         halo_mass: decades(1e9),
@@ -69,20 +57,22 @@ pub fn conditional_mean_config(boxes: &MeanBoxes, training: &[TrainingBox]) -> C
             smoothing: vec![1.5, 3.0, 6.0],
             ..features(training)
         },
-        relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.0.train) },
-    }
+        relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.0.train)? },
+    })
 }
 
 /// Fit the HI mass per halo mass of each bin to the maps: weighted least squares
 /// over blocks of [`BLOCK`]³ voxels, each with the weight of its own and the
 /// mean temperature, so that neither the brightest nor the many empty ones rule.
-fn hydrogen_fractions(boxes: &[MeanBox]) -> [f64; HALO_MASS_BINS] {
+fn hydrogen_fractions(boxes: &[HaloBox]) -> Result<[f64; HALO_MASS_BINS]> {
     const B: usize = HALO_MASS_BINS;
     let (mut normal, mut right) = ([[0f64; B]; B], [0f64; B]);
-    for MeanBox { seen: HaloBox { fields, .. }, mean: map } in boxes {
-        let scale = fields.cosmology.brightness_temperature_scale(fields.redshift) / crate::field::RHO_CRITICAL;
-        let target = block_means(map);
-        let maps: [Vec<f64>; B] = std::array::from_fn(|bin| block_means(&fields.halo_mass[bin]));
+    for HaloBox { fields: Fields { dark_matter, brightness_temperature: map, .. }, halo_mass } in boxes {
+        let scale =
+            dark_matter.cosmology.brightness_temperature_scale(dark_matter.redshift) / crate::field::RHO_CRITICAL;
+        let target = block_means(map.as_slice(), map.n());
+        let halo_mass = host(halo_mass.clone())?;
+        let maps: Vec<Vec<f64>> = halo_mass.chunks(map.n().pow(3)).map(|m| block_means(m, map.n())).collect();
         let mean = target.iter().sum::<f64>() / target.len() as f64;
         for i in 0..target.len() {
             let weight = 1.0 / (target[i] + mean);
@@ -95,15 +85,16 @@ fn hydrogen_fractions(boxes: &[MeanBox]) -> [f64; HALO_MASS_BINS] {
             }
         }
     }
-    solve_non_negative(normal, right)
+    Ok(solve_non_negative(normal, right))
 }
 
-fn block_means(grid: &Grid) -> Vec<f64> {
-    let n = grid.n();
+/// Means over blocks of a field of `n³` values.
+fn block_means(values: &[f32], n: usize) -> Vec<f64> {
     let block = if n.is_multiple_of(BLOCK) { BLOCK } else { 1 };
     let blocks = n / block;
     let mut means = vec![0.0; blocks.pow(3)];
-    for ((x, y, z), &v) in grid.values.indexed_iter() {
+    for (index, &v) in values.iter().enumerate() {
+        let [x, y, z] = [index / (n * n), index / n % n, index % n];
         means[((x / block) * blocks + y / block) * blocks + z / block] += f64::from(v) / block.pow(3) as f64;
     }
     means
@@ -126,8 +117,8 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 
 /// A box as the network learns from it, drawn by what the local relation says: every
 /// decade of temperature counts, and the few voxels that hold the HI are seen often.
-fn prepared(from: &MeanBox, network: &ConditionalMean, device: &ComputeDevice) -> Result<VoxelBox> {
-    let MeanBox { seen: HaloBox { dark_matter, halo_mass, .. }, mean } = from;
+fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -> Result<VoxelBox> {
+    let HaloBox { fields: Fields { dark_matter, brightness_temperature, .. }, halo_mass } = from;
     let cosmology = &dark_matter.cosmology;
     let scale = cosmology.brightness_temperature_scale(dark_matter.redshift);
     let halo_mass: Tensor<5> = halo_mass.clone().unsqueeze_dim(0);
@@ -138,8 +129,8 @@ fn prepared(from: &MeanBox, network: &ConditionalMean, device: &ComputeDevice) -
     let average = local.iter().map(|&t| f64::from(t)).sum::<f64>() / local.len() as f64;
     let mut weights = sampling_weights(&local);
     weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / (average as f32).max(f32::MIN_POSITIVE));
-    let n = from.seen.n();
-    let targets = ChannelField { n, values: [&local, mean.as_slice()].concat() };
+    let n = from.fields.n();
+    let targets = ChannelField { n, values: [&local, brightness_temperature.as_slice()].concat() };
     Ok(VoxelBox::new(ChannelField { n, values: seen }, targets, &weights))
 }
 
@@ -147,7 +138,7 @@ fn prepared(from: &MeanBox, network: &ConditionalMean, device: &ComputeDevice) -
 struct LearnMean<'a> {
     boxes: Split<VoxelBox>,
     /// The box whose map is looked at whole.
-    looked_at: Option<&'a MeanBox>,
+    looked_at: Option<&'a HaloBox>,
     /// Mean temperature of the training boxes, mK.
     average: f64,
     settings: &'a TrainConfig,
@@ -160,7 +151,7 @@ impl Task<ConditionalMean> for LearnMean<'_> {
         (0..self.settings.batch).map(|_| Voxels::draw(self.boxes.seen(validating), draws)).collect()
     }
 
-    /// The power of the mean map over that of the map without scatter.
+    /// The power of the mean map over that of the realisation: `r²` where the mean is right.
     fn power(
         &self,
         network: &ConditionalMean,
@@ -171,10 +162,10 @@ impl Task<ConditionalMean> for LearnMean<'_> {
         if !report(0, 1) {
             return Err(Error::Cancelled);
         }
-        let HaloBox { dark_matter, halo_mass, .. } = &from.seen;
+        let HaloBox { fields: Fields { dark_matter, brightness_temperature, .. }, halo_mass } = from;
         let values = host(expected_temperature(dark_matter, halo_mass, network, device, &mut NoObserver)?)?;
-        let map = Grid::from_values(values, from.mean.box_size);
-        Ok(vec![PowerRatio::new("21 cm conditional mean", &map, std::slice::from_ref(&from.mean), K_MAPS)])
+        let map = Grid::from_values(values, brightness_temperature.box_size);
+        Ok(vec![PowerRatio::new("21 cm conditional mean", &map, brightness_temperature, K_MAPS)])
     }
 
     /// The Poisson deviance `μ − T + T ln(T/μ)` of the expected temperature `μ` in
@@ -183,10 +174,10 @@ impl Task<ConditionalMean> for LearnMean<'_> {
     /// proportion, do not drown all others.
     fn loss(&self, network: &ConditionalMean, voxels: &[Voxels], device: &Device) -> Tensor<1> {
         let [seen, targets, shares] = Voxels::tensors(voxels, device);
-        let (local, mean) = (targets.clone().narrow(1, 0, 1), targets.narrow(1, 1, 1));
+        let (local, truth) = (targets.clone().narrow(1, 0, 1), targets.narrow(1, 1, 1));
         let log = network.log_temperature(seen, local);
-        let known = (mean.clone() + f32::MIN_POSITIVE).log() - 1.0;
-        let deviance = log.clone().exp() + mean * (known - log);
+        let known = (truth.clone() + f32::MIN_POSITIVE).log() - 1.0;
+        let deviance = log.clone().exp() + truth * (known - log);
         (deviance * shares).mean() / self.average
     }
 }
@@ -203,11 +194,12 @@ pub fn train_conditional_mean(
     folder: &Path,
     report: impl FnMut(Report) -> bool,
 ) -> Result<Learned<ConditionalMean>> {
-    let prepare = |boxes: &[MeanBox]| boxes.iter().map(|b| prepared(b, &network, device)).collect::<Result<Vec<_>>>();
+    let prepare = |boxes: &[HaloBox]| boxes.iter().map(|b| prepared(b, &network, device)).collect::<Result<Vec<_>>>();
     let task = LearnMean {
         boxes: Split { train: prepare(&boxes.0.train)?, validation: prepare(&boxes.0.validation)? },
         looked_at: boxes.0.validation.first(),
-        average: boxes.0.train.iter().map(|b| b.mean.mean()).sum::<f64>() / boxes.0.train.len() as f64,
+        average: boxes.0.train.iter().map(|b| b.fields.brightness_temperature.mean()).sum::<f64>()
+            / boxes.0.train.len() as f64,
         settings,
     };
     device.burn.seed(settings.seed);

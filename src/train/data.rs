@@ -1,81 +1,10 @@
 //! What the networks learn from: boxes with dark matter, halo maps and 21 cm
 //! map, cut into randomly placed and oriented crops.
 
-use std::path::{Path, PathBuf};
-
-use crate::dataset::{Entry, Train, Validation};
-use crate::error::{Error, Result};
-use crate::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, MassAssignment, Stream, below, philox};
-use crate::io::{Map, read_map};
-use crate::predict::DarkMatter;
-use crate::sim::{HydrogenModel, Painter};
+use crate::dataset::{Entry, Fields, Train, Validation};
+use crate::error::Result;
+use crate::field::{Stream, below, philox};
 use crate::stitch::gather;
-
-/// A simulation box, every field on the same grid.
-#[derive(Debug, Clone)]
-pub struct Fields {
-    /// `1 + δ`.
-    pub dark_matter: Grid,
-    /// Halo mass density per mass bin, (M☉/h)/(Mpc/h)³.
-    pub halo_mass: [Grid; HALO_MASS_BINS],
-    /// 21 cm brightness temperature, mK.
-    pub brightness_temperature: Grid,
-    /// Redshift.
-    pub redshift: f64,
-    /// Cosmology.
-    pub cosmology: Cosmology,
-}
-
-impl Fields {
-    fn read(path: &Path) -> Result<Self> {
-        let Map { header, mut layers } = read_map(path)?;
-        let mut take = |layer: Layer| {
-            layers.remove(&layer).ok_or_else(|| {
-                Error::input(
-                    path,
-                    format!("it has no {}", layer.name()),
-                    "the fields of a data set's box",
-                    "Make it anew",
-                )
-            })
-        };
-        let [a, b, c, d] = [0, 1, 2, 3].map(|bin| take(Layer::HaloMass(bin)));
-        Ok(Self {
-            halo_mass: [a?, b?, c?, d?],
-            dark_matter: take(Layer::DarkMatter)?,
-            brightness_temperature: take(Layer::Reference)?,
-            redshift: header.redshift,
-            cosmology: header.cosmology,
-        })
-    }
-
-    /// What is predicted from.
-    pub fn matter(&self) -> DarkMatter {
-        DarkMatter { density: self.dark_matter.clone(), redshift: self.redshift, cosmology: self.cosmology }
-    }
-
-    /// `1 + δ`, halo maps as fractions of the matter in each voxel: what HALO
-    /// learns. The last entry is the fraction outside all haloes.
-    pub fn halo_fractions(&self) -> [Grid; HALO_MASS_BINS + 1] {
-        let mean = self.cosmology.mean_matter_density();
-        let dark_matter = self.dark_matter.as_slice();
-        let fraction = |v: f32, m: f32| {
-            let matter = f64::from(m) * mean;
-            if matter > 0.0 { (f64::from(v) / matter).clamp(0.0, 1.0) as f32 } else { 0.0 }
-        };
-        let mut rest = self.dark_matter.map(|_| 1.0);
-        let mut of_bin = |bin: usize| {
-            let mut grid = self.halo_mass[bin].clone();
-            for ((v, &m), r) in grid.as_slice_mut().iter_mut().zip(dark_matter).zip(rest.as_slice_mut()) {
-                *v = fraction(*v, m).min(*r);
-                *r -= *v;
-            }
-            grid
-        };
-        let [a, b, c, d] = [of_bin(0), of_bin(1), of_bin(2), of_bin(3)];
-        [a, b, c, d, rest]
-    }
-}
 
 /// A box that networks learn from. There is no way to make one of a test box:
 ///
@@ -86,7 +15,6 @@ impl Fields {
 #[derive(Debug, Clone)]
 pub struct TrainingBox {
     fields: Fields,
-    snapshot: PathBuf,
 }
 
 impl TrainingBox {
@@ -95,35 +23,12 @@ impl TrainingBox {
     /// # Errors
     /// [`Error::Input`].
     pub fn read(entry: &Entry<Train>) -> Result<Self> {
-        Ok(Self { fields: Fields::read(&entry.fields())?, snapshot: entry.snapshot() })
+        Ok(Self { fields: Fields::read(&entry.fields())? })
     }
 
     /// Its fields.
     pub fn fields(&self) -> &Fields {
         &self.fields
-    }
-
-    /// Its haloes.
-    pub(super) fn haloes(&self) -> Haloes<'_> {
-        Haloes { snapshot: &self.snapshot, n: self.fields.dark_matter.n() }
-    }
-}
-
-/// The haloes of a box, to paint further realisations of its 21 cm map: the same haloes with
-/// other HI masses. A network that sees only one realisation learns it by heart and not how it
-/// scatters.
-pub(super) struct Haloes<'a> {
-    snapshot: &'a Path,
-    n: usize,
-}
-
-impl Haloes<'_> {
-    /// Find them.
-    ///
-    /// # Errors
-    /// Those of reading the snapshot.
-    pub fn painter(&self, hydrogen: &HydrogenModel) -> Result<Painter> {
-        Painter::open(self.snapshot, self.n, MassAssignment::Cic, hydrogen)
     }
 }
 
@@ -131,7 +36,6 @@ impl Haloes<'_> {
 #[derive(Debug, Clone)]
 pub struct ValidationBox {
     fields: Fields,
-    snapshot: PathBuf,
 }
 
 impl ValidationBox {
@@ -140,17 +44,12 @@ impl ValidationBox {
     /// # Errors
     /// [`Error::Input`].
     pub fn read(entry: &Entry<Validation>) -> Result<Self> {
-        Ok(Self { fields: Fields::read(&entry.fields())?, snapshot: entry.snapshot() })
+        Ok(Self { fields: Fields::read(&entry.fields())? })
     }
 
     /// Its fields.
     pub fn fields(&self) -> &Fields {
         &self.fields
-    }
-
-    /// Its haloes.
-    pub(super) fn haloes(&self) -> Haloes<'_> {
-        Haloes { snapshot: &self.snapshot, n: self.fields.dark_matter.n() }
     }
 }
 
@@ -338,42 +237,5 @@ mod tests {
             places.insert(values.iter().position(|&v| v == wanted).expect("the voxel is in the crop"));
         }
         assert_eq!(places.len(), side.pow(3));
-    }
-
-    #[test]
-    fn halo_fractions_are_shares_of_the_matter() {
-        let cosmology = Cosmology::default();
-        let mean = cosmology.mean_matter_density() as f32;
-        let grid = |values: [f32; 8]| Grid {
-            values: ndarray::Array3::from_shape_vec((2, 2, 2), values.to_vec()).unwrap(),
-            box_size: 1.0,
-        };
-        let empty = grid([0.0; 8]);
-        let fields = Fields {
-            dark_matter: grid([0.0, 1.0, 2.0, 4.0, 0.5, 0.5, 0.0, 0.0]),
-            halo_mass: [
-                grid([0.0, 0.0, mean, mean, 0.0, 0.5 * mean, 0.0, 0.0]),
-                empty.clone(),
-                grid([0.0, 0.0, 0.0, 3.0 * mean, 0.0, 0.0, 0.0, 0.0]),
-                empty.clone(),
-            ],
-            brightness_temperature: empty,
-            redshift: 1.0,
-            cosmology,
-        };
-        let fractions = fields.halo_fractions();
-        let close = |bin: usize, voxel: usize, value: f32| {
-            assert!((fractions[bin].as_slice()[voxel] - value).abs() < 1e-5, "bin {bin}, voxel {voxel}");
-        };
-        close(0, 2, 0.5);
-        close(0, 3, 0.25);
-        close(2, 3, 0.75);
-        close(4, 3, 0.0);
-        close(0, 5, 1.0);
-        close(4, 0, 1.0);
-        for voxel in 0..8 {
-            let sum: f32 = fractions.iter().map(|f| f.as_slice()[voxel]).sum();
-            assert!((sum - 1.0).abs() < 1e-6);
-        }
     }
 }

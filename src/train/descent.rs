@@ -54,8 +54,6 @@ pub struct TrainConfig {
     pub power_every: usize,
     /// Denoising steps with which LODI paints the box for that.
     pub power_steps: usize,
-    /// Draws of the HI of every box that LODI learns from.
-    pub realisations: usize,
     /// Validation boxes (training boxes where there are none) that the network runs
     /// on at the end, to be set right by.
     pub calibration_boxes: usize,
@@ -78,7 +76,6 @@ impl Default for TrainConfig {
             validation_crops: 16,
             power_every: 1000,
             power_steps: 10,
-            realisations: 8,
             calibration_boxes: 2,
             seed: 1,
         }
@@ -93,9 +90,9 @@ impl TrainConfig {
     pub fn check(&self) -> Result<()> {
         let bad =
             |found: String, expected: &str| Err(Error::setting(found, expected, "Change the settings of the training"));
-        let counts = [self.batch, self.validate_every, self.realisations, self.power_steps];
+        let counts = [self.batch, self.validate_every, self.power_steps];
         if counts.contains(&0) {
-            return bad("a training without crops, realisations or validation".to_owned(), "at least one of each");
+            return bad("a training without crops or validation".to_owned(), "at least one of each");
         }
         if !(24..=256).contains(&self.crop) || !self.crop.is_multiple_of(8) {
             return bad(format!("crops of {}³ voxels", self.crop), "a multiple of 8 between 24 and 256");

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::data::{ChannelField, Draws, Fields, Split, TrainingBox, ValidationBox};
+use super::data::{ChannelField, Draws, Split, TrainingBox, ValidationBox};
 use super::descent::{Learned, Report, Task, TrainConfig, descend};
 use super::power::PowerRatio;
+use crate::dataset::Fields;
 use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
-use crate::field::{Grid, HALO_MASS_BINS, LogTransform};
+use crate::field::{DarkMatter, Grid, HALO_MASS_BINS, LogTransform};
 use crate::nn::{FeatureConfig, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::predict::{NoObserver, halo_maps};
 use crate::sim::HALO_MASS_EDGES;
@@ -22,7 +23,7 @@ const EDGE: usize = 4;
 /// components of the middle density; what it joins the highest takes apart.
 pub(super) fn features(boxes: &[TrainingBox]) -> FeatureConfig {
     FeatureConfig {
-        dark_matter: LogTransform::standardised(boxes.iter().map(|b| &b.fields().dark_matter), 0.05),
+        dark_matter: LogTransform::standardised(boxes.iter().map(|b| &b.fields().dark_matter.density), 0.05),
         thresholds: vec![30.0, 60.0, 150.0],
         // From nothing to a heavy halo, about a unit normal in matter.
         mass: LogTransform { floor: 1e9, offset: 10.5, scale: 1.5 },
@@ -40,7 +41,7 @@ pub fn halo_config(boxes: &[TrainingBox]) -> HaloConfig {
         refinement: 64,
         tile: 32,
         context: 8,
-        voxel: boxes[0].fields().dark_matter.voxel(),
+        voxel: boxes[0].fields().dark_matter.density.voxel(),
         features,
         mass_edges: HALO_MASS_EDGES,
     }
@@ -57,17 +58,26 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(fields: &Fields, config: &HaloConfig) -> Self {
+    fn new(fields: &Fields, config: &HaloConfig) -> Result<Self> {
         let values = |grid: &Grid| grid.as_slice().to_vec();
-        Self {
-            seen: ChannelField {
-                n: fields.dark_matter.n(),
-                values: config.features.of(&fields.dark_matter, &fields.cosmology),
-            },
-            matter: values(&fields.dark_matter),
-            fractions: fields.halo_fractions().each_ref().map(values),
-        }
+        let DarkMatter { density, cosmology, .. } = &fields.dark_matter;
+        Ok(Self {
+            seen: ChannelField { n: fields.n(), values: config.features.of(density, cosmology) },
+            matter: values(density),
+            fractions: known_fractions(fields)?.each_ref().map(values),
+        })
     }
+}
+
+/// The fractions of the matter per class, of a box whose haloes are known.
+pub(super) fn known_fractions(fields: &Fields) -> Result<[Grid; HALO_CLASSES]> {
+    fields.halo_fractions().ok_or_else(|| {
+        Error::setting(
+            "boxes whose haloes are unknown",
+            "halo maps in every box that HALO learns from",
+            "Give pairs a snapshot of the dark matter or a halo catalogue, or keep HALO's shipped weights",
+        )
+    })
 }
 
 /// What HALO learns: to divide the matter of every voxel.
@@ -144,17 +154,18 @@ pub(super) fn halo_power(
     device: &ComputeDevice,
     report: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Vec<PowerRatio>> {
-    let Some(fields) = looked_at else { return Ok(Vec::new()) };
+    let Some((fields, truth)) = looked_at.and_then(|fields| Some((fields, fields.halo_mass.as_ref()?))) else {
+        return Ok(Vec::new());
+    };
     if !report(0, HALO_MASS_BINS) {
         return Err(Error::Cancelled);
     }
-    let values = host(halo_maps(&fields.matter(), halo, device, &mut NoObserver)?)?;
+    let values = host(halo_maps(&fields.dark_matter, halo, device, &mut NoObserver)?)?;
     let ratio = |(bin, map): (usize, &[f32])| {
-        let map = Grid::from_values(map.to_vec(), fields.dark_matter.box_size);
-        let truth = std::slice::from_ref(&fields.halo_mass[bin]);
-        PowerRatio::new(format!("halo mass, bin {}", bin + 1), &map, truth, K_HALOES)
+        let map = Grid::from_values(map.to_vec(), fields.dark_matter.density.box_size);
+        PowerRatio::new(format!("halo mass, bin {}", bin + 1), &map, &truth[bin], K_HALOES)
     };
-    Ok(values.chunks(fields.dark_matter.n().pow(3)).enumerate().map(ratio).collect())
+    Ok(values.chunks(fields.n().pow(3)).enumerate().map(ratio).collect())
 }
 
 /// Train HALO's U-Net: the cross-entropy between the fractions it predicts and those that
@@ -163,7 +174,7 @@ pub(super) fn halo_power(
 /// training boxes.
 ///
 /// # Errors
-/// Those of the state in `folder`.
+/// [`Error::Setting`] for a box whose haloes are unknown, and those of the state in `folder`.
 pub fn train_halo(
     (boxes, validation): (&[TrainingBox], &[ValidationBox]),
     halo: Halo,
@@ -174,9 +185,9 @@ pub fn train_halo(
 ) -> Result<Learned<Halo>> {
     let looked_at = validation.first().map(ValidationBox::fields);
     let config = halo.config();
-    let train: Vec<Prepared> = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect();
-    let validation = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect();
-    let mean_matter = boxes.iter().map(|b| b.fields().dark_matter.mean()).sum::<f64>() / boxes.len() as f64;
+    let train = boxes.iter().map(|b| Prepared::new(b.fields(), config)).collect::<Result<Vec<_>>>()?;
+    let validation = validation.iter().map(|b| Prepared::new(b.fields(), config)).collect::<Result<_>>()?;
+    let mean_matter = boxes.iter().map(|b| b.fields().dark_matter.density.mean()).sum::<f64>() / boxes.len() as f64;
     let task = DivideMatter { boxes: Split { train, validation }, looked_at, mean_matter, settings };
     descend(halo, &task, settings, device, folder, report)
 }

@@ -12,12 +12,11 @@ use super::power::PowerRatio;
 use super::sampling_weight::{DrawnCrop, SamplingWeights};
 use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
-use crate::field::{CorrelatedNoise, Grid, HALO_MASS_BINS, LogTransform, NoiseCorrelation, TileBox, below};
+use crate::field::{CorrelatedNoise, Grid, HALO_MASS_BINS, LogTransform, NoiseCorrelation, TileBox};
 use crate::nn::{
     CONDITION_CHANNELS, Calibration, ConditionalMean, Halo, Lodi, LodiConfig, NoiseSchedule, Residual, UNetConfig,
 };
 use crate::predict::{Condition, NoObserver, Observer, Settings, Stage, expected_temperature, paint};
-use crate::sim::{HydrogenModel, Painter};
 use crate::stats::K_MAPS;
 use crate::stitch::gather;
 
@@ -40,8 +39,7 @@ const LOOK_SEED: u64 = 1;
 /// A box as LODI learns from it, transformed, `n³` values a field.
 struct Prepared {
     condition: ChannelField,
-    /// The data of every realisation.
-    data: Vec<Vec<f32>>,
+    data: Vec<f32>,
     weights: SamplingWeights,
 }
 
@@ -50,35 +48,28 @@ pub(super) struct LodiBox {
     pub seen: HaloBox,
     /// The conditional mean on the device, mK, and on the host.
     mean: (Tensor<3>, Grid),
-    /// Realisations of the 21 cm map, mK.
-    pub realisations: Vec<Grid>,
 }
 
 /// Boxes that LODI learns from and is selected by.
 pub struct LodiBoxes(pub(super) Split<LodiBox>);
 
 impl LodiBoxes {
-    /// Run HALO and the conditional mean on every box, and paint HI on its haloes until there
-    /// are `realisations` of its map, the data set's own among them.
+    /// Run HALO and the conditional mean on every box.
     ///
     /// # Errors
-    /// Those of the networks and of reading snapshots.
+    /// Those of the networks.
     pub fn new(
         boxes: (&[TrainingBox], &[ValidationBox]),
         (halo, mean): (&Halo, &ConditionalMean),
-        hydrogen: &HydrogenModel,
-        realisations: usize,
         device: &ComputeDevice,
     ) -> Result<Self> {
-        let further = |index: usize, painter: &Painter| painter.further_draws(index, realisations.saturating_sub(1));
-        let Split { train, validation } = with_halo_maps(boxes, halo, hydrogen, device, further)?;
-        let all = |boxes: Vec<(HaloBox, Vec<Grid>)>| -> Result<Vec<LodiBox>> {
-            let with_mean = |(seen, further): (HaloBox, Vec<Grid>)| {
-                let HaloBox { dark_matter, halo_mass, fields } = &seen;
-                let expected = expected_temperature(dark_matter, halo_mass, mean, device, &mut NoObserver)?;
+        let Split { train, validation } = with_halo_maps(boxes, halo, device)?;
+        let all = |boxes: Vec<HaloBox>| -> Result<Vec<LodiBox>> {
+            let with_mean = |seen: HaloBox| {
+                let dark_matter = &seen.fields.dark_matter;
+                let expected = expected_temperature(dark_matter, &seen.halo_mass, mean, device, &mut NoObserver)?;
                 let on_host = Grid::from_values(host(expected.clone())?, dark_matter.density.box_size);
-                let realisations = std::iter::once(fields.brightness_temperature.clone()).chain(further).collect();
-                Ok(LodiBox { seen, mean: (expected, on_host), realisations })
+                Ok(LodiBox { seen, mean: (expected, on_host) })
             };
             boxes.into_iter().map(with_mean).collect()
         };
@@ -94,31 +85,31 @@ impl LodiBox {
 
     /// What `lodi` paints from.
     pub fn condition(&self, lodi: &Lodi, device: &ComputeDevice) -> Result<Condition> {
-        let HaloBox { dark_matter, halo_mass, .. } = &self.seen;
-        Condition::new(dark_matter, halo_mass.clone(), self.mean.0.clone(), lodi, device)
+        let HaloBox { fields, halo_mass } = &self.seen;
+        Condition::new(&fields.dark_matter, halo_mass.clone(), self.mean.0.clone(), lodi, device)
     }
 
-    /// The diffusion's data of a realisation.
-    pub fn data(&self, realisation: usize, config: &LodiConfig) -> Vec<f32> {
-        config.residual.data(self.realisations[realisation].as_slice(), self.mean().as_slice())
+    /// The diffusion's data.
+    pub fn data(&self, config: &LodiConfig) -> Vec<f32> {
+        config.residual.data(self.seen.fields.brightness_temperature.as_slice(), self.mean().as_slice())
     }
 
     fn prepared(&self, lodi: &Lodi, device: &ComputeDevice) -> Result<Prepared> {
         Ok(Prepared {
-            condition: ChannelField { n: self.seen.n(), values: self.condition(lodi, device)?.channels()? },
-            data: (0..self.realisations.len()).map(|realisation| self.data(realisation, lodi.config())).collect(),
-            weights: SamplingWeights::new(self.seen.n(), self.mean().as_slice()),
+            condition: ChannelField { n: self.seen.fields.n(), values: self.condition(lodi, device)?.channels()? },
+            data: self.data(lodi.config()),
+            weights: SamplingWeights::new(self.seen.fields.n(), self.mean().as_slice()),
         })
     }
 }
 
 /// LODI as it is trained by default, behind a conditional mean.
 pub fn lodi_config(boxes: &LodiBoxes, mean: &ConditionalMean) -> LodiConfig {
-    let first = &boxes.0.train[0].seen.dark_matter;
+    let first = &boxes.0.train[0].seen.fields.dark_matter;
     let voxels = || {
         boxes.0.train.iter().flat_map(|b| {
-            let mean = b.mean().as_slice();
-            b.realisations.iter().flat_map(|map| map.as_slice().iter().copied().zip(mean.iter().copied()))
+            let truth = b.seen.fields.brightness_temperature.as_slice();
+            truth.iter().copied().zip(b.mean().as_slice().iter().copied())
         })
     };
     let mut residual = Residual::default();
@@ -175,7 +166,6 @@ impl UndoNoise<'_> {
         let (n, side) = (boxes[0].condition.n, self.config.tile);
         let crop = draws.crop(boxes.len(), n);
         let from = &boxes[crop.index];
-        let realisation = below(from.data.len(), draws.words()[0]);
         let DrawnCrop { crop, mut weight, sampling_ratio } = from.weights.place(crop, side, draws);
         weight.iter_mut().for_each(|w| *w /= sampling_ratio);
         let cut = |fields: &[&[f32]]| {
@@ -187,7 +177,7 @@ impl UndoNoise<'_> {
         let around = self.noise.draw(self.settings.seed, draws.stream());
         let mut noise = Vec::with_capacity(side.pow(3));
         gather(&around, side + 2 * MARGIN, [MARGIN; 3], side, &mut noise);
-        LodiCrop { data: cut(&[&from.data[realisation]]), condition: cut(&condition), weight, noise, time }
+        LodiCrop { data: cut(&[&from.data]), condition: cut(&condition), weight, noise, time }
     }
 }
 
@@ -203,7 +193,7 @@ impl Task<Lodi> for UndoNoise<'_> {
         (0..count).map(|index| self.crop(boxes, draws, time(index))).collect()
     }
 
-    /// The power of the box as it is painted over the mean of its realisations'.
+    /// The power of the box as it is painted over that of its truth.
     fn power(
         &self,
         lodi: &Lodi,
@@ -214,7 +204,7 @@ impl Task<Lodi> for UndoNoise<'_> {
         let settings = Settings { steps: self.settings.power_steps, seed: LOOK_SEED, ..Settings::default() };
         let condition = from.condition(lodi, device)?;
         let map = paint(&condition, lodi, device, &settings, &mut Reporting { report, done: 0, all: 0 })?;
-        Ok(vec![PowerRatio::new("21 cm", &map, &from.realisations, K_MAPS)])
+        Ok(vec![PowerRatio::new("21 cm", &map, &from.seen.fields.brightness_temperature, K_MAPS)])
     }
 
     fn loss(&self, lodi: &Lodi, crops: &[LodiCrop], device: &Device) -> Tensor<1> {

@@ -15,7 +15,7 @@ mod state;
 mod voxels;
 
 pub use conditional_mean::{MeanBoxes, conditional_mean_config, train_conditional_mean};
-pub use data::{CubeSymmetry, Fields, TrainingBox, ValidationBox};
+pub use data::{CubeSymmetry, TrainingBox, ValidationBox};
 pub use descent::{Learned, Report, TrainConfig, curve_csv};
 pub use halo::{halo_config, train_halo};
 pub use lodi::{LodiBoxes, lodi_config, train_lodi};

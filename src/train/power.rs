@@ -27,17 +27,14 @@ pub struct PowerPoint {
 }
 
 impl PowerRatio {
-    /// Of `made` over the mean of `draws` of the truth, up to `k_max` h/Mpc.
-    pub(super) fn new(series: impl Into<String>, made: &Grid, draws: &[Grid], k_max: f64) -> Self {
+    /// Of `made` over the truth, up to `k_max` h/Mpc.
+    pub(super) fn new(series: impl Into<String>, made: &Grid, truth: &Grid, k_max: f64) -> Self {
         let spectrum = power_spectrum(made, None);
         let shells = spectrum.shells_up_to(k_max);
-        let mut truth = vec![0.0; shells];
-        for draw in draws {
-            let power = power_spectrum(draw, None).power;
-            truth.iter_mut().zip(power).for_each(|(sum, p)| *sum += p / draws.len() as f64);
-        }
+        let truth = power_spectrum(truth, None).power;
         // A truth without power, such as a bin without haloes, has no ratio.
-        let pairs = spectrum.k.iter().zip(spectrum.power.iter().zip(&truth)).filter(|(_, (_, truth))| **truth > 0.0);
+        let pairs =
+            spectrum.k[..shells].iter().zip(spectrum.power.iter().zip(&truth)).filter(|(_, (_, truth))| **truth > 0.0);
         let (k, ratio) = pairs.map(|(&k, (made, truth))| (k, made / truth)).unzip();
         Self { series: series.into(), k, ratio }
     }

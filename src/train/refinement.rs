@@ -4,11 +4,12 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 
-use super::data::{ChannelField, Draws, Fields, Split, TrainingBox, ValidationBox};
+use super::data::{ChannelField, Draws, Split, TrainingBox, ValidationBox};
 use super::descent::{Learned, Report, Task, TrainConfig, descend};
-use super::halo::halo_power;
+use super::halo::{halo_power, known_fractions};
 use super::power::PowerRatio;
 use super::voxels::{VOXELS, VoxelBox, Voxels};
+use crate::dataset::Fields;
 use crate::device::{ComputeDevice, host};
 use crate::error::Result;
 use crate::field::Grid;
@@ -26,12 +27,13 @@ struct DivideVoxels<'a> {
 /// A box as the refinement learns from it: what the U-Net says and the dark matter, and the
 /// fractions of the matter per class; drawn by its matter.
 fn prepared(fields: &Fields, halo: &Halo, device: &ComputeDevice) -> Result<VoxelBox> {
-    let mut values = host(coarse_halo_fractions(&fields.matter(), halo, device)?)?;
+    let matter = fields.dark_matter.density.as_slice();
+    let fractions = known_fractions(fields)?.each_ref().map(Grid::as_slice).concat();
+    let mut values = host(coarse_halo_fractions(&fields.dark_matter, halo, device)?)?;
     let density = &halo.config().features.dark_matter;
-    values.extend(fields.dark_matter.as_slice().iter().map(|&v| density.forward(v)));
-    let fractions = fields.halo_fractions().each_ref().map(Grid::as_slice).concat();
-    let [channels, targets] = [values, fractions].map(|values| ChannelField { n: fields.dark_matter.n(), values });
-    Ok(VoxelBox::new(channels, targets, fields.dark_matter.as_slice()))
+    values.extend(matter.iter().map(|&v| density.forward(v)));
+    let [channels, targets] = [values, fractions].map(|values| ChannelField { n: fields.n(), values });
+    Ok(VoxelBox::new(channels, targets, matter))
 }
 
 impl Task<Halo> for DivideVoxels<'_> {
@@ -64,7 +66,8 @@ impl Task<Halo> for DivideVoxels<'_> {
 /// It sees no components: by their masses it would know every heavy halo that it learned from.
 ///
 /// # Errors
-/// Those of running HALO and of the state in `folder`.
+/// [`Error::Setting`](crate::Error::Setting) for a box whose haloes are unknown, those of running
+/// HALO and of the state in `folder`.
 pub fn train_refinement(
     (boxes, validation): (&[TrainingBox], &[ValidationBox]),
     halo: Halo,

@@ -24,7 +24,7 @@ mod workspace;
 
 pub use app::HalodiApp;
 pub use scene::{FieldId, Scene};
-pub use session::Session;
+pub use session::{Arrangement, Session};
 pub use view_state::{Compare, Quantity, ViewState};
 
 use crate::device::{DeviceChoice, GpuContext};

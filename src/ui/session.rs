@@ -38,10 +38,16 @@ impl Session {
         Some(folders.config_dir().join("halodi").join("session.json"))
     }
 
-    /// Read a session; what cannot be read is from another version, and a new one begins.
+    /// Read a session; what cannot be read is from another version, and a new one begins. Numbers
+    /// that no window has made are left out.
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+        let mut session: Self = serde_json::from_str(&text).unwrap_or_default();
+        if !session.view.is_sound() {
+            session.view = ViewState::default();
+        }
+        session.size = session.size.filter(|size| size.iter().all(|side| (1.0..32_768.0).contains(side)));
+        session
     }
 
     /// Write it.

@@ -267,6 +267,31 @@ impl ViewState {
         self.compare = Compare::Off;
     }
 
+    /// Whether every number lies where the window can have put it: what was read from a file
+    /// may hold any.
+    pub fn is_sound(&self) -> bool {
+        let in_box = |p: &[f32; 3]| p.iter().all(|v| (0.0..=1.0).contains(v));
+        // A line or a region may go on beyond a face of the periodic box.
+        let near = |c: &[[f32; 3]; 2]| c.as_flattened().iter().all(|v| v.abs() < 1e3);
+        let ordered = |[low, high]: &[[f32; 3]; 2]| low.iter().zip(high).all(|(a, b)| a < b);
+        let placed =
+            |slice: &SliceView| slice.middle.iter().all(|v| v.abs() < 1e3) && (1e-3..1e4).contains(&slice.zoom);
+        let band = self.band.is_none_or(|[from, to]| 0.0 <= from && from < to && to.is_finite());
+        in_box(&self.crosshair)
+            && self.clip.iter().all(in_box)
+            && ordered(&self.clip)
+            && self.slices.iter().all(placed)
+            && (1..=4096).contains(&self.thickness)
+            && (0.0..=1.0).contains(&self.plane_opacity)
+            && (0.0..=1.0).contains(&self.swipe)
+            && self.camera.is_sound()
+            && self.scales.values().all(ColorScale::is_sound)
+            && self.opacities.values().all(Opacity::is_sound)
+            && self.pins.iter().all(in_box)
+            && self.region.iter().chain(&self.line).all(near)
+            && band
+    }
+
     /// The voxel of an `n³` grid where the crosshair is.
     pub fn voxel(&self, n: usize) -> [usize; 3] {
         self.crosshair.map(|p| ((p * n as f32) as usize).min(n - 1))
@@ -290,5 +315,27 @@ mod tests {
         assert_eq!(view.voxel(32), [16, 16, 4]);
         view.step(2, -5, 32);
         assert_eq!(view.voxel(32)[2], 31);
+    }
+
+    #[test]
+    fn numbers_that_no_window_has_made_are_noticed() {
+        assert!(ViewState::default().is_sound());
+        let spoil: [fn(&mut ViewState); 8] = [
+            |view| view.crosshair[1] = 3.0,
+            |view| view.clip = [[1.0; 3], [0.0; 3]],
+            |view| view.slices[0].zoom = 0.0,
+            |view| view.thickness = usize::MAX,
+            |view| view.camera.distance = f32::INFINITY,
+            |view| view.camera.pitch = 90.0,
+            |view| {
+                view.scales.insert(Quantity::Matter, ColorScale { low: 2.0, ..ColorScale::symmetric(1.0) });
+            },
+            |view| view.band = Some([2.0, 1.0]),
+        ];
+        for (index, spoil) in spoil.into_iter().enumerate() {
+            let mut view = ViewState::default();
+            spoil(&mut view);
+            assert!(!view.is_sound(), "number {index}");
+        }
     }
 }

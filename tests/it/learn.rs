@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::program::{halodi, succeed};
 
-const CONFIG: &str = "batch = 1\ncrop = 24\nwarmup = 1\nvalidate_every = 1\nvalidation_crops = 1\nrealisations = 2\n\
+const CONFIG: &str = "batch = 1\ncrop = 24\nwarmup = 1\nvalidate_every = 1\nvalidation_crops = 1\n\
                    power_every = 2\npower_steps = 2\ncalibration_boxes = 1\n";
 
 fn lines(path: &Path) -> Vec<String> {

@@ -5,6 +5,7 @@ mod files;
 mod layers;
 mod learn;
 mod networks;
+mod painted;
 mod picture;
 mod predict;
 mod program;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Split};
+use halodi::dataset::{BoxRecord, Dataset, DatasetConfig, Manifest, Origin, Split};
 use halodi::device::{ComputeDevice, GpuContext, host};
 use halodi::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, LogTransform, NoiseCorrelation, Stream, fill_normal};
 use halodi::io::{MapHeader, write_map};
@@ -317,7 +317,9 @@ fn made_up_box(folder: &Path) -> TrainingBox {
     let record = BoxRecord {
         split: Split::Train,
         index: 0,
-        seed: 1,
+        seed: Some(1),
+        pair: None,
+        truth: String::new(),
         checksums: BTreeMap::new(),
         haloes: 0,
         omega_hi: 0.0,
@@ -335,7 +337,9 @@ fn made_up_box(folder: &Path) -> TrainingBox {
         hydrogen: HydrogenModel::default(),
         seed: 1,
     };
-    Manifest { program: "test".to_owned(), config, boxes: vec![record], leakage: None }.write(folder).unwrap();
+    Manifest { program: "test".to_owned(), config: Origin::Simulated(config), boxes: vec![record], leakage: None }
+        .write(folder)
+        .unwrap();
     TrainingBox::read(&Dataset::open(folder).unwrap().train()[0]).unwrap()
 }
 
@@ -366,15 +370,15 @@ fn halo_learns_which_matter_is_in_haloes_and_keeps_its_mass() {
     assert!(late < 0.4 * early, "loss went from {early} to {late}");
 
     let fields = boxes[0].fields();
-    let maps = host(halo_maps(&fields.matter(), &learned.network, &device, &mut NoObserver).unwrap()).unwrap();
-    let maps: Vec<&[f32]> = maps.chunks(fields.dark_matter.n().pow(3)).collect();
+    let maps = host(halo_maps(&fields.dark_matter, &learned.network, &device, &mut NoObserver).unwrap()).unwrap();
+    let maps: Vec<&[f32]> = maps.chunks(fields.n().pow(3)).collect();
     for bin in [0, 2] {
-        let ratio = maps[bin].iter().sum::<f32>() as f64 / fields.halo_mass[bin].sum();
+        let ratio = maps[bin].iter().sum::<f32>() as f64 / fields.halo_mass.as_ref().unwrap()[bin].sum();
         assert!((ratio - 1.0).abs() < 0.15, "bin {bin} has {ratio} of its mass");
     }
     // No voxel has more halo mass than mass.
-    let matter = fields.cosmology.mean_matter_density();
-    for (i, &m) in fields.dark_matter.as_slice().iter().enumerate() {
+    let matter = fields.dark_matter.cosmology.mean_matter_density();
+    for (i, &m) in fields.dark_matter.density.as_slice().iter().enumerate() {
         let sum: f64 = maps.iter().map(|map| f64::from(map[i])).sum();
         assert!(sum <= f64::from(m) * matter * 1.001 + 1e6);
     }
@@ -395,14 +399,14 @@ fn a_refinement_divides_voxels_and_leaves_the_u_net_alone() {
     let learned = train_refinement((&boxes, &[]), halo.clone(), &settings, &device, &state, |_| true).unwrap().network;
 
     let fields = boxes[0].fields();
-    let dark_matter = fields.matter();
-    let coarse = |halo: &Halo| host(coarse_halo_fractions(&dark_matter, halo, &device).unwrap()).unwrap();
+    let dark_matter = &fields.dark_matter;
+    let coarse = |halo: &Halo| host(coarse_halo_fractions(dark_matter, halo, &device).unwrap()).unwrap();
     assert_eq!(coarse(&halo), coarse(&learned));
-    let mean = fields.cosmology.mean_matter_density();
+    let mean = dark_matter.cosmology.mean_matter_density();
     let cross_entropy = |halo: &Halo| {
-        let maps = host(halo_maps(&dark_matter, halo, &device, &mut NoObserver).unwrap()).unwrap();
-        let voxels = fields.dark_matter.as_slice();
-        let fractions = fields.halo_fractions();
+        let maps = host(halo_maps(dark_matter, halo, &device, &mut NoObserver).unwrap()).unwrap();
+        let voxels = dark_matter.density.as_slice();
+        let fractions = fields.halo_fractions().unwrap();
         let sum: f64 = (0..voxels.len())
             .map(|i| {
                 let matter = f64::from(voxels[i]);
@@ -412,7 +416,7 @@ fn a_refinement_divides_voxels_and_leaves_the_u_net_alone() {
                 told.zip(&fractions).map(|(p, f)| -matter * f64::from(f.as_slice()[i]) * p.max(1e-9).ln()).sum::<f64>()
             })
             .sum();
-        sum / fields.dark_matter.sum()
+        sum / dark_matter.density.sum()
     };
     let (before, after) = (cross_entropy(&halo), cross_entropy(&learned));
     assert!(before > 1.0 && after < 0.25 * before, "from {before} to {after}");

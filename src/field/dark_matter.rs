@@ -1,0 +1,14 @@
+//! The dark matter of a box.
+
+use super::{Cosmology, Grid};
+
+/// What is predicted from.
+#[derive(Debug, Clone)]
+pub struct DarkMatter {
+    /// `1 + δ`.
+    pub density: Grid,
+    /// Redshift.
+    pub redshift: f64,
+    /// Cosmology.
+    pub cosmology: Cosmology,
+}
