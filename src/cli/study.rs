@@ -87,8 +87,10 @@ impl Stitching {
         }
         let models = Models::load(self.weights.as_deref(), compute_device(self.device)?)?;
         eprintln!("Networks run on {}. {}", models.device.name, models.device.reason);
-        let variants: Vec<Variant> =
-            Variant::all().into_iter().filter(|v| self.overlap.is_empty() || self.overlap.contains(&v.overlap)).collect();
+        let variants: Vec<Variant> = Variant::all()
+            .into_iter()
+            .filter(|v| self.overlap.is_empty() || self.overlap.contains(&v.overlap))
+            .collect();
         let interrupted = on_interrupt();
         let mut studied = Vec::new();
         for entry in boxes.iter().take(self.boxes.unwrap_or(usize::MAX)) {
@@ -109,7 +111,12 @@ impl Stitching {
                     let networks = (&models.lodi.network, &models.device);
                     let compared = (&settings, whole.get(&steps));
                     let (made, map) = Studied::new(&entry.name, &condition, networks, compared, &mut progress)?;
-                    eprintln!("{}, {steps} steps, {:.0} s: {}", made.variant.name(), made.seconds, made.verdict.sentence);
+                    eprintln!(
+                        "{}, {steps} steps, {:.0} s: {}",
+                        made.variant.name(),
+                        made.seconds,
+                        made.verdict.sentence
+                    );
                     if overlap == Overlap::Whole {
                         whole.insert(steps, map);
                     }

@@ -39,7 +39,17 @@ impl SeamsReport {
         let _ = writeln!(
             out,
             "{:46} {:>9} {:>9} {:>7} {:>7} {:>7} {:>7} {:>10} {:>10} {:>7} {:>9}",
-            "figure at faces", "value", "error", "σ", "σ of x", "of y", "of z", "half a tile", "fictitious", "comb", "comb of ½"
+            "figure at faces",
+            "value",
+            "error",
+            "σ",
+            "σ of x",
+            "of y",
+            "of z",
+            "half a tile",
+            "fictitious",
+            "comb",
+            "comb of ½"
         );
         for figure in figures.iter().chain(self.against.as_ref().map(|a| &a.residual)) {
             let name = match figure.within {
@@ -158,7 +168,11 @@ struct Frame<'a> {
     y_range: (f64, f64),
 }
 
-type Linear<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>;
+type Linear<'a, 'b> = ChartContext<
+    'a,
+    BitMapBackend<'b>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
 
 fn linear<'a, 'b: 'a>(
     area: &'a Area<'b>,
@@ -221,7 +235,10 @@ fn jumps(area: &Area, seams: &Seams) -> DrawResult {
     for (axis, (name, color)) in AXES.into_iter().enumerate() {
         let offset = seams.offset[axis];
         let (_, face) = ((), if offset as f64 >= half { offset as f64 - 2.0 * half } else { offset as f64 });
-        chart.draw_series(std::iter::once(PathElement::new([(face, low), (face, high)], color.mix(0.35).stroke_width(3))))?;
+        chart.draw_series(std::iter::once(PathElement::new(
+            [(face, low), (face, high)],
+            color.mix(0.35).stroke_width(3),
+        )))?;
         let place = |o: usize| if o as f64 >= half { o as f64 - seams.tile as f64 } else { o as f64 };
         let mut points: Vec<(f64, f64, f64)> = seams.jumps[axis]
             .iter()
@@ -324,8 +341,7 @@ fn spectra(area: &Area, against: &Against) -> DrawResult {
         .y_label_formatter(&|v| format!("{v:.2}"))
         .draw()?;
     chart.draw_series(std::iter::once(PathElement::new([(left, 1.0), (right, 1.0)], INK.stroke_width(1))))?;
-    for (name, values, color) in
-        [("P / P ref", &against.power_ratio, VERMILION), ("r(k)", &against.correlation, BLUE)]
+    for (name, values, color) in [("P / P ref", &against.power_ratio, VERMILION), ("r(k)", &against.correlation, BLUE)]
     {
         chart
             .draw_series(LineSeries::new(against.k.iter().copied().zip(values.iter().copied()), color.stroke_width(3)))?

@@ -13,8 +13,8 @@ pub use histogram::Histogram;
 pub use power::{CrossSpectrum, PowerSpectrum, cross_spectrum, power_spectrum};
 pub use region::{RegionStatistics, profile};
 pub use seams::{
-    Against, AtDistance, AtOffset, Figure, Mode, NearFaces, SIGNIFICANT, Scale, Search, Seams, Statistic, Verdict, lattices,
-    normal_scores,
+    Against, AtDistance, AtOffset, Figure, Mode, NearFaces, SIGNIFICANT, Scale, Seams, Search, Statistic, Verdict,
+    jump_across, lattices, normal_scores,
 };
 
 /// Largest wavenumber that 21 cm maps are judged to, h/Mpc.

@@ -9,6 +9,7 @@ mod painted;
 mod picture;
 mod predict;
 mod program;
+mod seams;
 mod shared_device;
 mod simulate;
 mod window;

@@ -133,8 +133,7 @@ fn expected(points: &[[f64; 2]], x: f64) -> f64 {
     near.sort_by(|a, b| far(a).total_cmp(&far(b)));
     near.truncate(NEIGHBOURS);
     let reach = near.last().map_or(1.0, far) + 1.0;
-    let weighted: Vec<(f64, [f64; 2])> =
-        near.iter().map(|p| ((1.0 - (far(p) / reach).powi(3)).powi(3), *p)).collect();
+    let weighted: Vec<(f64, [f64; 2])> = near.iter().map(|p| ((1.0 - (far(p) / reach).powi(3)).powi(3), *p)).collect();
     let total: f64 = weighted.iter().map(|(w, _)| w).sum();
     let mean = [0, 1].map(|i| weighted.iter().map(|(w, p)| w * p[i]).sum::<f64>() / total);
     let spread: f64 = weighted.iter().map(|(w, p)| w * (p[0] - mean[0]).powi(2)).sum();

@@ -301,8 +301,16 @@ impl Seams {
     /// [`Error::Setting`] where tiles of that side do not divide the map into at least two an axis,
     /// or the map is the same everywhere; [`Error::NotFinite`] for a map with no numbers in it.
     pub fn new(map: &Grid, tile: usize) -> Result<Self> {
+        Self::from_scores(&normal_scores(map)?, map, tile)
+    }
+
+    /// The same, where the [normal scores](normal_scores) of the map are at hand.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where tiles of that side do not divide the map into at least two an axis.
+    pub fn from_scores(scores: &Grid, map: &Grid, tile: usize) -> Result<Self> {
         check(map.n(), tile)?;
-        Ok(Self::of_scores(&normal_scores(map)?, map, tile))
+        Ok(Self::of_scores(scores, map, tile))
     }
 
     /// Of `map` on the lattice, of all that divide it, that shows most. Its
@@ -394,6 +402,33 @@ impl Seams {
     pub fn figure(&self, statistic: Statistic) -> Option<&Figure> {
         self.figures.iter().find(|f| f.statistic == statistic)
     }
+}
+
+/// The mean squared jump of normal scores across planes within half a tile of the face before plane
+/// `plane` of an axis, over the square of the tile's face that `place` lies behind: pairs of an
+/// offset from the face in voxels, and the jump there.
+pub fn jump_across(scores: &Grid, (axis, plane): (usize, usize), tile: usize, place: [usize; 3]) -> Vec<[f64; 2]> {
+    let n = scores.n();
+    let [u, v] = [[1, 2], [0, 2], [0, 1]][axis];
+    let first = [u, v].map(|other: usize| place[other] / tile * tile);
+    let half = (tile / 2) as i64;
+    (-half..=half)
+        .map(|offset| {
+            let at = (plane as i64 + offset).rem_euclid(n as i64) as usize;
+            let mut sum = 0.0;
+            for i in 0..tile * tile {
+                let mut voxel = [0; 3];
+                (voxel[u], voxel[v]) = ((first[0] + i / tile) % n, (first[1] + i % tile) % n);
+                let value = |at: usize| {
+                    let mut voxel = voxel;
+                    voxel[axis] = at;
+                    f64::from(scores.values[voxel])
+                };
+                sum += (value(at) - value((at + n - 1) % n)).powi(2);
+            }
+            [offset as f64, sum / (tile * tile) as f64]
+        })
+        .collect()
 }
 
 /// Refuse what is no lattice of the box.
