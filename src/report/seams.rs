@@ -34,7 +34,7 @@ pub struct SeamsReport {
 impl SeamsReport {
     /// The figures as text in columns.
     pub fn table(&self) -> String {
-        let Seams { n, box_size, tile, figures, search, smallest_step, deviation, periodic, .. } = &self.seams;
+        let Seams { n, box_size, tile, figures, search, smallest_step, periodic, .. } = &self.seams;
         let mut out = format!("{}: {n}³ voxels in {box_size} Mpc/h, tiles of {tile} voxels\n", self.map);
         let _ = writeln!(
             out,
@@ -76,13 +76,11 @@ impl SeamsReport {
              {:.1} σ after all trials.",
             search.offset, search.z, search.after_trials
         );
-        let _ = writeln!(out, "A step of {smallest_step:.4} deviations from tile to tile would show at 3 σ.");
-        let in_units = deviation.relative.map(|r| format!(", {:.0} % of its value", 100.0 * r.exp_m1()));
+        let in_units = self.seams.in_logarithm(*smallest_step).map(|change| 100.0 * change.exp_m1());
         let _ = writeln!(
             out,
-            "A deviation of all voxels stands for a change of the map by {:.3e} in its unit{}.",
-            deviation.value,
-            in_units.unwrap_or_default()
+            "A step of {smallest_step:.4} deviations from tile to tile would show at 3 σ{}.",
+            in_units.map(|percent| format!(": {percent:.1} % of the map's value")).unwrap_or_default()
         );
         if !periodic {
             let _ = writeln!(out, "The box is not periodic: its own faces were left out.");

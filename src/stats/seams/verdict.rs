@@ -75,13 +75,18 @@ impl Seams {
         }
     }
 
-    /// Deviations as a part of the map's value, where it is positive.
+    /// Deviations as a part of the map's value, where that is a small part of it.
     fn in_units(&self, deviations: f64) -> String {
-        match self.deviation.relative {
-            Some(relative) if relative > 0.0 => {
-                format!(", {:.2} % of its value", 100.0 * (deviations * relative).exp_m1())
-            }
-            _ => String::new(),
+        match self.in_logarithm(deviations) {
+            Some(change) => format!(", {:.2} % of its value", 100.0 * change.exp_m1()),
+            None => String::new(),
         }
+    }
+
+    /// The change of the map's natural logarithm that a step in deviations stands for; `None` for a map
+    /// with negative values, and where so few voxels are not empty that none of any
+    /// sensible size would make such a step.
+    pub fn in_logarithm(&self, deviations: f64) -> Option<f64> {
+        self.deviation.relative.map(|relative| deviations * relative).filter(|change| change.abs() < 1.0)
     }
 }
