@@ -60,6 +60,21 @@ pub fn available() -> Option<u64> {
     None
 }
 
+/// Forget the largest amount of memory that this program has held; see [`peak`].
+pub fn forget_peak() {
+    // Where the system will not, the largest so far is told.
+    #[cfg(target_os = "linux")]
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+/// The largest amount of memory that this program has held since [`forget_peak`], bytes; `None` where
+/// the system does not say.
+pub fn peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? << 10)
+}
+
 /// What the control group (a container, a batch job) still grants.
 #[cfg(target_os = "linux")]
 fn control_group() -> Option<u64> {

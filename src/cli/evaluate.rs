@@ -1,6 +1,5 @@
 //! `halodi evaluate`: the networks against boxes they have not seen.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -9,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::settings::PaintArgs;
-use super::{print, to_json};
+use super::{names, print, to_json};
 use crate::dataset::{Dataset, Entry, Fields, Origin, Split};
 use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
@@ -180,19 +179,19 @@ impl Evaluate {
 }
 
 /// A progress bar that watches a prediction; Ctrl-C cancels it.
-struct Progress<'a> {
+pub(super) struct Progress<'a> {
     bar: ProgressBar,
     interrupted: &'a AtomicBool,
 }
 
 impl<'a> Progress<'a> {
-    fn new(name: &str, interrupted: &'a AtomicBool) -> Self {
+    pub(super) fn new(name: &str, interrupted: &'a AtomicBool) -> Self {
         eprintln!("{name}");
         let style = ProgressStyle::with_template("{prefix:24} {bar:32} {pos}/{len}").expect("a valid template");
         Self { bar: ProgressBar::new(1).with_style(style), interrupted }
     }
 
-    fn finish(self) {
+    pub(super) fn finish(self) {
         self.bar.finish_and_clear();
     }
 }
@@ -236,35 +235,5 @@ impl Case {
             truth: entry.truth.clone(),
             painted: hydrogen.map(|hydrogen| (entry.snapshot(), hydrogen)),
         }
-    }
-}
-
-/// The names of files without their endings, with as much of their folders as it takes to
-/// tell them apart: most snapshots are called snapshot_000.
-fn names(paths: &[PathBuf]) -> Vec<String> {
-    let name = |path: &Path, folders: usize| {
-        let path = path.with_extension("");
-        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-        parts[parts.len().saturating_sub(folders + 1)..].join("/")
-    };
-    let named = |folders: usize| paths.iter().map(|path| name(path, folders)).collect::<Vec<_>>();
-    let deepest = paths.iter().map(|path| path.iter().count()).max().unwrap_or(0);
-    let distinct = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == paths.len();
-    (0..deepest).map(named).find(distinct).unwrap_or_else(|| named(deepest))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn snapshots_of_one_name_are_told_apart() {
-        let names = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
-        assert_eq!(names(&["a/snapshot_000.hdf5"]), ["snapshot_000"]);
-        assert_eq!(names(&["a/one.hdf5", "b/two.hdf5"]), ["one", "two"]);
-        assert_eq!(names(&["a/x/s.hdf5", "b/x/s.hdf5", "b/x/t.hdf5"]), ["a/x/s", "b/x/s", "b/x/t"]);
-        // One snapshot twice is one snapshot.
-        assert_eq!(names(&["a/s.hdf5", "a/s.hdf5"]), ["a/s", "a/s"]);
-        assert!(names(&[]).is_empty());
     }
 }

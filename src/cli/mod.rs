@@ -9,14 +9,17 @@ mod evaluate;
 mod inspect;
 mod predict;
 mod reference;
+mod seams;
 mod settings;
 mod simulate;
 mod spectrum;
+mod study;
 mod train;
 mod view;
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -39,8 +42,10 @@ enum Command {
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
     Reference(reference::Reference),
+    Seams(seams::Seams),
     Simulate(simulate::Simulate),
     Spectrum(spectrum::Spectrum),
+    Study(study::Study),
     Train(train::Train),
     View(view::View),
 }
@@ -53,8 +58,10 @@ impl Command {
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Reference(command) => command.run(),
+            Self::Seams(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Spectrum(command) => command.run(),
+            Self::Study(command) => command.run(),
             Self::Train(command) => command.run(),
             Self::View(command) => command.run(),
         }
@@ -133,8 +140,38 @@ fn on_interrupt() -> Arc<AtomicBool> {
     flag
 }
 
+/// The names of files without their endings, with as much of their folders as it takes to
+/// tell them apart: most snapshots are called snapshot_000.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let name = |path: &Path, folders: usize| {
+        let path = path.with_extension("");
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+        parts[parts.len().saturating_sub(folders + 1)..].join("/")
+    };
+    let named = |folders: usize| paths.iter().map(|path| name(path, folders)).collect::<Vec<_>>();
+    let deepest = paths.iter().map(|path| path.iter().count()).max().unwrap_or(0);
+    let distinct = |names: &Vec<String>| names.iter().collect::<BTreeSet<_>>().len() == paths.len();
+    (0..deepest).map(named).find(distinct).unwrap_or_else(|| named(deepest))
+}
+
 /// `value` as indented JSON with a final newline.
 fn to_json(value: &impl serde::Serialize) -> String {
     // Our own structs have string keys and no fallible serialisers.
     serde_json::to_string_pretty(value).expect("plain structs serialise") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_of_one_name_are_told_apart() {
+        let names = |paths: &[&str]| names(&paths.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(names(&["a/snapshot_000.hdf5"]), ["snapshot_000"]);
+        assert_eq!(names(&["a/one.hdf5", "b/two.hdf5"]), ["one", "two"]);
+        assert_eq!(names(&["a/x/s.hdf5", "b/x/s.hdf5", "b/x/t.hdf5"]), ["a/x/s", "b/x/s", "b/x/t"]);
+        // One snapshot twice is one snapshot.
+        assert_eq!(names(&["a/s.hdf5", "a/s.hdf5"]), ["a/s", "a/s"]);
+        assert!(names(&[]).is_empty());
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::nn::Sampler;
 use crate::predict::Settings;
-use crate::stitch::Overlap;
+use crate::stitch::{Blend, Overlap, Shared, Window};
 
 /// How a map is painted.
 #[derive(Debug, clap::Args)]
@@ -16,6 +16,12 @@ pub struct PaintArgs {
     /// How tiles are joined
     #[arg(long, value_enum, default_value_t)]
     overlap: Overlap,
+    /// How much a window counts by the distance to its faces, where windows overlap (blended, feathered)
+    #[arg(long, value_enum, default_value_t)]
+    window: Window,
+    /// The part of a window that the next one covers too, where windows overlap (blended, feathered)
+    #[arg(long, value_enum, default_value_t)]
+    shared: Shared,
     /// How a denoised estimate becomes the next latent
     #[arg(long, value_enum, default_value_t)]
     sampler: Sampler,
@@ -24,7 +30,7 @@ pub struct PaintArgs {
 impl PaintArgs {
     /// The settings that were asked for.
     pub fn settings(&self) -> Settings {
-        let Self { steps, seed, overlap, sampler } = *self;
-        Settings { steps, seed, overlap, sampler }
+        let Self { steps, seed, overlap, window, shared, sampler } = *self;
+        Settings { steps, seed, overlap, blend: Blend { window, shared }, sampler }
     }
 }

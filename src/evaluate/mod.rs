@@ -3,6 +3,7 @@
 mod agreement;
 mod baseline;
 mod likelihood;
+mod stitching;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 pub use agreement::{Agreement, Bispectra, Draws, Ensemble, OnePoint};
 pub use baseline::Rescaling;
 pub use likelihood::Bits;
+pub use stitching::{Studied, Variant};
 
 use crate::dataset::Fields;
 use crate::error::Result;

@@ -27,5 +27,5 @@ pub use relation::LocalRelation;
 pub use residual::{KNOTS, Residual, Standardised, knot_place};
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};
-pub use voxelwise::Voxelwise;
+pub use voxelwise::{Voxelwise, inner};
 pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights};

@@ -42,7 +42,7 @@ impl Voxelwise {
 }
 
 /// `[b, c, x, y, z]` without the outermost `margin` voxels.
-pub(super) fn inner(output: Tensor<5>, margin: usize) -> Tensor<5> {
+pub fn inner(output: Tensor<5>, margin: usize) -> Tensor<5> {
     if margin == 0 {
         return output;
     }

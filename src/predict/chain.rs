@@ -7,8 +7,8 @@ use super::{DarkMatter, Models, Prediction, Settings};
 use crate::device::{ComputeDevice, host};
 use crate::error::Result;
 use crate::field::{Grid, HALO_MASS_BINS, Layer, TileBox};
-use crate::nn::{Calibrator, ConditionalMean, Halo, Lodi, Standardised, Voxelwise};
-use crate::stitch::{LatentOverlap, Lattice, Overlap, Step, TileRun, cut, over_tiles};
+use crate::nn::{Calibrator, ConditionalMean, Halo, Lodi, Standardised, Voxelwise, inner};
+use crate::stitch::{LatentOverlap, Lattice, Overlap, Step, TileRun, cut, over_tiles, put_together};
 
 /// Voxels per axis of a tile of the conditional mean. Any would do, as its network sees no
 /// farther than the next voxel.
@@ -110,9 +110,10 @@ impl Condition {
         run: &mut dyn TileRun,
     ) -> Result<Tensor<3>> {
         let latent: Tensor<4> = latent.clone().unsqueeze_dim(0);
+        let beyond = beyond(lattice, lodi);
         let denoise = |tiles: &[TileBox]| {
-            let window = |fields| windows(fields, tiles, |tile| tile);
-            lodi.denoise(window(&latent), window(&self.fields), gamma)
+            let window = |fields| windows(fields, tiles, |tile| tile.grown(beyond, lattice.n()));
+            inner(lodi.denoise(window(&latent), window(&self.fields), gamma), beyond)
         };
         Ok(over_tiles(lattice, step, device, denoise, run)?.squeeze_dim(0))
     }
@@ -132,6 +133,14 @@ impl Condition {
     pub fn calibrated(&self, gamma: f64, estimate: Tensor<3>, lodi: &Lodi) -> Tensor<3> {
         lodi.within_range(self.calibrator.apply(gamma, estimate))
     }
+}
+
+/// Voxels around a window that LODI sees beyond it: none around tiles, which are what it has
+/// learned from, and a quarter of a tile around the whole box, so that its faces have surroundings.
+pub(super) fn beyond(lattice: &Lattice, lodi: &Lodi) -> usize {
+    let config = lodi.config();
+    let more = (config.tile / 4).next_multiple_of(config.net.multiple());
+    if lattice.tile() > config.tile { more } else { 0 }
 }
 
 /// Where the tiles of HALO lie in a box of `n³` voxels; they do not overlap, and each is seen
@@ -220,36 +229,44 @@ pub fn paint(
     let config = lodi.config();
     let n = condition.mean.n();
     let lattice = settings.lattice(n, lodi)?;
-    observer.begin(Stage::Lodi, lattice.windows(0).len(), settings.steps)?;
-    let plan = LatentOverlap {
-        n,
-        schedule: config.schedule,
-        noise: config.noise,
-        sampler: settings.sampler,
-        steps: settings.steps,
-        seed: settings.seed,
-    };
+    let parts = lattice.parts();
+    // What is painted apart has its steps one part after the other.
+    let of = settings.steps * parts.len();
+    observer.begin(Stage::Lodi, parts[0].windows(0).len(), of)?;
     let Standardised { mean, deviation } = condition.standardised.clone();
     let standardised: Tensor<4> = Tensor::stack(vec![mean, deviation], 0);
     let shown = |tile: TileBox, x: Tensor<5>| {
         let window = cut(&standardised, tile);
         (window.clone().narrow(1, 0, 1) + x * window.narrow(1, 1, 1)).clamp_min(0.0).square()
     };
-    let clean = plan.run(&device.burn, |step: Step| {
-        let mut tiles = Tiles { observer: &mut *observer, layers: &[Layer::BrightnessTemperature], shown };
-        let fused = condition.estimate(step.latent, step.gamma, (lodi, device), (&lattice, step.index), &mut tiles)?;
-        let estimate = condition.calibrated(step.gamma, fused, lodi);
-        observer.step(&StepMade {
-            index: step.index,
-            of: step.of,
-            gamma: step.gamma,
-            tiles: &lattice.windows(step.index),
-            latent: step.latent,
-            estimate: &estimate,
-            standardised: &condition.standardised,
-        })?;
-        Ok(estimate)
-    })?;
+    let mut painted = Vec::with_capacity(parts.len());
+    for (number, part) in parts.iter().enumerate() {
+        let plan = LatentOverlap {
+            n,
+            schedule: config.schedule,
+            noise: config.noise,
+            sampler: settings.sampler,
+            steps: settings.steps,
+            seed: settings.seed,
+            own_noise: part.own_noise(),
+        };
+        painted.push(plan.run(&device.burn, |step: Step| {
+            let mut tiles = Tiles { observer: &mut *observer, layers: &[Layer::BrightnessTemperature], shown };
+            let fused = condition.estimate(step.latent, step.gamma, (lodi, device), (part, step.index), &mut tiles)?;
+            let estimate = condition.calibrated(step.gamma, fused, lodi);
+            observer.step(&StepMade {
+                index: number * settings.steps + step.index,
+                of,
+                gamma: step.gamma,
+                tiles: &part.windows(step.index),
+                latent: step.latent,
+                estimate: &estimate,
+                standardised: &condition.standardised,
+            })?;
+            Ok(estimate)
+        })?);
+    }
+    let clean = put_together(painted, &lattice, device);
     let map = Grid::from_values(host(condition.standardised.temperature(clean))?, condition.mean.box_size);
     observer.field(Layer::BrightnessTemperature, &map)?;
     Ok(map)

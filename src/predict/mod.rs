@@ -36,8 +36,9 @@ use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
 pub use crate::field::DarkMatter;
 use crate::field::{Grid, HALO_MASS_BINS};
+use crate::memory;
 use crate::nn::{Halo, Lodi, Sampler, Trained, halo_weights, lodi_weights};
-use crate::stitch::{Lattice, Overlap};
+use crate::stitch::{Blend, Lattice, Overlap};
 
 /// The networks, on the device that runs them.
 #[derive(Debug, Clone)]
@@ -101,13 +102,15 @@ pub struct Settings {
     pub seed: u64,
     /// How tiles are joined.
     pub overlap: Overlap,
+    /// How windows that overlap are put together, where any do.
+    pub blend: Blend,
     /// How a denoised estimate becomes the next latent.
     pub sampler: Sampler,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps: 12, seed: 1, overlap: Overlap::default(), sampler: Sampler::default() }
+        Self { steps: 12, seed: 1, overlap: Overlap::default(), blend: Blend::default(), sampler: Sampler::default() }
     }
 }
 
@@ -121,13 +124,23 @@ impl Settings {
             return Err(Error::setting("0 denoising steps", "at least one", "Ask for 12, for example"));
         }
         chain::halo_lattice(n, &models.halo.network)?;
-        self.lattice(n, &models.lodi.network).map(|_| ())
+        let lattice = self.lattice(n, &models.lodi.network)?;
+        if lattice.tile() > models.lodi.config().tile {
+            // Feature maps of a pass, measured: as many as 64 fields of the window.
+            let side = lattice.tile() + 2 * chain::beyond(&lattice, &models.lodi.network);
+            memory::check(
+                memory::of_fields(side as u64, 64),
+                format!("the network on {n}³ voxels in one window"),
+                "Paint it in tiles",
+            )?;
+        }
+        Ok(())
     }
 
     /// Where the windows of LODI lie in a box of `n³` voxels.
     pub(crate) fn lattice(&self, n: usize, lodi: &Lodi) -> Result<Lattice> {
         let config = lodi.config();
-        Lattice::new(n, config.tile, config.net.multiple(), self.overlap)
+        Ok(Lattice::new(n, config.tile, config.net.multiple(), self.overlap)?.blended(self.blend))
     }
 }
 

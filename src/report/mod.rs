@@ -4,8 +4,10 @@
 mod evaluation;
 mod evaluation_table;
 mod figure;
+mod seams;
 mod slices;
 mod spectra;
+mod stitching;
 mod training;
 
 use std::collections::BTreeMap;
@@ -15,8 +17,10 @@ use serde::Serialize;
 
 pub use evaluation::write_evaluation_figures;
 pub use evaluation_table::evaluation_table;
+pub use seams::{SeamsReport, write_seams_figure};
 pub use slices::write_slices_figure;
 pub use spectra::write_spectrum_figure;
+pub use stitching::{stitching_table, write_stitching_figure};
 pub use training::write_training_figure;
 
 use crate::error::Result;

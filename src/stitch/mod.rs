@@ -1,7 +1,8 @@
 //! Joining tiles while they are denoised: where they lie ([`Lattice`]), how windows are cut
 //! out of fields on the device and put together again, and the sampler that runs over the
 //! whole box ([`LatentOverlap`]). Noise belongs to voxels and not to tiles
-//! ([`CorrelatedNoise`](crate::field::CorrelatedNoise)).
+//! ([`CorrelatedNoise`](crate::field::CorrelatedNoise)), but for two baselines that show what
+//! that is good for.
 
 mod latent;
 mod lattice;
@@ -9,6 +10,6 @@ mod tiles;
 mod windows;
 
 pub use latent::{LatentOverlap, Step};
-pub use lattice::{Lattice, Overlap};
-pub use tiles::{TileRun, over_tiles};
+pub use lattice::{Blend, Lattice, Overlap, Shared, Tiling, Window};
+pub use tiles::{TileRun, over_tiles, put_together};
 pub use windows::{cut, gather, join};

@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::lattice::Tiling;
 use crate::field::TileBox;
 
 /// The window `tile` of fields `[c, n, n, n]`, periodic beyond the faces of the box:
@@ -20,22 +21,43 @@ pub fn cut(fields: &Tensor<4>, tile: TileBox) -> Tensor<5> {
     window.unsqueeze_dim(0)
 }
 
-/// The fields `[c, n, n, n]` that tiles `[b, c, side, side, side]` make up: cubes that do not
-/// overlap, in raster order, the first of them at `shift`.
-pub fn join(tiles: Vec<Tensor<5>>, n: usize, shift: [usize; 3]) -> Tensor<4> {
-    let all = Tensor::cat(tiles, 0);
+/// The fields `[c, n, n, n]` that the tiles `[b, c, side, side, side]` of a tiling make up, in
+/// their order; zero between them.
+pub fn join(tiles: Vec<Tensor<5>>, tiling: &Tiling) -> Tensor<4> {
+    let (n, starts) = (tiling.n(), tiling.starts());
+    let all = one(tiles, 0);
     let [_, c, side, ..] = all.dims();
-    let g = n / side;
-    let fields = all.reshape([g, g, g, c, side, side, side]).permute([3, 0, 4, 1, 5, 2, 6]).reshape([c, n, n, n]);
-    (0..3).filter(|&axis| !shift[axis].is_multiple_of(n)).fold(fields, |fields, axis| {
-        let shift = shift[axis] % n;
+    let [gx, gy, gz] = starts.each_ref().map(Vec::len);
+    let fields = if [gx, gy, gz] == [n / side; 3] {
+        all.reshape([gx, gy, gz, c, side, side, side]).permute([3, 0, 4, 1, 5, 2, 6]).reshape([c, n, n, n])
+    } else {
+        // Along z, then y, then x: each piece with the room behind it up to the next.
+        let pieces: Vec<Tensor<4>> = (0..gx * gy * gz).map(|i| all.clone().narrow(0, i, 1).squeeze_dim(0)).collect();
+        (0..3).rev().fold(pieces, |pieces, axis| in_rows(pieces, &tiling.pitches(axis), axis + 1)).remove(0)
+    };
+    (0..3).filter(|&axis| !starts[axis][0].is_multiple_of(n)).fold(fields, |fields, axis| {
+        let shift = starts[axis][0] % n;
         let [end, begin] =
             [(n - shift, shift), (0, n - shift)].map(|(from, length)| fields.clone().narrow(axis + 1, from, length));
         Tensor::cat(vec![end, begin], axis + 1)
     })
 }
 
-fn one(mut pieces: Vec<Tensor<4>>, axis: usize) -> Tensor<4> {
+/// Rows of pieces along `axis`, each piece followed by zeros up to its pitch.
+fn in_rows(pieces: Vec<Tensor<4>>, pitches: &[usize], axis: usize) -> Vec<Tensor<4>> {
+    let row = |pieces: &[Tensor<4>]| {
+        let padded = pieces.iter().zip(pitches).flat_map(|(piece, &pitch)| {
+            let mut room = piece.dims();
+            room[axis] = pitch - room[axis];
+            let room = (room[axis] > 0).then(|| Tensor::zeros(room, &piece.device()));
+            std::iter::once(piece.clone()).chain(room)
+        });
+        Tensor::cat(padded.collect(), axis)
+    };
+    pieces.chunks(pitches.len()).map(row).collect()
+}
+
+fn one<const D: usize>(mut pieces: Vec<Tensor<D>>, axis: usize) -> Tensor<D> {
     if pieces.len() == 1 { pieces.remove(0) } else { Tensor::cat(pieces, axis) }
 }
 
@@ -70,7 +92,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::stitch::{Lattice, Overlap};
+    use crate::stitch::{Blend, Lattice, Overlap, Shared};
 
     fn numbered(channels: usize, n: usize) -> Tensor<4> {
         let values: Vec<f32> = (0..channels * n * n * n).map(|v| v as f32).collect();
@@ -105,10 +127,18 @@ mod tests {
             overlap in prop::sample::select(Overlap::ALL.to_vec()),
         ) {
             let fields = numbered(2, n);
-            let lattice = Lattice::new(n, 8, 4, overlap).unwrap();
-            for shift in lattice.tilings(step) {
-                let tiles = lattice.tiles(shift).into_iter().map(|tile| cut(&fields, tile)).collect();
-                join(tiles, n, shift).into_data().assert_eq(&fields.clone().into_data(), true);
+            for shared in Shared::ALL {
+                let lattice = Lattice::new(n, 8, 4, overlap).unwrap().blended(Blend { shared, ..Blend::default() });
+                let mut covered = Tensor::<4>::zeros([2, n, n, n], &Device::flex());
+                let mut sum = covered.clone();
+                for tiling in lattice.tilings(step) {
+                    let tiles = tiling.tiles();
+                    let side = lattice.tile();
+                    let ones = vec![Tensor::ones([1, 2, side, side, side], &Device::flex()); tiles.len()];
+                    covered = covered + join(ones, &tiling);
+                    sum = sum + join(tiles.into_iter().map(|tile| cut(&fields, tile)).collect(), &tiling);
+                }
+                (sum / covered).into_data().assert_approx_eq::<f32>(&fields.clone().into_data(), Default::default());
             }
         }
     }

@@ -13,7 +13,8 @@ use crate::field::{Grid, band_pass};
 use crate::pipeline::{FieldValues, JobId};
 use crate::render::{ColorScale, Stretch};
 use crate::stats::{
-    CrossSpectrum, Histogram, PowerSpectrum, RegionStatistics, cross_spectrum, mean_and_spread, power_spectrum, profile,
+    CrossSpectrum, Histogram, PowerSpectrum, RegionStatistics, Seams, Verdict, cross_spectrum, mean_and_spread,
+    normal_scores, power_spectrum, profile,
 };
 
 /// Bins of a histogram: more than a screen resolves of a colour bar.
@@ -85,6 +86,16 @@ pub type RegionTable = Vec<(String, RegionStatistics)>;
 /// Values along a line in the fields on show: name, distance in Mpc/h, value.
 pub type ProfileTable = Vec<(String, Vec<[f64; 2]>)>;
 
+/// The seams of a field on a lattice, and the normal scores that they were found in.
+pub struct FoundSeams {
+    /// The seams.
+    pub seams: Seams,
+    /// What they come to.
+    pub verdict: Verdict,
+    /// The scores.
+    pub scores: Grid,
+}
+
 /// Everything worked out in the background.
 #[derive(Default)]
 pub struct Analysis {
@@ -93,6 +104,7 @@ pub struct Analysis {
     difference: Derived<[Stamp; 2], Grid>,
     bands: [Derived<(Stamp, [u64; 2]), Grid>; 2],
     cross: Derived<[Stamp; 2], Option<CrossSpectrum>>,
+    seams: Derived<(Stamp, usize), crate::Result<FoundSeams>>,
     region: Derived<(Vec<Stamp>, [[u32; 3]; 2]), RegionTable>,
     line: Derived<(Vec<Stamp>, [[u32; 3]; 2]), ProfileTable>,
     copies: HashMap<FieldId, Derived<u64, Option<Arc<Grid>>>>,
@@ -132,6 +144,7 @@ impl Analysis {
             || self.difference.is_pending()
             || self.bands.iter().any(Derived::is_pending)
             || self.cross.is_pending()
+            || self.seams.is_pending()
             || self.region.is_pending()
             || self.line.is_pending()
     }
@@ -280,6 +293,18 @@ impl Analysis {
         let key = [(prediction.id, prediction.version), (reference.id, reference.version)];
         let spectra = self.cross.get(ctx, &key, move || cross_spectrum([&a, &b], [None, None]).ok())?;
         Some(spectra.1.clone())
+    }
+
+    /// Seams of a field with tiles of `tile` voxels an axis.
+    pub fn seams(&mut self, ctx: &Context, of: &Source, tile: usize) -> Option<Arc<crate::Result<FoundSeams>>> {
+        let grid = self.host(ctx, of)?;
+        let key = ((of.id, of.version), tile);
+        let (have, found) = self.seams.get(ctx, &key, move || {
+            let scores = normal_scores(&grid)?;
+            let seams = Seams::from_scores(&scores, &grid, tile)?;
+            Ok(FoundSeams { verdict: seams.verdict(1.0), seams, scores })
+        })?;
+        (*have == key).then(|| found.clone())
     }
 
     /// Statistics of a region, corners in the unit cube, in `fields`.

@@ -59,6 +59,13 @@ pub enum Command {
     Freeze,
     /// Outline tiles.
     Tiles,
+    /// Light the faces of tiles.
+    Faces,
+    /// To the next face, or the one before.
+    Face {
+        /// The next.
+        forward: bool,
+    },
     /// Interpolate slices.
     Smooth,
     /// Undo a change of the view.
@@ -157,6 +164,9 @@ pub const COMMANDS: &[Entry] = &[
     entry(LOOK, Command::AutoRange, "Fit the colour range once", Key::C),
     entry(LOOK, Command::ResetView, "Whole box", Key::Home),
     entry(LOOK, Command::Tiles, "Outline tiles", Key::T),
+    entry(LOOK, Command::Faces, "Light the faces of tiles", Key::E),
+    entry(LOOK, Command::Face { forward: true }, "To the next face of a tile", Key::G),
+    shift(LOOK, Command::Face { forward: false }, "To the face before", Key::G),
     entry(LOOK, Command::Smooth, "Interpolate slices", Key::I),
     entry(LOOK, Command::Step(1), "Next slice", Key::PageUp),
     entry(LOOK, Command::Step(-1), "Slice before", Key::PageDown),
@@ -254,6 +264,7 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         | Command::CopyValues
         | Command::AutoRange
         | Command::Step(_)
+        | Command::Face { .. }
         | Command::Play
         | Command::Pin
         | Command::Profile => open,
@@ -326,6 +337,8 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         }
         Command::Freeze => app.frozen = !app.frozen,
         Command::Tiles => app.view.tiles = !app.view.tiles,
+        Command::Faces => app.view.faces = !app.view.faces,
+        Command::Face { forward } => super::faces::go(app, forward),
         Command::Smooth => app.view.smooth = !app.view.smooth,
         Command::Undo => {
             if let Some(view) = app.undoer.undo(&app.view) {

@@ -12,6 +12,7 @@ mod derived;
 mod dialogs;
 mod drawing;
 mod export;
+mod faces;
 mod frame_clock;
 mod icons;
 mod log;

@@ -164,14 +164,14 @@ impl Arrangement {
     }
 }
 
-/// The volume and its colours at the left, flat views beside them, spectra at the right.
+/// The volume and its colours at the left, flat views beside them, spectra and seams at the right.
 impl Default for Arrangement {
     fn default() -> Self {
         let flat = [2, 1, 0].map(|axis| (1.0, Self::Pane(Pane::Slice(axis))));
         Self::Across(vec![
             (0.52, Self::Down(vec![(0.80, Self::Pane(Pane::Volume)), (0.20, Self::Pane(Pane::Colors))])),
             (0.19, Self::Down(flat.to_vec())),
-            (0.29, Self::Pane(Pane::Spectra)),
+            (0.29, Self::Tabs([Pane::Spectra, Pane::Seams].map(Self::Pane).to_vec())),
         ])
     }
 }

@@ -183,6 +183,10 @@ pub struct ViewState {
     pub band: Option<[f64; 2]>,
     /// Whether tiles are outlined.
     pub tiles: bool,
+    /// Whether the faces of tiles are lit.
+    pub faces: bool,
+    /// Voxels an axis of the tiles that seams are looked for with; `None` for the usual.
+    pub seam_tile: Option<usize>,
     /// The noisy latent instead of the clean estimate, while LODI paints.
     pub latent: bool,
     /// Probes that stay, in the unit cube.
@@ -239,6 +243,8 @@ impl Default for ViewState {
             power: Power::Spectrum,
             band: None,
             tiles: true,
+            faces: false,
+            seam_tile: None,
             latent: false,
             pins: Vec::new(),
             region: None,

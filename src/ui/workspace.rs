@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::HalodiApp;
 use super::icons::{self, Icon};
-use super::panels::{histogram, slice, spectra, volume};
+use super::panels::{histogram, seams, slice, spectra, volume};
 use super::session::{Arrangement, Session};
 
 /// A panel.
@@ -20,12 +20,14 @@ pub enum Pane {
     Colors,
     /// Spectra.
     Spectra,
+    /// Seams between tiles.
+    Seams,
 }
 
 impl Pane {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Volume, Self::Slice(2), Self::Slice(1), Self::Slice(0), Self::Colors, Self::Spectra];
+    pub const ALL: [Self; 7] =
+        [Self::Volume, Self::Slice(2), Self::Slice(1), Self::Slice(0), Self::Colors, Self::Spectra, Self::Seams];
 
     /// Name for the screen.
     pub fn name(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Pane {
             Self::Slice(_) => "yz",
             Self::Colors => "Colours",
             Self::Spectra => "Spectra",
+            Self::Seams => "Seams",
         }
     }
 }
@@ -109,6 +112,7 @@ fn pane_ui(app: &mut HalodiApp, ui: &mut Ui, pane: Pane) {
         Pane::Slice(axis) => slice::show(app, ui, axis),
         Pane::Colors => histogram::show(app, ui),
         Pane::Spectra => spectra::show(app, ui),
+        Pane::Seams => seams::show(app, ui),
     }
 }
 

@@ -10,6 +10,7 @@ mod pairs;
 mod picture;
 mod predict;
 mod program;
+mod seams;
 mod shared_device;
 mod simulate;
 mod window;

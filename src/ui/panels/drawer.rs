@@ -6,7 +6,7 @@ use egui::{CollapsingHeader, ComboBox, DragValue, Panel, Response, RichText, Scr
 use super::significant;
 use crate::device::DeviceChoice;
 use crate::nn::Sampler;
-use crate::stitch::Overlap;
+use crate::stitch::{Overlap, Shared, Window};
 use crate::ui::app::{self, HalodiApp};
 use crate::ui::icons::{self, Icon};
 
@@ -78,6 +78,12 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
             let settings = &mut app.settings.settings;
             choice(ui, "Stitching", &mut settings.overlap, &Overlap::ALL, Overlap::name)
                 .on_hover_text("How tiles are joined while they are denoised");
+            if settings.overlap.blends() {
+                choice(ui, "Window", &mut settings.blend.window, &Window::ALL, Window::name)
+                    .on_hover_text("How much a window counts by the distance to its faces");
+                choice(ui, "Shared", &mut settings.blend.shared, &Shared::ALL, Shared::name)
+                    .on_hover_text("The part of a window that the next one covers too");
+            }
             choice(ui, "Sampler", &mut settings.sampler, &Sampler::ALL, Sampler::name)
                 .on_hover_text("How an estimate becomes the next latent");
             choice(ui, "Networks on", &mut app.device_choice, DeviceChoice::value_variants(), device_name);

@@ -376,6 +376,7 @@ fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
             }
         }
     }
+    crate::ui::faces::on_slice(app, ui, axis, frame.rect, |p| frame.to_screen(p));
     crosshair(app, ui, axis, frame);
     if let Some([low, high]) = app.view.region {
         let rect = Rect::from_two_pos(corner(low), corner(high));

@@ -253,6 +253,7 @@ fn lines(app: &HalodiApp, points: f32) -> Vec<Line> {
             lines.extend(outline.filter(|l| l.ends[0].distance(l.ends[1]) > 1e-6));
         }
     }
+    lines.extend(crate::ui::faces::in_volume(app, points));
     if view.tiles
         && let Some((shown, _)) = &app.shown
         && matches!(shown.id, FieldId::Layer(_))
