@@ -36,7 +36,10 @@ fn a_planted_seam_is_found_and_told_and_a_map_without_one_is_cleared() {
 
     let (clean, stepped, out) = (path("clean.hdf5"), path("stepped.hdf5"), path("out"));
     let told = succeed(&["seams", &clean, &stepped, "--tile", "16", "--reference", &clean, "--out", &out]);
-    assert!(told.contains("No seam found on tiles of 16 voxels:") && told.contains("\nSeam found on tiles of 16"), "{told}");
+    assert!(
+        told.contains("No seam found on tiles of 16 voxels:") && told.contains("\nSeam found on tiles of 16"),
+        "{told}"
+    );
     for name in ["clean", "stepped"] {
         let file = |end: &str| Path::new(&out).join(format!("{name}.seams.{end}"));
         assert!(image::open(file("png")).unwrap().width() >= 1000);
