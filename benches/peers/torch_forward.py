@@ -1,7 +1,7 @@
 """HALO and LODI in PyTorch, from the safetensors files alone, against Halodi: maps and seconds.
 
     pip install numpy scipy h5py safetensors torch
-    halodi predict SNAPSHOT --steps 12 --seed 7 --overlap naive --out DIR [--weights WEIGHTS]
+    halodi predict SNAPSHOT --steps 12 --seed 7 --overlap shared-noise --out DIR [--weights WEIGHTS]
     python benches/peers/torch_forward.py WEIGHTS DIR/map.hdf5 --steps 12 --seed 7 [--device cuda --batch 16]
 
 WEIGHTS holds halo.safetensors and lodi.safetensors (assets/weights by default). Everything is
@@ -60,6 +60,7 @@ def main():
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--device", default="cpu")
     arguments.add_argument("--batch", type=int, default=1)
+    arguments.add_argument("--save", help="write the map of PyTorch to this .npy, as tests/it/pytorch.npy was")
     arguments = arguments.parse_args()
     torch.set_grad_enabled(False)
     chain = Chain(arguments.weights, arguments.device)
@@ -81,6 +82,8 @@ def main():
     noise = correlated(philox_normals(n**3, arguments.seed).reshape(n, n, n), chain.lodi.config["noise"])
     ours = chain.paint(channels, expected, noise, arguments.steps, arguments.batch)
     worst.append(difference("LODI, brightness temperature", ours, painted))
+    if arguments.save:
+        np.save(arguments.save, np.asarray(ours, dtype=np.float32))
     for part, seconds in chain.seconds.items():
         print(f"{part}: {seconds:.2f} s")
     raise SystemExit(int(max(worst) > 1e-4))

@@ -1,6 +1,6 @@
 //! The one GPU device of the process.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use burn::tensor::{Device, Distribution, Tensor};
 
@@ -34,13 +34,49 @@ impl GpuContext {
     /// # Errors
     /// [`Error::Device`] where the machine has no Vulkan, Metal or DX12 device.
     pub fn shared() -> Result<Self> {
-        static SHARED: OnceLock<std::result::Result<GpuContext, String>> = OnceLock::new();
-        SHARED.get_or_init(Self::create).clone().map_err(|found| {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.get_or_insert_with(Self::create).clone().map_err(|found| {
             Error::device(
                 found,
                 "Install a Vulkan driver (on Debian: mesa-vulkan-drivers), or run the networks on the CPU",
             )
         })
+    }
+
+    /// A new device of the same adapter: this one was lost.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the adapter gives none.
+    pub fn renewed(&self) -> Result<Self> {
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("renewed"),
+            required_features: self.device.features() & !wgpu::Features::all_experimental_mask(),
+            required_limits: self.device.limits(),
+            ..Default::default()
+        };
+        let lost = |why: String| {
+            Error::device(format!("the graphics device was lost and could not be opened again ({why})"), "Start anew")
+        };
+        let (device, queue) = at_once(self.adapter.request_device(&descriptor)).map_err(|e| lost(e.to_string()))?;
+        let setup = cubecl_wgpu::WgpuSetup {
+            instance: self.instance.clone(),
+            adapter: self.adapter.clone(),
+            device: device.clone(),
+            queue: queue.clone(),
+            backend: self.adapter.get_info().backend,
+        };
+        let burn = Device::wgpu_options().setup(setup).init().map_err(|e| lost(e.to_string()))?;
+        Ok(Self { device, queue, burn, ..self.clone() })
+    }
+
+    /// Let this one be what [`GpuContext::shared`] gives from now on.
+    pub fn share(&self) {
+        *SHARED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ok(self.clone()));
+    }
+
+    /// Call `told` with the reason once the device is lost. Whoever asks last is told.
+    pub fn on_loss(&self, told: impl Fn(String) + Send + 'static) {
+        self.device.set_device_lost_callback(move |reason, message| told(format!("{reason:?}: {message}")));
     }
 
     fn create() -> std::result::Result<Self, String> {
@@ -99,6 +135,21 @@ impl GpuContext {
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("its kernels failed".to_owned()),
         }
+    }
+}
+
+/// The device that [`GpuContext::shared`] gives, once somebody asked.
+static SHARED: Mutex<Option<std::result::Result<GpuContext, String>>> = Mutex::new(None);
+
+/// The result of a future of wgpu: on the desktop they are ready when they are made.
+fn at_once<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
 }
 

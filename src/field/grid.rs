@@ -104,6 +104,37 @@ impl Grid {
         out
     }
 
+    /// The same box on `m³` voxels, `m` at most as many as it has: each holds the mean of
+    /// those whose lower corners lie in it.
+    ///
+    /// # Panics
+    /// Where `m` is zero or more than there are.
+    pub fn coarser(&self, m: usize) -> Self {
+        let n = self.n();
+        assert!((1..=n).contains(&m), "{m} of {n} voxels an axis");
+        let mut out = Self::zeros(m, self.box_size);
+        let fine = self.as_slice();
+        // The first of the voxels that a coarse one holds.
+        let first = |i: usize| (i * n).div_ceil(m);
+        out.as_slice_mut().par_chunks_mut(m * m).enumerate().for_each(|(x, plane)| {
+            for y in 0..m {
+                for z in 0..m {
+                    let (mut sum, mut count) = (0.0, 0u32);
+                    for i in first(x)..first(x + 1) {
+                        for j in first(y)..first(y + 1) {
+                            for value in &fine[(i * n + j) * n..][first(z)..first(z + 1)] {
+                                sum += f64::from(*value);
+                                count += 1;
+                            }
+                        }
+                    }
+                    plane[y * m + z] = (sum / f64::from(count)) as f32;
+                }
+            }
+        });
+        out
+    }
+
     /// The overdensity `δ = ρ/ρ̄ − 1` of a density (or mass) field. A field with
     /// zero mean has no contrast and comes back as zeros.
     pub fn overdensity(&self) -> Self {
@@ -112,5 +143,23 @@ impl Grid {
             return Self::zeros(self.n(), self.box_size);
         }
         self.map(|v| (f64::from(v) / mean - 1.0) as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coarser_grid_keeps_the_mean_and_the_place() {
+        let mut fine = Grid::zeros(8, 10.0);
+        fine.values[[6, 1, 3]] = 8.0;
+        let coarse = fine.coarser(4);
+        assert_eq!(coarse.values[[3, 0, 1]], 1.0);
+        assert!((coarse.mean() - fine.mean()).abs() < 1e-9 && coarse.box_size == 10.0);
+        // A number that does not divide: every voxel is in one coarse voxel, near its place.
+        let ramp = Grid { values: Array3::from_shape_fn((7, 7, 7), |(x, ..)| x as f32), box_size: 7.0 };
+        let coarse = ramp.coarser(3);
+        assert_eq!([0, 1, 2].map(|x| coarse.values[[x, 2, 0]]), [1.0, 3.5, 5.5]);
     }
 }

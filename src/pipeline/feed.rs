@@ -140,6 +140,9 @@ pub struct JobView {
     pub layers: BTreeMap<Layer, LayerView>,
     /// The spectra so far.
     pub spectra: BTreeMap<Series, Arc<PowerSpectrum>>,
+    /// The spectra of draws of the reference, that on show the first: the scatter of the truth
+    /// at fixed dark matter. Empty where its model is not known.
+    pub reference_draws: Arc<[PowerSpectrum]>,
     /// Denoising steps that were kept, within a budget of memory.
     pub steps: Arc<[Arc<StepRecord>]>,
     /// What the weights are, a sentence each.
@@ -162,6 +165,7 @@ impl JobView {
             active: Arc::new([]),
             layers: BTreeMap::new(),
             spectra: BTreeMap::new(),
+            reference_draws: Arc::new([]),
             steps: Arc::new([]),
             weights: Arc::new([]),
             warnings: Arc::new([]),

@@ -176,7 +176,7 @@ impl Run {
     /// Run a job up to the last stage it asks for.
     fn run(mut self, config: JobConfig, device: DeviceChoice) -> Result<Outcome> {
         self.begin(Stage::Field, 0, 1)?;
-        let Loaded { dark_matter, window, name, reference, notes } = source::load(&config)?;
+        let Loaded { dark_matter, window, name, reference, draws, notes } = source::load(&config)?;
         self.checkpoint()?;
         self.grid = (dark_matter.density.n(), dark_matter.density.box_size);
         let opened = Opened {
@@ -193,7 +193,13 @@ impl Run {
         self.spectrum(Series::DarkMatter, power_spectrum(&dark_matter.density, window));
         if let Some((reference, _)) = &reference {
             self.field(Layer::Reference, reference)?;
-            self.spectrum(Series::Reference, power_spectrum(reference, None));
+            let spectrum = power_spectrum(reference, None);
+            self.spectrum(Series::Reference, spectrum.clone());
+            if !draws.is_empty() {
+                let further = draws.iter().map(|map| power_spectrum(map, None));
+                let draws: Vec<PowerSpectrum> = std::iter::once(spectrum).chain(further).collect();
+                self.feed.change(|view| view.reference_draws = draws.into());
+            }
         }
         let mut made = Made::default();
         if config.until >= Stage::Halo {

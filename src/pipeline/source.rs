@@ -15,6 +15,10 @@ use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 /// particles in 12.5 Mpc/h at z = 1 (made by `assets/demo/make.py`).
 const DEMO: &[u8] = include_bytes!("../../assets/demo/gadget4_dm64_L12p5_z1.hdf5");
 
+/// Draws of the demo's reference beside the one that is shown: enough to tell how far they
+/// lie apart.
+const FURTHER_DRAWS: u64 = 7;
+
 /// What a job starts from.
 pub(super) struct Loaded {
     /// Name for the screen.
@@ -24,6 +28,8 @@ pub(super) struct Loaded {
     pub window: Option<MassAssignment>,
     /// The reference in mK, and what it is, as a sentence.
     pub reference: Option<(Grid, String)>,
+    /// Further draws of the reference, in mK, where its model can be asked for them.
+    pub draws: Vec<Grid>,
     /// What the user should know about the files.
     pub notes: Vec<String>,
 }
@@ -64,8 +70,10 @@ fn from_demo(config: &JobConfig) -> Result<Loaded> {
         let haloes = find_haloes(&particles, header.box_size, HaloFinder::default());
         let model = HydrogenModel::default();
         let frame = Frame::of(&header, loaded.dark_matter.density.n(), config.assignment);
-        let map = paint_hydrogen(&haloes, &particles, &frame, &model);
-        loaded.reference = Some((map.brightness_temperature, format!("Reference: {}.", model.describe(haloes.len()))));
+        let paint = |model: &HydrogenModel| paint_hydrogen(&haloes, &particles, &frame, model).brightness_temperature;
+        loaded.reference = Some((paint(&model), format!("Reference: {}.", model.describe(haloes.len()))));
+        loaded.draws =
+            (1..=FURTHER_DRAWS).map(|seed| paint(&HydrogenModel { seed: model.seed + seed, ..model })).collect();
     }
     Ok(loaded)
 }
@@ -88,6 +96,7 @@ fn from_snapshot(name: String, mut reader: SnapshotReader, config: &JobConfig) -
         },
         window: Some(config.assignment),
         reference: None,
+        draws: Vec::new(),
         notes: header.notes,
     })
 }
@@ -108,6 +117,7 @@ fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded
         dark_matter: DarkMatter { density: file.one_plus_delta()?, redshift: file.redshift, cosmology: file.cosmology },
         window: None,
         reference: None,
+        draws: Vec::new(),
         notes: file.notes.clone(),
     })
 }

@@ -21,7 +21,7 @@ pub struct OrbitCamera {
 
 impl Default for OrbitCamera {
     fn default() -> Self {
-        Self { yaw: 0.65, pitch: 0.42, distance: 2.55, target: Vec3::splat(0.5), orthographic: false }
+        Self { yaw: 0.65, pitch: 0.42, distance: 2.5, target: Vec3::splat(0.5), orthographic: false }
     }
 }
 

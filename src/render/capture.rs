@@ -3,22 +3,35 @@
 use crate::device::GpuContext;
 use egui::{Color32, ColorImage, RawInput, Rect, Ui, Vec2, ViewportInfo};
 
+use super::March;
 use crate::error::{Error, Result};
 
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// A picture that the GPU still draws.
+/// A picture that is still to be drawn.
 pub struct Capture {
     gpu: GpuContext,
     texture: wgpu::Texture,
+    commands: Vec<wgpu::CommandBuffer>,
+    /// What the picture contains and has to be drawn before it.
+    first: Option<March>,
 }
 
 impl Capture {
-    /// Wait for the picture.
+    /// The same, with the picture of a volume in it that `march` draws.
+    pub fn after(self, march: Option<March>) -> Self {
+        Self { first: march, ..self }
+    }
+
+    /// Draw the picture, off the thread that paints the window: it takes a while.
     ///
     /// # Errors
     /// [`Error::Device`] where the device was lost meanwhile.
     pub fn image(self) -> Result<ColorImage> {
+        if let Some(march) = self.first {
+            march.run();
+        }
+        self.gpu.queue.submit(self.commands);
         let (width, height) = (self.texture.width() as usize, self.texture.height() as usize);
         let pixels = read_pixels(&self.gpu, &self.texture)?;
         let pixels = pixels.into_iter().map(|[r, g, b, _]| Color32::from_rgb(r, g, b)).collect();
@@ -101,8 +114,7 @@ pub fn draw_ui(
         renderer.render(&mut pass, &jobs, &screen);
     }
     commands.push(encoder.finish());
-    gpu.queue.submit(commands);
-    Capture { gpu: gpu.clone(), texture }
+    Capture { gpu: gpu.clone(), texture, commands, first: None }
 }
 
 /// The pixels of a texture of four bytes a pixel, row by row.

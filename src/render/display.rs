@@ -18,7 +18,8 @@ pub struct Placed<'a> {
     pub scale: &'a ColorScale,
 }
 
-/// One or two fields as the volume shows them.
+/// One or two fields as the volume shows them. A clone is the same textures.
+#[derive(Clone)]
 pub struct DisplayVolume {
     pub(super) places: wgpu::TextureView,
     pub(super) cells: wgpu::TextureView,

@@ -241,7 +241,8 @@ impl Opacity {
     }
 }
 
-/// 256 colours with their opacities on the GPU.
+/// 256 colours with their opacities on the GPU. A clone is the same texture.
+#[derive(Clone)]
 pub struct ColorTable {
     pub(super) view: wgpu::TextureView,
     key: (ColorMap, bool, Opacity),

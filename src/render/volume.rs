@@ -98,7 +98,8 @@ struct ViewUniform {
     swipe: [f32; 4],
 }
 
-/// The pipelines of the ray march, one a mode.
+/// The pipelines of the ray march, one a mode. A clone is the same pipelines.
+#[derive(Clone)]
 pub struct VolumePass {
     gpu: GpuContext,
     layout: wgpu::BindGroupLayout,
@@ -145,6 +146,10 @@ impl VolumePass {
             ..Default::default()
         });
         Self { layout, pipelines, sampler, gpu }
+    }
+
+    pub(super) fn gpu(&self) -> &GpuContext {
+        &self.gpu
     }
 
     /// Draw a part of `look` at `volume` into `picture`.

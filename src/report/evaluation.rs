@@ -4,12 +4,14 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style};
+use super::figure::{
+    self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
+};
 use crate::error::Result;
 use crate::evaluate::{BoxEvaluation, over_boxes};
 
 const SIZE: (u32, u32) = (1200, 800);
-const CAPTION: u32 = 70;
+const CAPTION: u32 = 100;
 const MESH: RGBColor = RGBColor(228, 228, 232);
 
 /// Draw an evaluation into `folder`: `power_ratio.png`, `one_point.png` and,
@@ -21,7 +23,7 @@ pub fn write_evaluation_figures(folder: &Path, boxes: &[BoxEvaluation], caption:
     let draw = |name: &str, draw: &dyn Fn(&Area, &[BoxEvaluation]) -> DrawResult| {
         figure::write(&folder.join(name), (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
             let (plot, foot) = area.split_vertically(SIZE.1);
-            foot.draw_text(caption, &style(22, &FAINT), (40, 20))?;
+            write_caption(&foot, caption, 12)?;
             draw(&plot, boxes)
         })
     };

@@ -66,6 +66,26 @@ pub(super) fn style(size: u32, color: &RGBColor) -> TextStyle<'static> {
     (FONT, size).into_font().color(color)
 }
 
+/// Write `text` in small letters from the height `top` on, in as many lines as it takes.
+pub(super) fn write_caption(area: &Area, text: &str, top: i32) -> DrawResult {
+    const LETTERS: u32 = 22;
+    const LEFT: i32 = 40;
+    let style = style(LETTERS, &FAINT);
+    let widest = area.dim_in_pixel().0.saturating_sub(2 * LEFT as u32);
+    let fits = |line: &str| area.estimate_text_size(line, &style).map_or(true, |(width, _)| width <= widest);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if fits(&format!("{line} {word}")) => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    for (number, line) in lines.iter().enumerate() {
+        area.draw_text(line, &style, (LEFT, top + (number as u32 * (LETTERS + 5)) as i32))?;
+    }
+    Ok(())
+}
+
 /// Draw the legend of a chart's labelled series, in letters of `size`.
 pub(super) fn legend<'a, 'b: 'a, C: CoordTranslate>(
     chart: &mut ChartContext<'a, BitMapBackend<'b>, C>,

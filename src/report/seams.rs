@@ -7,12 +7,12 @@ use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 use serde::Serialize;
 
-use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, VERMILION, log_label, style};
+use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, VERMILION, log_label, style, write_caption};
 use crate::error::Result;
 use crate::stats::{Against, Seams, Verdict};
 
 const PANEL: (u32, u32) = (1000, 700);
-const CAPTION: u32 = 120;
+const CAPTION: u32 = 150;
 const MESH: RGBColor = RGBColor(228, 228, 232);
 const AXES: [(&str, RGBColor); 3] = [("x", VERMILION), ("y", BLUE), ("z", GREEN)];
 
@@ -144,7 +144,7 @@ pub fn write_seams_figure(path: &Path, report: &SeamsReport, caption: &str) -> R
     figure::write(path, size, caption, |area| {
         let (plots, foot) = area.split_vertically(rows * PANEL.1);
         foot.draw_text(&report.verdict.sentence, &style(30, &INK), (40, 14))?;
-        foot.draw_text(caption, &style(22, &FAINT), (40, 70))?;
+        write_caption(&foot, caption, 62)?;
         let panels = plots.split_evenly((rows as usize, 2));
         jumps(&panels[0], &report.seams)?;
         comb(&panels[1], &report.seams)?;

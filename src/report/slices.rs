@@ -8,7 +8,7 @@ use colorous::Gradient;
 use plotters::element::BitMapElement;
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, INK, decade, step_label, style};
+use super::figure::{self, Area, DrawResult, INK, decade, step_label, style, write_caption};
 use crate::error::Result;
 use crate::field::Grid;
 use crate::field::Layer;
@@ -21,7 +21,7 @@ const X_LABELS: u32 = 84;
 const Y_LABELS: u32 = 100;
 const BAR: u32 = 170;
 const PANEL: (u32, u32) = (2 * MARGIN + Y_LABELS + MAP + BAR, TITLE + MAP + X_LABELS + MARGIN);
-const CAPTION: u32 = 70;
+const CAPTION: u32 = 100;
 /// The slab that is averaged, as a fraction of the box: thick enough to show
 /// filaments, thin enough not to pile them up.
 const SLAB: usize = 16;
@@ -82,7 +82,7 @@ pub fn write_slices_figure(path: &Path, fields: &BTreeMap<Layer, Arc<Grid>>, cap
             let (voxels, thickness) = (slab(p.n), slab(p.n) as f64 * p.box_size / p.n as f64);
             format!("Mean over a slab of {thickness:.2} Mpc/h ({voxels} voxels) along z at the middle of the box. ")
         });
-        foot.draw_text(&(slab + caption), &style(22, &FAINT), (40, 20))?;
+        write_caption(&foot, &(slab + caption), 12)?;
         Ok(())
     })
 }

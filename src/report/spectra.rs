@@ -6,7 +6,9 @@ use std::path::Path;
 use plotters::coord::combinators::{IntoLogRange, LogCoord};
 use plotters::prelude::*;
 
-use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style};
+use super::figure::{
+    self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
+};
 use crate::error::Result;
 use crate::pipeline::Series;
 use crate::stats::PowerSpectrum;
@@ -14,7 +16,7 @@ use crate::stats::PowerSpectrum;
 /// Side of a panel in pixels, and the height of the caption.
 const PANEL: (u32, u32) = (1000, 760);
 const RATIO_HEIGHT: u32 = 300;
-const CAPTION: u32 = 70;
+const CAPTION: u32 = 100;
 
 /// Draw the spectra to `path`: temperature power of prediction and reference
 /// with their ratio below, and the matter and halo fields in a panel of their
@@ -36,7 +38,7 @@ pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectr
     figure::write(path, (PANEL.0 * panels.max(1), height + CAPTION), caption, |area| {
         let (plots, foot) = area.split_vertically(height);
         let band = if ratio.is_some() { "Shaded: within 10 % of the reference. " } else { "" };
-        foot.draw_text(&format!("{band}{caption}"), &style(22, &FAINT), (40, 20))?;
+        write_caption(&foot, &format!("{band}{caption}"), 12)?;
         let columns = plots.split_evenly((1, panels.max(1) as usize));
         let mut columns = columns.iter();
         if !temperature.is_empty()

@@ -6,7 +6,7 @@ use std::path::Path;
 use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 
-use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style};
+use super::figure::{self, Area, BLUE, DrawResult, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption};
 use crate::error::Result;
 use crate::evaluate::{Studied, Variant};
 use crate::stats::{Figure, K_MAPS, Statistic};
@@ -101,7 +101,7 @@ pub fn stitching_table(studied: &[Studied]) -> String {
 }
 
 const PANEL: (u32, u32) = (1000, 720);
-const CAPTION: u32 = 70;
+const CAPTION: u32 = 100;
 const COLORS: [RGBColor; 8] =
     [VERMILION, BLUE, GREEN, SERIES[0], SERIES[2], SERIES[3], RGBColor(120, 94, 30), RGBColor(60, 60, 66)];
 
@@ -113,7 +113,7 @@ pub fn write_stitching_figure(path: &Path, studied: &[Studied], caption: &str) -
     let ways = ways(studied);
     figure::write(path, (2 * PANEL.0, PANEL.1 + CAPTION), caption, |area| {
         let (plots, foot) = area.split_vertically(PANEL.1);
-        foot.draw_text(caption, &style(22, &FAINT), (40, 20))?;
+        write_caption(&foot, caption, 12)?;
         let panels = plots.split_evenly((1, 2));
         jumps(&panels[0], &ways)?;
         power(&panels[1], &ways)

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style};
+use super::figure::{self, Area, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption};
 use crate::error::Result;
 use crate::train::{CurvePoint, PowerPoint};
 
 const SIZE: (u32, u32) = (1500, 700);
-const CAPTION: u32 = 60;
+const CAPTION: u32 = 100;
 
 /// Draw the losses of a training (left) and the last look at the power of a
 /// validation box (right) to `path`.
@@ -19,7 +19,7 @@ const CAPTION: u32 = 60;
 pub fn write_training_figure(path: &Path, curve: &[CurvePoint], power: &[PowerPoint], caption: &str) -> Result<()> {
     figure::write(path, (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
         let (plots, foot) = area.split_vertically(SIZE.1);
-        foot.draw_text(caption, &style(20, &FAINT), (40, 16))?;
+        write_caption(&foot, caption, 12)?;
         let (left, right) = plots.split_horizontally(SIZE.0 / 2);
         draw_losses(&left, curve)?;
         draw_power(&right, power.last())

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::PowerSpectrum;
 use crate::field::Grid;
 
 /// The mean of `fields`, voxel by voxel, and the standard deviation about it (of the
@@ -25,9 +26,40 @@ pub fn mean_and_spread(fields: &[&Grid]) -> [Grid; 2] {
     [mean, spread]
 }
 
+/// The mean power of `spectra` over the same shells and the standard deviation about it (of
+/// the population they are drawn from), per shell, in the unit of the power.
+///
+/// # Panics
+/// Where there are fewer than two.
+pub fn power_spread(spectra: &[PowerSpectrum]) -> [Vec<f64>; 2] {
+    assert!(spectra.len() > 1, "one spectrum has no spread");
+    let shells = spectra.iter().map(|s| s.power.len()).min().unwrap_or(0);
+    let count = spectra.len() as f64;
+    let shell = |i: usize| {
+        let mean = spectra.iter().map(|s| s.power[i]).sum::<f64>() / count;
+        let variance = spectra.iter().map(|s| (s.power[i] - mean).powi(2)).sum::<f64>() / (count - 1.0);
+        (mean, variance.sqrt())
+    };
+    let (mean, deviation) = (0..shells).map(shell).unzip();
+    [mean, deviation]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn power_spreads_about_its_mean() {
+        let of = |power: [f64; 2]| PowerSpectrum {
+            k: vec![1.0, 2.0],
+            power: power.to_vec(),
+            modes: vec![3, 6],
+            k_nyquist: 2.0,
+        };
+        let [mean, deviation] = power_spread(&[of([1.0, 5.0]), of([2.0, 5.0]), of([6.0, 5.0])]);
+        assert_eq!(mean, [3.0, 5.0]);
+        assert!((deviation[0] - 7f64.sqrt()).abs() < 1e-12 && deviation[1] == 0.0);
+    }
 
     #[test]
     fn three_fields_have_their_mean_and_their_sample_deviation() {

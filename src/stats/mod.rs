@@ -8,7 +8,7 @@ mod region;
 mod seams;
 
 pub use bispectrum::{Bispectrum, equilateral, squeezed};
-pub use ensemble::mean_and_spread;
+pub use ensemble::{mean_and_spread, power_spread};
 pub use histogram::Histogram;
 pub use power::{CrossSpectrum, PowerSpectrum, cross_spectrum, power_spectrum};
 pub use region::{RegionStatistics, profile};

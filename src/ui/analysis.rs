@@ -103,6 +103,7 @@ pub struct Analysis {
     opening: Derived<Stamp, Facts>,
     difference: Derived<[Stamp; 2], Grid>,
     bands: [Derived<(Stamp, [u64; 2]), Grid>; 2],
+    coarser: [Derived<(Stamp, usize), Grid>; 2],
     cross: Derived<[Stamp; 2], Option<CrossSpectrum>>,
     seams: Derived<(Stamp, usize), crate::Result<FoundSeams>>,
     region: Derived<(Vec<Stamp>, [[u32; 3]; 2]), RegionTable>,
@@ -143,6 +144,7 @@ impl Analysis {
             || self.opening.is_pending()
             || self.difference.is_pending()
             || self.bands.iter().any(Derived::is_pending)
+            || self.coarser.iter().any(Derived::is_pending)
             || self.cross.is_pending()
             || self.seams.is_pending()
             || self.region.is_pending()
@@ -264,6 +266,25 @@ impl Analysis {
             quantity: Quantity::Band,
             name: format!("{}, k = {:.2} to {:.2} h/Mpc", of.name, band[0], band[1]),
             complete: of.complete,
+        })
+    }
+
+    /// A field on `m³` voxels, fewer than it has; an older version of it while it changes.
+    pub fn coarser(&mut self, ctx: &Context, of: &Source, m: usize, compared: bool) -> Option<Source> {
+        let grid = self.host(ctx, of)?;
+        let n = grid.n();
+        let key = ((of.id, of.version), m);
+        let (key, grid) = self.coarser[usize::from(compared)].get(ctx, &key, move || grid.coarser(m))?;
+        let (stamp, grid) = (key.0, grid.clone());
+        if stamp.0 != of.id || grid.n() != m {
+            return None;
+        }
+        Some(Source {
+            id: FieldId::Coarser { compared },
+            version: self.stamp(vec![stamp, (FieldId::Coarser { compared }, m as u64)]),
+            values: FieldValues::Host(grid),
+            name: format!("{}, drawn on {m}³ of {n}³ voxels", of.name),
+            ..of.clone()
         })
     }
 

@@ -1,8 +1,8 @@
 //! The window's state and its one frame function.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use egui::Context;
@@ -12,13 +12,14 @@ use super::analysis::Analysis;
 use super::clipboard::Clipboard;
 use super::dialogs::{Asked, Dialogs};
 use super::drawing::Drawing;
+use super::files::{self, PathAsked, Wanted};
 use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
 use super::scene::{FieldId, LAYERS, Scene, Source as Field};
 use super::session::Session;
 use super::view_state::{Compare, Partner, Quantity, ViewState};
-use super::workspace::{self, Workspace};
+use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, export, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
@@ -32,6 +33,8 @@ use crate::report;
 const FRAME: Duration = Duration::from_millis(33);
 /// Files that are remembered.
 const RECENT: usize = 8;
+/// How long a key is held before it is a hold and no press, seconds.
+const HOLD: f64 = 0.3;
 
 /// What a background task of the window brings back.
 pub(super) enum Message {
@@ -45,6 +48,8 @@ pub(super) enum Message {
     Written(PathBuf),
     /// A picture for the clipboard.
     Picture(egui::ColorImage),
+    /// The system has no dialog for paths.
+    NoDialog(PathAsked),
     /// It did not work.
     Failed(Error),
 }
@@ -61,6 +66,10 @@ pub struct HalodiApp {
     pub(super) dialogs: Dialogs,
     pub(super) log: Log,
     pub(super) settings: JobConfig,
+    /// What the job that runs, or ran last, was asked for.
+    asked_for: JobConfig,
+    /// What the job on show was asked for.
+    opened_with: Option<JobConfig>,
     pub(super) device_choice: DeviceChoice,
     pub(super) job: Option<Job>,
     pub(super) frames: FrameClock,
@@ -70,50 +79,49 @@ pub struct HalodiApp {
     pub(super) readable: Vec<(Layer, Arc<Grid>)>,
     /// The pictures of this frame, which take keys without being pressed.
     pub(super) canvases: Vec<egui::Id>,
+    /// Where the parts of the window are in this frame.
+    pub(super) parts: Vec<(Part, egui::Rect)>,
     /// Where values are read, in the unit cube.
     pub(super) probe: [f32; 3],
     /// Whether the probe stays where it is.
     pub(super) frozen: bool,
+    /// Whether paths are written into a line of the window, never chosen in a dialog of the
+    /// system.
+    pub(super) writes_paths: bool,
     /// The slice that keys step through.
     pub(super) slice_axis: usize,
     pub(super) playing: bool,
     /// Whether the second field is blinked to, or held.
     pub(super) flipped: bool,
+    /// Since when the key that blinks is down, and how fields were compared before.
+    pub(super) blink_key: Option<(f64, Compare)>,
     /// What is drawn this frame.
     pub(super) shown: Option<(Field, Option<Field>)>,
-    /// When the last frame began, and how long frames take.
+    /// How long the window's thread takes for a frame, seconds.
     pub(super) frame_time: f32,
     /// Quantities whose range was fitted to this box.
     fitted: Vec<Quantity>,
     followed_layer: Option<Layer>,
     chosen_by_user: bool,
     told_warnings: usize,
+    /// The coarser grid that the user was told of.
+    told_coarser: Option<usize>,
     closing: bool,
+    /// Whether the window closes once the results are saved.
+    pub(super) close_when_saved: bool,
     session: Option<PathBuf>,
     clipboard: Clipboard,
     messages: (Sender<Message>, Receiver<Message>),
     ctx: Context,
+    /// The same for threads that outlive a window.
+    waker: Arc<Mutex<Context>>,
+    /// Why the graphics device was lost, once it was.
+    lost: Arc<Mutex<Option<String>>>,
 }
 
 impl HalodiApp {
-    /// The window's contents; `initial` is opened at once.
-    ///
-    /// # Errors
-    /// Where eframe did not come up on wgpu.
-    pub fn new(
-        cc: &eframe::CreationContext<'_>,
-        gpu: GpuContext,
-        initial: Option<JobConfig>,
-        device_choice: DeviceChoice,
-    ) -> Result<Self, Error> {
-        let format = cc.wgpu_render_state.as_ref().map(|state| state.target_format).ok_or_else(|| {
-            Error::device("the window has no wgpu renderer", "Report this, with the output of 'halodi view'")
-        })?;
-        Ok(Self::with(&cc.egui_ctx, format, gpu, initial, device_choice, Session::path()))
-    }
-
-    /// As [`HalodiApp::new`], for a renderer of `format` on the device of `gpu`; what a
-    /// restart brings back is kept in the file `session`.
+    /// The window's contents for a renderer of `format` on the device of `gpu`; `initial` is
+    /// opened at once, and what a restart brings back is kept in the file `session`.
     pub fn with(
         ctx: &Context,
         format: wgpu::TextureFormat,
@@ -129,13 +137,16 @@ impl HalodiApp {
         }
         let workspace = Workspace::new(&remembered);
         let view = remembered.view;
+        let lost = Arc::new(Mutex::new(None));
+        watch(&gpu, ctx, &lost);
         let mut app = Self {
-            drawing: Drawing::new(&gpu, format),
+            drawing: Drawing::new(&gpu, format, repaint(ctx)),
             gpu,
             scene: Scene::default(),
             probe: view.crosshair,
             readable: Vec::new(),
             canvases: Vec::new(),
+            parts: Vec::new(),
             view,
             undoer: Undoer::default(),
             workspace,
@@ -143,31 +154,89 @@ impl HalodiApp {
             dialogs: Dialogs::default(),
             log: Log::default(),
             settings: initial.clone().unwrap_or_default(),
+            asked_for: JobConfig::default(),
+            opened_with: None,
             device_choice,
             job: None,
             frames: FrameClock::default(),
             recent: remembered.recent,
             toured: remembered.toured,
             frozen: false,
+            writes_paths: false,
             slice_axis: 2,
             playing: false,
             flipped: false,
+            blink_key: None,
             shown: None,
             frame_time: 0.0,
             fitted: Vec::new(),
             followed_layer: None,
             chosen_by_user: false,
             told_warnings: 0,
+            told_coarser: None,
             closing: false,
+            close_when_saved: false,
             session,
             clipboard: Clipboard::default(),
             messages: channel(),
             ctx: ctx.clone(),
+            waker: Arc::new(Mutex::new(ctx.clone())),
+            lost,
         };
         if initial.is_some() {
             app.start(Stage::Field);
         }
         app
+    }
+
+    /// Go on in another window, on another device: the one before was lost, and everything
+    /// that was on it. What the computer's own memory holds is there as it was.
+    pub fn go_on(&mut self, ctx: &Context, format: wgpu::TextureFormat, gpu: GpuContext) {
+        let theme = self.ctx.theme();
+        theme::apply(ctx);
+        ctx.set_theme(theme);
+        self.lost = Arc::default();
+        watch(&gpu, ctx, &self.lost);
+        self.ctx = ctx.clone();
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = ctx.clone();
+        self.drawing = Drawing::new(&gpu, format, repaint(ctx));
+        self.gpu = gpu;
+        self.scene.forget_the_device();
+        self.analysis.clear();
+        (self.shown, self.closing) = (None, false);
+        self.workspace.mend();
+        self.log.say(
+            Level::Warning,
+            "The graphics device was lost, and the window was opened again on a new one. Nothing that was computed is gone.",
+        );
+    }
+
+    /// Whether the graphics device was lost: the window is of no more use.
+    pub fn is_lost(&self) -> bool {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Write results that were not saved where the window can never come back; the folder.
+    pub(super) fn rescue(&mut self) -> Option<PathBuf> {
+        let outcome = self.scene.outcome.clone().filter(|_| !self.scene.saved)?;
+        let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
+        report::write_outcome(&folder, &outcome).ok()?;
+        Some(folder)
+    }
+
+    /// Let paths be written into a line of the window, as on a system without dialogs.
+    pub fn write_paths(&mut self) {
+        self.writes_paths = true;
+    }
+
+    /// Show no field on more than `n³` voxels, as a device that holds no more.
+    pub fn limit_voxels(&mut self, n: usize) {
+        self.drawing.limit_voxels(n);
+    }
+
+    /// The field on show: its name and voxels per axis, for tests.
+    pub fn on_show(&self) -> Option<(&str, usize)> {
+        self.shown.as_ref().map(|(field, _)| (field.name.as_str(), field.n()))
     }
 
     /// What is shown, for tests.
@@ -216,8 +285,10 @@ impl HalodiApp {
         self.chosen_by_user = false;
         self.followed_layer = None;
         self.told_warnings = 0;
-        let waker = self.ctx.clone();
-        self.job = Some(pipeline::spawn(config, self.device_choice, move || waker.request_repaint_after(FRAME)));
+        let waker = self.waker.clone();
+        let wake = move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME);
+        self.asked_for = config.clone();
+        self.job = Some(pipeline::spawn(config, self.device_choice, wake));
     }
 
     /// Open a source (ending a job that runs).
@@ -231,8 +302,16 @@ impl HalodiApp {
             self.recent.truncate(RECENT);
         }
         self.settings.source = source;
-        self.settings.grid = None;
-        self.settings.reference = None;
+        (self.settings.species, self.settings.grid, self.settings.reference) = (None, None, None);
+        self.start(Stage::Field);
+    }
+
+    /// Open what `config` was to open, with these types of particles for the dark matter.
+    pub(super) fn open_with_species(&mut self, config: JobConfig, types: Vec<usize>) {
+        if let Some(job) = self.job.take() {
+            job.control.cancel();
+        }
+        self.settings = JobConfig { species: Some(types), ..config };
         self.start(Stage::Field);
     }
 
@@ -263,31 +342,41 @@ impl HalodiApp {
         });
     }
 
-    pub(super) fn choose_snapshot(&self, _: &Context) {
-        self.background(|| rfd::FileDialog::new().set_title("Open snapshot").pick_file().map(Message::Open));
+    pub(super) fn choose_snapshot(&mut self) {
+        files::ask(self, "Open snapshot", Wanted::Existing, Message::Open);
     }
 
-    pub(super) fn choose_reference(&self, _: &Context) {
-        self.background(|| rfd::FileDialog::new().set_title("21 cm reference map").pick_file().map(Message::Reference));
+    pub(super) fn choose_reference(&mut self) {
+        files::ask(self, "21 cm reference map", Wanted::Existing, Message::Reference);
     }
 
     /// Write the last result into a folder of the user's choice.
-    pub(super) fn save_results(&self, _: &Context) {
+    pub(super) fn save_results(&mut self) {
         let Some(outcome) = self.scene.outcome.clone() else { return };
         let mut outcome = (*outcome).clone();
         outcome.frame_times = self.frames.summary();
-        self.background(move || {
-            let folder = rfd::FileDialog::new().set_title("Folder for the results").pick_folder()?;
-            Some(match report::write_outcome(&folder, &outcome) {
+        files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
+            match report::write_outcome(&folder, &outcome) {
                 Ok(_) => Message::Saved(folder),
                 Err(error) => Message::Failed(error),
-            })
+            }
         });
     }
 
     /// Copy the picture of the volume to the clipboard.
     pub(super) fn copy_picture(&mut self, ctx: &Context) {
         let capture = export::capture(self, ctx, 2.0);
+        self.background(move || {
+            Some(match capture.image() {
+                Ok(image) => Message::Picture(image),
+                Err(error) => Message::Failed(error),
+            })
+        });
+    }
+
+    /// Copy the plots of the spectra as a picture.
+    pub(super) fn copy_plots(&mut self, ctx: &Context) {
+        let capture = export::capture_spectra(self, ctx, 2.0);
         self.background(move || {
             Some(match capture.image() {
                 Ok(image) => Message::Picture(image),
@@ -317,9 +406,7 @@ impl HalodiApp {
 
     /// Take the range that suits the field on show, once.
     pub(super) fn fit_range(&mut self) {
-        if let Some((shown, _)) = &self.shown {
-            self.fitted.retain(|q| *q != shown.quantity);
-            self.view.scales.remove(&shown.quantity);
+        if self.shown.is_some() {
             self.analysis.refit();
         }
     }
@@ -360,6 +447,13 @@ impl HalodiApp {
                 Message::Saved(folder) => {
                     self.scene.saved = true;
                     self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
+                    if std::mem::take(&mut self.close_when_saved) {
+                        self.close(ctx);
+                    }
+                }
+                Message::NoDialog(asked) => {
+                    self.writes_paths = true;
+                    self.dialogs.path = Some(asked);
                 }
                 Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
                 Message::Picture(image) => {
@@ -372,21 +466,27 @@ impl HalodiApp {
         let Some(job) = &self.job else { return };
         job.look_at(Watch { fields: true, spectra: true });
         let news = job.view();
-        let ended = news.ended.clone();
-        if news.opened.is_some() {
+        let (ended, opened) = (news.ended.clone(), news.opened.is_some());
+        if opened {
             self.follow(news);
         }
         match ended {
             None => return,
             Some(Ended::Finished(_) | Ended::Cancelled) => {}
-            Some(Ended::Failed(error)) => {
-                self.log.say(Level::Error, error.to_string());
-                // The settings follow what is still open.
-                self.settings.reference = None;
-            }
+            Some(Ended::Failed(error)) => match &*error {
+                Error::Consent { types, .. } if !types.is_empty() => {
+                    self.dialogs.asked = Some(Asked::species(&error, types, self.asked_for.clone()));
+                }
+                _ => self.log.say(Level::Error, error.to_string()),
+            },
         }
         self.job = None;
         self.frames.stop();
+        if !opened && let Some(open) = self.opened_with.clone() {
+            // The settings follow what is still open.
+            let JobConfig { source, species, grid, reference, .. } = open;
+            self.settings = JobConfig { source, species, grid, reference, ..self.settings.clone() };
+        }
     }
 
     fn follow(&mut self, news: JobView) {
@@ -396,6 +496,8 @@ impl HalodiApp {
         let new_job = news.job != self.scene.job.job;
         let new_box = self.scene.follow(news);
         if new_job {
+            self.opened_with = Some(self.asked_for.clone());
+            self.told_coarser = None;
             self.analysis.clear();
             self.drawing.clear();
         }
@@ -433,11 +535,11 @@ impl HalodiApp {
     fn fit(&mut self, ctx: &Context) {
         let Some((shown, _)) = &self.shown else { return };
         let quantity = shown.quantity;
-        if self.fitted.contains(&quantity) || self.view.scales.contains_key(&quantity) {
+        let asked = self.analysis.asked_to_fit();
+        if !asked && (self.fitted.contains(&quantity) || self.view.scales.contains_key(&quantity)) {
             return;
         }
         let reference = self.scene.field(FieldId::Layer(Layer::Reference));
-        let asked = self.analysis.asked_to_fit();
         let of = match quantity {
             // One range for prediction and reference, known before the first is made.
             Quantity::Temperature if !asked => match reference {
@@ -448,9 +550,10 @@ impl HalodiApp {
             _ if shown.complete || asked => shown.clone(),
             _ => return,
         };
-        let default = quantity.default_scale();
-        if let Some([low, high]) = self.analysis.suggested(ctx, &of, default) {
-            self.view.scales.insert(quantity, default.with_ends(low, high));
+        // Colours and stretch stay those that were chosen.
+        let scale = self.view.scale(quantity);
+        if let Some([low, high]) = self.analysis.suggested(ctx, &of, scale) {
+            self.view.scales.insert(quantity, scale.with_ends(low, high));
             self.fitted.push(quantity);
             self.analysis.fitted();
         }
@@ -458,7 +561,25 @@ impl HalodiApp {
 
     fn dropped(&mut self, ctx: &Context) {
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_path_buf()));
-        let Some(path) = dropped else { return };
+        // A path that is pasted anywhere but into a line of text is a file that is brought.
+        let pasted = ctx.input(|input| {
+            input.events.iter().find_map(|event| match event {
+                egui::Event::Paste(text) => Some(text.clone()),
+                _ => None,
+            })
+        });
+        let pasted = pasted.filter(|_| !ctx.text_edit_focused());
+        let path = match (dropped, pasted) {
+            (Some(path), _) => path,
+            (None, Some(text)) => match files::path_of(&text).filter(|path| path.exists()) {
+                Some(path) => path,
+                None => {
+                    self.log.say(Level::Info, "What is on the clipboard is no path of a file that is there.");
+                    return;
+                }
+            },
+            (None, None) => return,
+        };
         if self.scene.opened().is_some() {
             self.dialogs.asked = Some(Asked::Dropped(path));
         } else {
@@ -476,6 +597,16 @@ impl HalodiApp {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() });
         }
+    }
+
+    /// What a press of the key that blinks does; held, it is a glance.
+    pub(super) fn blink_pressed(&mut self, ctx: &Context) {
+        self.blink_key.get_or_insert((ctx.input(|i| i.time), self.view.compare));
+    }
+
+    /// Text of the system's clipboard, where the window system gives none by itself.
+    pub(super) fn paste(&mut self, input: &mut egui::RawInput) {
+        self.clipboard.paste(input);
     }
 
     /// Close the window without asking again.
@@ -505,7 +636,21 @@ impl HalodiApp {
         }
         // Blinking is a matter of time, and of the key that holds the second field.
         self.flipped = false;
-        if self.scene.comparing(&self.view) == Compare::Blink {
+        let now = ctx.input(|i| i.time);
+        let down = ctx.input(|i| i.key_down(egui::Key::B));
+        let held = self.blink_key.filter(|(since, _)| now - since > HOLD);
+        if let Some((since, before)) = self.blink_key.filter(|_| !down) {
+            // A hold is a glance, and leaves things as they were.
+            if now - since > HOLD {
+                self.view.compare = before;
+            }
+            self.blink_key = None;
+        } else if held.is_some() {
+            self.view.compare = Compare::Blink;
+            self.flipped = self.scene.can_compare(&self.view);
+        } else if self.blink_key.is_some() {
+            ctx.request_repaint_after(Duration::from_millis(30));
+        } else if self.scene.comparing(&self.view) == Compare::Blink {
             let beat = 0.7;
             self.flipped = (ctx.input(|i| i.time) / beat) as u64 % 2 == 1;
             ctx.request_repaint_after(Duration::from_millis(120));
@@ -515,10 +660,27 @@ impl HalodiApp {
     /// One frame.
     pub fn frame(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
-        self.frame_time = 0.9 * self.frame_time + 0.1 * ctx.input(|i| i.unstable_dt).min(1.0);
+        if !self.is_lost() {
+            let began = std::time::Instant::now();
+            let drawn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.draw(ui)));
+            self.frame_time = 0.8 * self.frame_time + 0.2 * began.elapsed().as_secs_f32();
+            let Err(panic) = drawn else { return };
+            // On a device that is lost in the middle of a frame, the frame breaks off.
+            let _ = self.gpu.device.poll(wgpu::PollType::Poll);
+            if !self.is_lost() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        // Nothing can be drawn any more; who opened the window opens another.
+        self.close(&ctx);
+    }
+
+    fn draw(&mut self, ui: &mut egui::Ui) {
+        let ctx = ui.ctx().clone();
         self.listen(&ctx);
         commands::keys(self, &ctx);
         self.canvases.clear();
+        self.parts.clear();
         self.dropped(&ctx);
         self.closing(&ctx);
         self.play(&ctx);
@@ -532,6 +694,7 @@ impl HalodiApp {
             ctx.request_repaint_after(FRAME * 3);
         }
         self.shown = self.analysis.shown(&ctx, &self.scene, &self.view);
+        self.coarser(&ctx);
         self.readable = LAYERS
             .into_iter()
             .filter_map(|layer| {
@@ -579,20 +742,33 @@ impl HalodiApp {
         }
     }
 
-    fn sync(&mut self, ctx: &Context) {
-        let Some((shown, compared)) = self.shown.clone() else { return };
-        if shown.n() > self.drawing.most_voxels() {
-            self.log.say(
-                Level::Error,
-                format!(
-                    "The field has {}³ voxels and this device shows {}³ at most; choose a smaller grid in the settings.",
-                    shown.n(),
-                    self.drawing.most_voxels()
-                ),
-            );
-            self.shown = None;
+    /// Where a field has more voxels than the device shows, a coarser one takes its place on
+    /// screen, and the user is told.
+    fn coarser(&mut self, ctx: &Context) {
+        let most = self.drawing.most_voxels();
+        let Some((shown, compared)) = self.shown.take() else { return };
+        let n = shown.n();
+        if n <= most {
+            self.shown = Some((shown, compared));
             return;
         }
+        if self.told_coarser != Some(n) {
+            self.told_coarser = Some(n);
+            self.log.say(
+                Level::Info,
+                format!(
+                    "{n}³ voxels are more than this device shows: pictures are drawn on {}³. Values under the cursor, spectra and results are those of the whole field.",
+                    coarser_size(n, most)
+                ),
+            );
+        }
+        let Some(shown) = self.analysis.coarser(ctx, &shown, coarser_size(n, most), false) else { return };
+        let compared = compared.and_then(|c| self.analysis.coarser(ctx, &c, coarser_size(n, most), true));
+        self.shown = Some((shown, compared));
+    }
+
+    fn sync(&mut self, ctx: &Context) {
+        let Some((shown, compared)) = self.shown.clone() else { return };
         let scales = self.scales();
         let opacity = self.view.opacity(shown.quantity);
         // What is not compared is not uploaded.
@@ -606,10 +782,26 @@ impl HalodiApp {
     }
 }
 
-impl eframe::App for HalodiApp {
-    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
-        self.frame(ui);
-    }
+/// What asks for another frame.
+fn repaint(ctx: &Context) -> impl Fn() + Send + Sync + Clone + 'static {
+    let ctx = ctx.clone();
+    move || ctx.request_repaint()
+}
+
+/// Hear of the loss of the device of `gpu`.
+fn watch(gpu: &GpuContext, ctx: &Context, lost: &Arc<Mutex<Option<String>>>) {
+    let (ctx, lost) = (ctx.clone(), lost.clone());
+    gpu.on_loss(move |reason| {
+        *lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        ctx.request_repaint();
+    });
+}
+
+/// Voxels of the finest grid of at most `most³` that whole voxels of `n³` make up; where
+/// that would be far coarser than need be, of the largest there may be.
+fn coarser_size(n: usize, most: usize) -> usize {
+    let whole = (n.div_ceil(most)..=n).find(|factor| n.is_multiple_of(*factor)).map_or(1, |factor| n / factor);
+    if 3 * whole >= 2 * most { whole } else { most }
 }
 
 impl Drop for HalodiApp {
@@ -635,13 +827,10 @@ impl Drop for HalodiApp {
 }
 
 /// A table written in the background, atomically.
-pub(super) fn write_table(app: &HalodiApp, title: &'static str, name: &'static str, text: String) {
-    app.background(move || {
-        let path = rfd::FileDialog::new().set_title(title).set_file_name(name).save_file()?;
-        Some(match crate::io::atomic::write(&path, text.as_bytes()) {
-            Ok(()) => Message::Written(path),
-            Err(error) => Message::Failed(error),
-        })
+pub(super) fn write_table(app: &mut HalodiApp, title: &'static str, name: &'static str, text: String) {
+    files::ask(app, title, Wanted::New(name), move |path| match crate::io::atomic::write(&path, text.as_bytes()) {
+        Ok(()) => Message::Written(path),
+        Err(error) => Message::Failed(error),
     });
 }
 
@@ -652,4 +841,18 @@ pub(super) fn read_fields(app: &HalodiApp) -> Vec<Field> {
         Some(Field { values: pipeline::FieldValues::Host(grid.clone()), ..source })
     };
     app.readable.iter().filter_map(values).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::coarser_size;
+
+    #[test]
+    fn a_coarser_grid_is_as_fine_as_it_may_be() {
+        assert_eq!(
+            [(1024, 512), (1024, 2048 / 3), (768, 512), (600, 512), (257, 256), (513, 512)]
+                .map(|(n, most)| coarser_size(n, most)),
+            [512, 512, 384, 512, 256, 512]
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use egui::{Context, OutputCommand};
+use egui::{Context, Event, Key, OutputCommand, RawInput};
 
 /// The clipboard, opened when something is copied first.
 #[derive(Default)]
@@ -18,10 +18,7 @@ impl Clipboard {
             output.commands.iter().filter(copies).cloned().collect::<Vec<_>>()
         });
         for command in copied {
-            let clipboard = match &mut self.system {
-                Some(clipboard) => clipboard,
-                none => none.insert(arboard::Clipboard::new().map_err(|e| e.to_string())?),
-            };
+            let clipboard = self.system()?;
             match command {
                 OutputCommand::CopyText(text) => clipboard.set_text(text),
                 OutputCommand::CopyImage(image) => clipboard.set_image(arboard::ImageData {
@@ -34,5 +31,34 @@ impl Clipboard {
             .map_err(|e| e.to_string())?;
         }
         Ok(())
+    }
+
+    /// Put the system's text into `input` where its keys ask for it. The window system's own
+    /// answer knows only what was copied in this window.
+    pub fn paste(&mut self, input: &mut RawInput) {
+        // The press of Ctrl+V was taken for that answer; the release is still told.
+        let asked = input.events.iter().any(|event| match event {
+            Event::Key { key: Key::V, pressed: false, modifiers, .. } => modifiers.command_only(),
+            Event::Key { key: Key::Insert, pressed: true, modifiers, .. } => modifiers.shift_only(),
+            _ => false,
+        });
+        let own = input.events.iter().any(|event| matches!(event, Event::Paste(_)));
+        if !asked && !own {
+            return;
+        }
+        let Ok(text) = self.system().and_then(|clipboard| clipboard.get_text().map_err(|e| e.to_string())) else {
+            return;
+        };
+        input.events.retain(|event| !matches!(event, Event::Paste(_)));
+        if asked && !text.is_empty() {
+            input.events.push(Event::Paste(text.replace("\r\n", "\n")));
+        }
+    }
+
+    fn system(&mut self) -> Result<&mut arboard::Clipboard, String> {
+        match &mut self.system {
+            Some(clipboard) => Ok(clipboard),
+            none => Ok(none.insert(arboard::Clipboard::new().map_err(|e| e.to_string())?)),
+        }
     }
 }

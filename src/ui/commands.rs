@@ -1,6 +1,6 @@
 //! Everything that a key, the palette or a menu can ask for, as data.
 
-use egui::{Context, Key, KeyboardShortcut, Modifiers};
+use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
 use super::app::HalodiApp;
 use super::log::Level;
@@ -33,6 +33,8 @@ pub enum Command {
     CopyValues,
     /// Copy the spectra as a table.
     CopySpectra,
+    /// Copy the plots of the spectra.
+    CopyPlots,
     /// Show a layer.
     Layer(usize),
     /// Compare this way (again: stop comparing).
@@ -144,6 +146,7 @@ pub const COMMANDS: &[Entry] = &[
         group: FILE,
     },
     bare(FILE, Command::CopySpectra, "Copy the spectra as a table"),
+    bare(FILE, Command::CopyPlots, "Copy the spectra as a picture"),
     entry(JOB, Command::Run, "Run, pause or resume", Key::Space),
     bare(JOB, Command::Cancel, "Cancel the job"),
     entry(LAYERS_GROUP, Command::Layer(0), "Dark matter", Key::Num1),
@@ -194,6 +197,8 @@ pub const COMMANDS: &[Entry] = &[
 /// What the mouse does, for the `?` sheet.
 pub const GESTURES: &[(&str, &str)] = &[
     ("Drag the volume", "orbit; with Shift or the middle button: move"),
+    ("Drag the knob of a plane in the volume", "move the plane along its normal"),
+    ("Hold B", "see the second field while the key is down"),
     ("Wheel over the volume", "zoom towards the cursor"),
     ("Right-click the volume", "crosshair to the brightest voxel on the line of sight"),
     ("Wheel over a slice", "next slice; with Shift ten; with Ctrl zoom"),
@@ -205,12 +210,22 @@ pub const GESTURES: &[(&str, &str)] = &[
     ("Drag a limit of the colour bar", "colour range; the lower handles: opacity"),
     ("Drag across a spectrum", "show the fields in that band of wavenumbers; a click ends it"),
     ("Arrow keys over a picture", "orbit the volume, or move the crosshair by a voxel"),
+    ("Drop a file, or paste its path", "open it, or compare with it"),
 ];
 
 /// The key of a command, for the screen.
 pub fn key_of(ctx: &Context, command: Command) -> Option<String> {
     let entry = COMMANDS.iter().find(|e| e.command == command)?;
-    entry.key.map(|key| ctx.format_shortcut(&key))
+    entry.key.map(|key| key_name(ctx, &key))
+}
+
+/// What is written on a key, and those that are held with it.
+pub fn key_name(ctx: &Context, key: &KeyboardShortcut) -> String {
+    match key.logical_key {
+        // Whichever keys make it.
+        Key::Questionmark => "?".to_owned(),
+        _ => ctx.format_shortcut(key),
+    }
 }
 
 /// Run the commands whose keys were pressed.
@@ -224,6 +239,16 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
     // More modifiers first: Ctrl+R is not R.
     let mut pressed = Vec::new();
     ctx.input_mut(|input| {
+        // A key that is held is pressed once, but for those that step.
+        let steps = |key: Key| {
+            COMMANDS
+                .iter()
+                .any(|e| matches!(e.command, Command::Step(_)) && e.key.is_some_and(|k| k.logical_key == key))
+        };
+        input.events.retain(|event| {
+            let Event::Key { key, repeat: true, .. } = event else { return true };
+            steps(*key) || !COMMANDS.iter().any(|e| e.key.is_some_and(|k| k.logical_key == *key))
+        });
         for with_modifiers in [true, false] {
             for entry in COMMANDS {
                 let Some(key) = entry.key else { continue };
@@ -245,6 +270,9 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
         }
     });
     for command in pressed {
+        if command == Command::Compare(Compare::Blink) {
+            app.blink_pressed(ctx);
+        }
         run(app, ctx, command);
     }
 }
@@ -268,7 +296,7 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         | Command::Play
         | Command::Pin
         | Command::Profile => open,
-        Command::CopySpectra => !app.scene.job.spectra.is_empty(),
+        Command::CopySpectra | Command::CopyPlots => !app.scene.job.spectra.is_empty(),
         Command::Undo => app.undoer.has_undo(&app.view),
         Command::Redo => app.undoer.has_redo(&app.view),
         _ => true,
@@ -281,9 +309,9 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         return;
     }
     match command {
-        Command::Open => app.choose_snapshot(ctx),
+        Command::Open => app.choose_snapshot(),
         Command::Demo => app.open(crate::pipeline::Source::Demo),
-        Command::Reference => app.choose_reference(ctx),
+        Command::Reference => app.choose_reference(),
         Command::Run => match &app.job {
             Some(job) => job.control.set_paused(!job.control.is_paused()),
             None => app.start(Stage::Statistics),
@@ -293,7 +321,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
                 job.control.cancel();
             }
         }
-        Command::Save => app.save_results(ctx),
+        Command::Save => app.save_results(),
         Command::SaveView => app.dialogs.save_view = true,
         Command::CopyPicture => app.copy_picture(ctx),
         Command::CopyValues => {
@@ -301,6 +329,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             app.log.say(Level::Info, "The values are on the clipboard.");
         }
         Command::CopySpectra => app.copy_spectra(ctx),
+        Command::CopyPlots => app.copy_plots(ctx),
         Command::Layer(index) => app.choose_layer(LAYERS[index]),
         Command::Compare(compare) => {
             app.view.compare = if app.view.compare == compare { Compare::Off } else { compare };
@@ -364,7 +393,13 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             let other = if ctx.theme() == egui::Theme::Dark { egui::Theme::Light } else { egui::Theme::Dark };
             ctx.set_theme(other);
         }
-        Command::Tour => app.dialogs.tour = Some(0),
+        Command::Tour => {
+            // There has to be something to look at.
+            if app.scene.opened().is_none() && app.job.is_none() {
+                app.open(crate::pipeline::Source::Demo);
+            }
+            app.dialogs.tour = Some(0);
+        }
         Command::Escape => app.back(),
     }
 }

@@ -6,8 +6,11 @@ use egui::{Align2, Area, Frame, Id, Key, Modal, Order, RichText, ScrollArea, Tex
 
 use super::app::HalodiApp;
 use super::commands::{self, COMMANDS, GESTURES};
+use super::files::{self, PathAsked};
+use super::workspace::{Pane, Part};
 use super::{export, theme};
-use crate::pipeline::Source;
+use crate::error::Error;
+use crate::pipeline::{JobConfig, Source};
 
 /// A question that waits for an answer.
 pub enum Asked {
@@ -18,6 +21,40 @@ pub enum Asked {
         /// A job runs.
         running: bool,
     },
+    /// A snapshot is not all of the matter: which types of particles stand for it?
+    Species {
+        /// What was found, and what was expected.
+        text: String,
+        /// What was to be opened.
+        config: Box<JobConfig>,
+        /// The sensible answers.
+        choices: Vec<Vec<usize>>,
+    },
+}
+
+impl Asked {
+    /// The question that an [`Error::Consent`] asks, whose particles would be of `types`.
+    pub fn species(error: &Error, types: &[usize], config: JobConfig) -> Self {
+        let text = match error {
+            Error::Consent { path, found, expected, .. } => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                format!("In {name}, {found}. Expected is {expected}.")
+            }
+            other => other.to_string(),
+        };
+        // All of them, and each by itself.
+        let mut choices = vec![types.to_vec()];
+        if types.len() > 1 {
+            choices.extend(types.iter().map(|&t| vec![t]));
+        }
+        Self::Species { text, config: Box::new(config), choices }
+    }
+}
+
+/// Types of particles, as the answer to that question calls them.
+fn names(types: &[usize]) -> String {
+    let names: Vec<String> = types.iter().map(|t| format!("PartType{t}")).collect();
+    names.join(" and ")
 }
 
 /// What the palette was given so far.
@@ -38,6 +75,8 @@ pub struct Dialogs {
     pub save_view: bool,
     /// A question.
     pub asked: Option<Asked>,
+    /// A path that is to be written.
+    pub path: Option<PathAsked>,
     /// The tour, and where it is.
     pub tour: Option<usize>,
 }
@@ -45,7 +84,11 @@ pub struct Dialogs {
 impl Dialogs {
     /// Close the innermost; says whether there was any.
     pub fn close_one(&mut self) -> bool {
-        if self.asked.take().is_some() || self.palette.take().is_some() || self.tour.take().is_some() {
+        if self.path.take().is_some()
+            || self.asked.take().is_some()
+            || self.palette.take().is_some()
+            || self.tour.take().is_some()
+        {
             return true;
         }
         if self.save_view || self.help {
@@ -56,6 +99,11 @@ impl Dialogs {
     }
 }
 
+/// What a dialog is shown in, with a margin of so many points.
+pub(super) fn frame(ctx: &egui::Context, name: &str, margin: i8) -> Modal {
+    Modal::new(Id::unique(name)).frame(Frame::popup(&ctx.global_style()).inner_margin(margin))
+}
+
 /// Show what is open.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     palette(app, ui);
@@ -63,6 +111,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     question(app, ui);
     save_view(app, ui);
     tour(app, ui);
+    files::show(app, ui);
 }
 
 /// Whether the letters of `wanted` come in `text` in their order; the fewer lie between
@@ -87,7 +136,7 @@ fn palette(app: &mut HalodiApp, ui: &mut Ui) {
     found.sort_by_key(|(distance, e)| (!commands::is_available(app, e.command), *distance));
     palette.chosen = palette.chosen.min(found.len().saturating_sub(1));
     let mut run = None;
-    let modal = Modal::new(Id::unique("palette")).show(&ctx, |ui| {
+    let modal = frame(&ctx, "palette", 8).show(&ctx, |ui| {
         ui.set_width(440.0);
         let (down, up, enter) = ui.input_mut(|i| {
             let none = egui::Modifiers::NONE;
@@ -131,12 +180,16 @@ fn help(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     }
     let height = ui.ctx().content_rect().height();
-    let modal = Modal::new(Id::unique("help")).show(ui.ctx(), |ui| {
-        ui.set_width(760.0f32.min(ui.ctx().content_rect().width() - 60.0));
+    let modal = frame(ui.ctx(), "help", 16).show(ui.ctx(), |ui| {
+        let width = 1060.0f32.min(ui.ctx().content_rect().width() - 60.0);
+        ui.set_width(width);
         ui.heading("Keys and gestures");
         ui.add_space(4.0);
-        ScrollArea::vertical().max_height(height - 160.0).show(ui, |ui| {
-            ui.columns(2, |columns| {
+        ui.spacing_mut().interact_size.y = 17.0;
+        ui.spacing_mut().item_spacing.y = 3.0;
+        let tall = height - 170.0;
+        ScrollArea::vertical().max_height(tall).min_scrolled_height(tall).show(ui, |ui| {
+            ui.columns(3, |columns| {
                 let mut group = "";
                 for entry in COMMANDS.iter().filter(|e| e.key.is_some()) {
                     // Files to layers at the left, the rest at the right.
@@ -148,16 +201,21 @@ fn help(app: &mut HalodiApp, ui: &mut Ui) {
                         ui.strong(group);
                     }
                     ui.horizontal(|ui| {
-                        let key = entry.key.map(|k| ui.ctx().format_shortcut(&k)).unwrap_or_default();
-                        ui.add_sized([86.0, 16.0], egui::Label::new(RichText::new(key).monospace().small()));
-                        ui.label(RichText::new(entry.name).small());
+                        let key = entry.key.map(|k| commands::key_name(ui.ctx(), &k)).unwrap_or_default();
+                        let (cell, _) = ui.allocate_exact_size(egui::vec2(92.0, 16.0), egui::Sense::hover());
+                        let color = ui.visuals().strong_text_color();
+                        let font = egui::TextStyle::Small.resolve(ui.style());
+                        ui.painter().text(cell.left_center(), Align2::LEFT_CENTER, key, font, color);
+                        ui.add(egui::Label::new(RichText::new(entry.name).small()).wrap());
                     });
                 }
-                let ui = &mut columns[0];
+                let ui = &mut columns[2];
                 ui.add_space(5.0);
                 ui.strong("Mouse");
                 for (gesture, effect) in GESTURES {
-                    ui.add(egui::Label::new(RichText::new(format!("{gesture}: {effect}")).small()).wrap());
+                    ui.add(egui::Label::new(RichText::new(*gesture).small().strong()).wrap());
+                    ui.add(egui::Label::new(RichText::new(*effect).small()).wrap());
+                    ui.add_space(3.0);
                 }
             });
         });
@@ -172,40 +230,55 @@ fn help(app: &mut HalodiApp, ui: &mut Ui) {
 fn question(app: &mut HalodiApp, ui: &mut Ui) {
     let Some(asked) = &app.dialogs.asked else { return };
     let ctx = ui.ctx().clone();
-    let (title, text, answers): (&str, String, &[&str]) = match asked {
+    let answers = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (title, text, answers): (&str, String, Vec<String>) = match asked {
         Asked::Dropped(path) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
             (
                 "Open or compare?",
                 format!("{name} can replace what is open, or be the 21 cm map that the prediction is compared with."),
-                &["Open", "Compare", "Neither"],
+                answers(&["Open", "Compare", "Neither"]),
             )
         }
         Asked::Close { running: true } => (
             "A job is running",
             "Closing the window ends it, and what it has made so far is lost.".to_owned(),
-            &["Close anyway", "Stay"],
+            answers(&["Close anyway", "Stay"]),
         ),
         Asked::Close { running: false } => (
             "The prediction is not saved",
             "Closing the window loses it.".to_owned(),
-            &["Save results…", "Close anyway", "Stay"],
+            answers(&["Save and close…", "Close anyway", "Stay"]),
+        ),
+        Asked::Species { text, choices, .. } => (
+            "Not all of the matter",
+            format!(
+                "{text} You can go on with the particles below as if they were the dark matter; their density is \
+                 then taken over its own mean."
+            ),
+            choices.iter().map(|types| format!("Go on with {}", names(types))).chain(["Cancel".to_owned()]).collect(),
         ),
     };
-    let modal = Modal::new(Id::unique("question")).show(&ctx, |ui| {
-        ui.set_width(400.0);
+    let upright = matches!(asked, Asked::Species { .. });
+    let modal = frame(&ctx, "question", 16).show(&ctx, |ui| {
+        ui.set_width(if upright { 440.0 } else { 400.0 });
         ui.heading(title);
         ui.add_space(4.0);
         ui.label(text);
         ui.add_space(10.0);
         let mut answer = None;
-        ui.horizontal(|ui| {
-            for &text in answers {
+        let mut buttons = |ui: &mut Ui| {
+            for (index, text) in answers.iter().enumerate() {
                 if ui.button(text).clicked() {
-                    answer = Some(text);
+                    answer = Some(index);
                 }
             }
-        });
+        };
+        if upright {
+            ui.vertical(&mut buttons);
+        } else {
+            ui.horizontal(&mut buttons);
+        }
         answer
     });
     let Some(answer) = modal.inner else {
@@ -215,10 +288,16 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     };
     match (app.dialogs.asked.take(), answer) {
-        (Some(Asked::Dropped(path)), "Open") => app.open(Source::File(path)),
-        (Some(Asked::Dropped(path)), "Compare") => app.open_reference(path),
-        (Some(Asked::Close { .. }), "Close anyway") => app.close(&ctx),
-        (Some(Asked::Close { .. }), "Save results…") => app.save_results(&ctx),
+        (Some(Asked::Dropped(path)), 0) => app.open(Source::File(path)),
+        (Some(Asked::Dropped(path)), 1) => app.open_reference(path),
+        (Some(Asked::Close { running: true }), 0) | (Some(Asked::Close { running: false }), 1) => app.close(&ctx),
+        (Some(Asked::Close { running: false }), 0) => {
+            app.close_when_saved = true;
+            app.save_results();
+        }
+        (Some(Asked::Species { config, mut choices, .. }), index) if index < choices.len() => {
+            app.open_with_species(*config, choices.swap_remove(index));
+        }
         _ => {}
     }
 }
@@ -229,7 +308,7 @@ fn save_view(app: &mut HalodiApp, ui: &mut Ui) {
     }
     let ctx = ui.ctx().clone();
     let [width, height] = export::SIZE;
-    let modal = Modal::new(Id::unique("save view")).show(&ctx, |ui| {
+    let modal = frame(&ctx, "save view", 16).show(&ctx, |ui| {
         ui.set_width(330.0);
         ui.heading("Save the view");
         ui.label(RichText::new("The volume with its axes and colour bar, laid out for the size.").weak());
@@ -254,33 +333,47 @@ fn save_view(app: &mut HalodiApp, ui: &mut Ui) {
     }
 }
 
-const TOUR: [(&str, &str); 5] = [
+/// A step of the tour: title, text, and the parts of the window that it is about.
+const TOUR: [(&str, &str, &[Part]); 5] = [
     (
         "The picture",
         "The volume at the left and three flat views beside it share one crosshair and one colour range. Drag to orbit, scroll to zoom; click a flat view to move the crosshair.",
+        &[Part::Pane(Pane::Volume), Part::Pane(Pane::Slice(0)), Part::Pane(Pane::Slice(1)), Part::Pane(Pane::Slice(2))],
     ),
     (
         "Run",
         "Run predicts 21 cm from the dark matter that is open. Tiles are outlined while they are made, and the newest layer comes to the front.",
+        &[Part::JobBar],
     ),
     (
         "Compare",
         "With a reference, B blinks, W swipes, D shows both and R subtracts. Prediction and reference always have the same colours.",
+        &[Part::Toolbar, Part::Pane(Pane::Spectra)],
     ),
     (
         "Read",
         "The line at the bottom reads every layer under the cursor. The histogram is the colour bar: drag its limits. P pins a value; Ctrl+drag on a flat view measures a region.",
+        &[Part::Pane(Pane::Colors), Part::Status],
     ),
     (
         "Keep",
         "Save results writes maps, spectra and a report; Ctrl+S saves the view. Ctrl+P finds any command, and ? lists the keys.",
+        &[Part::TopBar],
     ),
 ];
 
 fn tour(app: &mut HalodiApp, ui: &mut Ui) {
     let Some(step) = app.dialogs.tour else { return };
-    let (title, text) = TOUR[step.min(TOUR.len() - 1)];
-    Area::new(Id::unique("tour")).order(Order::Foreground).anchor(Align2::LEFT_BOTTOM, egui::vec2(20.0, -84.0)).show(
+    let (title, text, parts) = TOUR[step.min(TOUR.len() - 1)];
+    let accent = theme::accent(ui.visuals());
+    let painter = ui.ctx().layer_painter(egui::LayerId::new(Order::Foreground, Id::unique("tour parts")));
+    for rect in app.parts.iter().filter(|(part, _)| parts.contains(part)).map(|(_, rect)| *rect) {
+        painter.rect_stroke(rect, 3.0, egui::Stroke::new(2.0, accent), egui::StrokeKind::Inside);
+    }
+    // Within the volume, where it hides nothing that it is about.
+    let volume = app.parts.iter().find(|(part, _)| *part == Part::Pane(Pane::Volume)).map(|(_, rect)| *rect);
+    let corner = volume.unwrap_or(ui.ctx().content_rect()).left_bottom() + egui::vec2(16.0, -16.0);
+    Area::new(Id::unique("tour")).order(Order::Tooltip).pivot(Align2::LEFT_BOTTOM).fixed_pos(corner).show(
         ui.ctx(),
         |ui| {
             let stroke = egui::Stroke::new(1.5, theme::accent(ui.visuals()));

@@ -9,14 +9,19 @@ use crate::device::GpuContext;
 use crate::field::TileBox;
 use crate::pipeline::{Changed, FieldValues};
 use crate::render::{
-    Classifier, ColorScale, ColorTable, DisplayVolume, FieldPainter, FieldTexture, Offscreen, Opacity, Placed,
+    Classifier, ColorScale, ColorTable, DisplayVolume, FieldPainter, FieldTexture, March, Offscreen, Opacity, Placed,
     PresentPass, SlicePass, SlicePicture, VolumeMode, VolumePass,
 };
 
 /// Bytes uploaded in one frame at most, so that no frame waits for a whole large field.
 const UPLOAD: usize = 24 << 20;
-/// Textures kept of fields that were on show.
+/// Textures kept of fields that were on show, and the bytes that they may take together;
+/// what is on show is kept in any case.
 const KEPT: usize = 5;
+const KEPT_BYTES: usize = 2 << 30;
+/// Most voxels an axis of a field on show, on a software renderer and on a GPU: with what
+/// it is compared with, 12 bytes a voxel.
+const AFFORDABLE: [usize; 2] = [512, 640];
 
 struct Entry {
     texture: FieldTexture,
@@ -58,14 +63,19 @@ pub struct Drawing {
     pub volumes: [Offscreen; 2],
     /// Pictures of the slices across x, y and z, two of each for side by side.
     pub slices: [[SlicePicture; 2]; 3],
+    planned: Option<March>,
+    most_voxels: usize,
     frame: u64,
 }
 
 impl Drawing {
-    /// For a screen of `format`.
-    pub fn new(gpu: &GpuContext, format: wgpu::TextureFormat) -> Self {
+    /// For a screen of `format`, with `wake` called where a finer picture is there.
+    pub fn new(gpu: &GpuContext, format: wgpu::TextureFormat, wake: impl Fn() + Send + Sync + Clone + 'static) -> Self {
+        let painter = FieldPainter::new(gpu.clone());
+        let affordable = if gpu.is_software() { AFFORDABLE[0] } else { AFFORDABLE[1] };
         Self {
-            painter: FieldPainter::new(gpu.clone()),
+            most_voxels: painter.most_voxels().min(affordable),
+            painter,
             classifier: Classifier::new(gpu.clone()),
             volume_pass: VolumePass::new(gpu.clone()),
             slice_pass: SlicePass::new(gpu.clone()),
@@ -73,7 +83,8 @@ impl Drawing {
             fields: HashMap::new(),
             display: None,
             colors: None,
-            volumes: [Offscreen::new(gpu.clone()), Offscreen::new(gpu.clone())],
+            volumes: [Offscreen::new(gpu.clone(), wake.clone()), Offscreen::new(gpu.clone(), wake)],
+            planned: None,
             slices: Default::default(),
             frame: 0,
             gpu: gpu.clone(),
@@ -91,9 +102,15 @@ impl Drawing {
         self.display = None;
     }
 
-    /// Most voxels an axis that a field may have to be shown.
+    /// Most voxels an axis that a field may have to be shown as it is.
     pub fn most_voxels(&self) -> usize {
-        self.painter.most_voxels()
+        self.most_voxels
+    }
+
+    /// Show fewer.
+    pub fn limit_voxels(&mut self, n: usize) {
+        self.most_voxels = self.most_voxels.min(n.max(1));
+        self.clear();
     }
 
     /// Bring the textures of `shown` and `compared` up to date, as far as one frame may,
@@ -168,10 +185,20 @@ impl Drawing {
         self.volumes[which].draw(&self.volume_pass, volume, colors, look, size, pace)
     }
 
-    /// The volume in full quality, at once.
-    pub fn march_complete(&self, look: &crate::render::VolumeLook, size: [u32; 2]) -> Option<crate::render::Picture> {
+    /// The volume in full quality, to be drawn later ([`Drawing::take_planned`]).
+    pub fn plan(&mut self, look: &crate::render::VolumeLook, size: [u32; 2]) -> Option<crate::render::Picture> {
         let (volume, colors) = self.display()?;
-        Offscreen::new(self.gpu.clone()).draw_complete(&self.volume_pass, volume, colors, look, size)
+        // Many pixels need fewer rays each.
+        let passes = (8_000_000 / (size[0] * size[1]).max(1)).clamp(1, 4);
+        let march = March::new(&self.volume_pass, volume, colors, look, size, passes)?;
+        let picture = march.picture();
+        self.planned = Some(march);
+        Some(picture)
+    }
+
+    /// What was planned last.
+    pub fn take_planned(&mut self) -> Option<March> {
+        self.planned.take()
     }
 
     /// Draw a slice, or take the picture that is there.
@@ -239,8 +266,13 @@ impl Drawing {
     }
 
     fn evict(&mut self) {
-        while self.fields.len() > KEPT {
-            let oldest = self.fields.iter().min_by_key(|(_, e)| e.used).map(|(id, _)| *id);
+        loop {
+            let bytes: usize = self.fields.values().map(|e| 4 * e.texture.n().pow(3)).sum();
+            if self.fields.len() <= KEPT && bytes <= KEPT_BYTES {
+                break;
+            }
+            let idle = self.fields.iter().filter(|(_, e)| e.used < self.frame);
+            let oldest = idle.min_by_key(|(_, e)| e.used).map(|(id, _)| *id);
             match oldest {
                 Some(id) => self.fields.remove(&id),
                 None => break,

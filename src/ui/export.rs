@@ -3,13 +3,16 @@
 use egui::{Color32, Context, Rect, Ui};
 
 use super::app::{HalodiApp, Message};
-use super::panels::{axes, volume};
+use super::files::{self, Wanted};
+use super::panels::{axes, spectra, volume};
 use super::theme;
 use crate::error::Error;
 use crate::render::draw_ui;
 
 /// Size of the picture in points; times a factor in pixels.
 pub const SIZE: [f32; 2] = [1280.0, 960.0];
+/// Size of the plots of the spectra in points.
+const PLOTS: [f32; 2] = [560.0, 840.0];
 /// Width of the colour bar with its values.
 const BAR: f32 = 130.0;
 
@@ -21,7 +24,17 @@ pub fn capture(app: &mut HalodiApp, ctx: &Context, factor: f32) -> crate::render
     app.drawing.present = crate::render::PresentPass::new(gpu.clone(), wgpu::TextureFormat::Rgba8Unorm);
     let picture = draw_ui(&gpu, ctx, SIZE.into(), factor, |ui| paint(app, ui));
     app.drawing.present = present;
-    picture
+    picture.after(app.drawing.take_planned())
+}
+
+/// Draw the plots of the spectra, `factor` pixels a point.
+pub fn capture_spectra(app: &mut HalodiApp, ctx: &Context, factor: f32) -> crate::render::Capture {
+    let gpu = app.gpu.clone();
+    draw_ui(&gpu, ctx, PLOTS.into(), factor, |ui| {
+        let fill = ui.visuals().panel_fill;
+        ui.painter().rect_filled(Rect::from_min_size(egui::Pos2::ZERO, PLOTS.into()), 0.0, fill);
+        spectra::show(app, ui);
+    })
 }
 
 fn paint(app: &mut HalodiApp, ui: &mut Ui) {
@@ -46,12 +59,7 @@ fn paint(app: &mut HalodiApp, ui: &mut Ui) {
 /// Save the view as a PNG of a name of the user's choice.
 pub fn save(app: &mut HalodiApp, ctx: &Context, factor: f32) {
     let capture = capture(app, ctx, factor);
-    app.background(move || {
-        let path = rfd::FileDialog::new()
-            .set_title("Save the view")
-            .set_file_name("halodi.png")
-            .add_filter("PNG", &["png"])
-            .save_file()?;
+    files::ask(app, "Save the view", Wanted::New("halodi.png"), move |path| {
         let written = capture.image().and_then(|image| {
             let [width, height] = image.size;
             let bytes: Vec<u8> = image.pixels.iter().flat_map(Color32::to_array).collect();
@@ -67,9 +75,9 @@ pub fn save(app: &mut HalodiApp, ctx: &Context, factor: f32) {
             .map_err(|e| Error::output(&path, e))?;
             crate::io::atomic::write(&path, png.get_ref())
         });
-        Some(match written {
+        match written {
             Ok(()) => Message::Written(path),
             Err(error) => Message::Failed(error),
-        })
+        }
     });
 }

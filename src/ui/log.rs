@@ -85,18 +85,22 @@ impl Log {
                 for &index in shown.iter().rev() {
                     let notice = &mut self.notices[index];
                     let stroke = egui::Stroke::new(1.0, color(ui, notice.level));
-                    Frame::popup(ui.style()).stroke(stroke).show(ui, |ui| {
-                        ui.set_width(width - 16.0);
-                        ui.horizontal_top(|ui| {
-                            ui.label(RichText::new(mark(notice.level)).color(color(ui, notice.level)));
-                            ui.vertical(|ui| {
-                                ui.set_width(width - 130.0);
-                                ui.add(egui::Label::new(&notice.text).wrap());
+                    // A name of its own: the ones above it come and go.
+                    let scope = egui::UiBuilder::new().id_salt(index);
+                    ui.scope_builder(scope, |ui| {
+                        Frame::popup(ui.style()).stroke(stroke).show(ui, |ui| {
+                            ui.set_width(width - 16.0);
+                            ui.horizontal_top(|ui| {
+                                ui.label(RichText::new(mark(notice.level)).color(color(ui, notice.level)));
+                                ui.vertical(|ui| {
+                                    ui.set_width(width - 130.0);
+                                    ui.add(egui::Label::new(&notice.text).wrap());
+                                });
+                                if ui.button("Dismiss").clicked() {
+                                    notice.dismissed = true;
+                                }
                             });
-                            if ui.button("Dismiss").clicked() {
-                                notice.dismissed = true;
-                            }
-                        });
+                        })
                     });
                 }
             });

@@ -61,6 +61,11 @@ pub enum FieldId {
     },
     /// The shown field less the one it is compared with.
     Difference,
+    /// The shown field, or the one it is compared with, on fewer voxels than it has.
+    Coarser {
+        /// Of the compared one.
+        compared: bool,
+    },
     /// A band of wavenumbers of the shown field, or of the one it is compared with.
     Band {
         /// Of the compared one.
@@ -241,8 +246,16 @@ impl Scene {
                     complete: true,
                 })
             }
-            FieldId::Difference | FieldId::Band { .. } | FieldId::Ensemble { .. } => None,
+            FieldId::Difference | FieldId::Band { .. } | FieldId::Ensemble { .. } | FieldId::Coarser { .. } => None,
         }
+    }
+
+    /// Forget the fields that were on a device which is gone.
+    pub fn forget_the_device(&mut self) {
+        let here = |view: &crate::pipeline::LayerView| matches!(view.field, FieldValues::Host(_));
+        self.job.layers.retain(|_, view| here(view));
+        self.job.steps = self.job.steps.iter().filter(|s| here(&s.latent) && here(&s.estimate)).cloned().collect();
+        self.step = None;
     }
 
     /// How many realisations of the map there are.

@@ -43,6 +43,21 @@ impl Pane {
     }
 }
 
+/// A part of the window, to be pointed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A panel.
+    Pane(Pane),
+    /// The bar at the top.
+    TopBar,
+    /// The bar over the panels.
+    Toolbar,
+    /// The bar of the job.
+    JobBar,
+    /// The line at the bottom.
+    Status,
+}
+
 /// The arrangement, and what of it is hidden.
 pub struct Workspace {
     tree: Option<Tree<Pane>>,
@@ -64,6 +79,13 @@ impl Workspace {
     /// The arrangement that Halodi comes with.
     pub fn reset(&mut self) {
         (self.tree, self.maximised) = (Arrangement::default().tree(), None);
+    }
+
+    /// Put the panels back where a frame broke off among them.
+    pub fn mend(&mut self) {
+        if self.tree.is_none() {
+            self.reset();
+        }
     }
 
     /// The arrangement, to be written.
@@ -107,6 +129,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
 }
 
 fn pane_ui(app: &mut HalodiApp, ui: &mut Ui, pane: Pane) {
+    app.parts.push((Part::Pane(pane), ui.available_rect_before_wrap()));
     match pane {
         Pane::Volume => volume::show(app, ui),
         Pane::Slice(axis) => slice::show(app, ui, axis),

@@ -6,6 +6,7 @@ mod layers;
 mod learn;
 mod networks;
 mod painted;
+mod pairs;
 mod picture;
 mod predict;
 mod program;

@@ -6,9 +6,9 @@ use glam::Vec3;
 use halodi::device::GpuContext;
 use halodi::field::{Grid, TileBox};
 use halodi::render::{
-    Classifier, ColorMap, ColorScale, ColorTable, DisplayVolume, FieldPainter, Line, Offscreen, Opacity, OrbitCamera,
-    Pace, Picture, Placed, PresentPass, SHADERS, SLICE_AXES, SliceLook, SlicePass, SlicePicture, Stretch, VolumeLook,
-    VolumeMode, VolumePass, read_pixels,
+    Classifier, ColorMap, ColorScale, ColorTable, DisplayVolume, FieldPainter, Line, March, Offscreen, Opacity,
+    OrbitCamera, Pace, Picture, Placed, PresentPass, SHADERS, SLICE_AXES, SliceLook, SlicePass, SlicePicture, Stretch,
+    VolumeLook, VolumeMode, VolumePass, read_pixels,
 };
 
 /// Everything to draw a picture with and look at its pixels.
@@ -113,8 +113,9 @@ impl Set {
 
     fn picture(&self, look: &VolumeLook) -> Picture {
         let colors = self.studio.colors(&self.scale, self.opacity);
-        let mut offscreen = Offscreen::new(self.studio.gpu.clone());
-        offscreen.draw_complete(&self.pass, &self.volume, &colors, look, SIZE).expect("a picture of some size")
+        let march = March::new(&self.pass, &self.volume, &colors, look, SIZE, 4).expect("a picture of some size");
+        march.run();
+        march.picture()
     }
 
     fn pixels(&self, look: &VolumeLook) -> Vec<[u8; 4]> {
@@ -376,7 +377,7 @@ fn clipping_cuts_and_lines_hide_behind_what_is_nearer() {
 fn a_still_picture_costs_nothing_and_motion_is_coarse_first() {
     let set = Set::new(&field(32, |p| p[0]), linear(0.0, 1.0), Opacity::default(), 0.15);
     let colors = set.studio.colors(&set.scale, set.opacity);
-    let mut offscreen = Offscreen::new(set.studio.gpu.clone());
+    let mut offscreen = Offscreen::new(set.studio.gpu.clone(), || ());
     let pace = Pace { software: true, busy: false };
     let mut look = look(VolumeMode::Emission);
     let size = [200, 160];

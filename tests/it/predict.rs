@@ -64,6 +64,28 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
     assert!(report["reference"].as_str().unwrap().contains("map.hdf5") && report["comparison"].is_object());
 }
 
+/// What an independent forward pass of the shipped weights in PyTorch makes of the demo on 32³
+/// voxels: `benches/peers/torch_forward.py` wrote it.
+const PYTORCH: &[u8] = include_bytes!("pytorch.npy");
+
+#[test]
+fn the_shipped_weights_paint_what_pytorch_makes_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["--demo", "--grid", "32", "--steps", "4", "--seed", "7", "--overlap", "shared-noise", "--device", "cpu"];
+    let output = predict(&more, folder.path());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let ours = map(folder.path());
+    let theirs = &PYTORCH[PYTORCH.len() - 4 * ours.len()..];
+    let theirs = theirs.chunks_exact(4).map(|v| f32::from_le_bytes(v.try_into().unwrap()));
+    let (mut error, mut size) = (0.0, 0.0);
+    for (a, b) in ours.iter().zip(theirs) {
+        error += f64::from(a - b).powi(2);
+        size += f64::from(b).powi(2);
+    }
+    let relative = (error / size).sqrt();
+    assert!(relative < 1e-4, "the map is {relative:.2e} (rms) off PyTorch's");
+}
+
 #[test]
 fn what_cannot_work_is_refused_with_one_sentence_and_code_2() {
     let folder = tempfile::tempdir().unwrap();

@@ -301,7 +301,7 @@ fn a_data_set_is_made_once_grows_and_notices_damage() {
     let data = Dataset::open(Path::new(out)).unwrap();
     assert_eq!((data.train().len(), data.validation().len(), data.test().len()), (1, 1, 1));
     assert_eq!(data.manifest.boxes[..2], before.boxes[..]);
-    let mut seeds: Vec<u64> = data.manifest.boxes.iter().map(|b| b.seed).collect();
+    let mut seeds: Vec<Option<u64>> = data.manifest.boxes.iter().map(|b| b.seed).collect();
     seeds.dedup();
     assert_eq!(seeds.len(), 3);
     let leakage = data.manifest.leakage.as_ref().unwrap();

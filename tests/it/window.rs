@@ -2,6 +2,9 @@
 //! reached by name and by key, errors are shown and dismissed, what was open stays open,
 //! and nothing that is done to the window breaks it.
 
+mod faults;
+mod habits;
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -16,9 +19,12 @@ use halodi::field::Layer;
 use halodi::pipeline::{JobConfig, Series, Source};
 use halodi::predict::Settings;
 use halodi::render::VolumeMode;
-use halodi::ui::{Compare, HalodiApp};
+use halodi::ui::{Compare, HalodiApp, Quantity};
 
 type Shared = Rc<RefCell<Option<HalodiApp>>>;
+
+/// Of the pictures that the harness takes.
+const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
 /// What the window begins with.
 #[derive(Clone)]
@@ -27,6 +33,8 @@ struct Start {
     session: Option<PathBuf>,
     size: [f32; 2],
     theme: egui::Theme,
+    /// The device that pictures are drawn with; the process's own where there is none.
+    gpu: Option<GpuContext>,
 }
 
 impl Default for Start {
@@ -34,7 +42,7 @@ impl Default for Start {
     fn default() -> Self {
         let settings = Settings { steps: 2, ..Settings::default() };
         let initial = JobConfig { source: Source::Demo, settings, grid: Some(32), ..JobConfig::default() };
-        Self { initial: Some(initial), session: None, size: [1280.0, 800.0], theme: egui::Theme::Dark }
+        Self { initial: Some(initial), session: None, size: [1280.0, 800.0], theme: egui::Theme::Dark, gpu: None }
     }
 }
 
@@ -55,10 +63,12 @@ fn window(start: Start) -> (Harness<'static>, Shared) {
                 shared
                     .borrow_mut()
                     .get_or_insert_with(|| {
-                        let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
-                        let format = wgpu::TextureFormat::Rgba8Unorm;
-                        let Start { initial, session, .. } = start.clone();
-                        HalodiApp::with(ui.ctx(), format, gpu, initial, DeviceChoice::Cpu, session)
+                        let Start { initial, session, gpu, .. } = start.clone();
+                        let own = || GpuContext::shared().expect("a Vulkan device, software or not");
+                        let gpu = gpu.unwrap_or_else(own);
+                        let mut app = HalodiApp::with(ui.ctx(), FORMAT, gpu, initial, DeviceChoice::Cpu, session);
+                        app.write_paths();
+                        app
                     })
                     .frame(ui);
             },
@@ -237,40 +247,6 @@ fn a_session_brings_back_the_view_on_the_same_box() {
     harness.step();
     with(&app, |app| assert_eq!(app.view().mode, VolumeMode::Maximum));
     harness.get_by_role_and_label(Role::SpinButton, "Seed");
-}
-
-#[test]
-fn nothing_done_to_the_window_breaks_it() {
-    let (mut harness, app) = opened(Start::default());
-    // No size, hardly any, and back.
-    for size in [[1.0, 1.0], [0.0, 0.0], [60.0, 900.0], [1600.0, 40.0], [1280.0, 800.0]] {
-        harness.set_size(egui::Vec2::from(size));
-        harness.step();
-        harness.step();
-    }
-    // The cursor rests on a slice while a larger grid is opened over a running job.
-    harness.get_by_label("Run").click();
-    harness.step();
-    wait(&mut harness, &app, "a running job", HalodiApp::is_running);
-    let slice = harness.get_by_role_and_label(Role::Canvas, "Slice xy").rect().center();
-    harness.hover_at(slice);
-    harness.step();
-    let old = with(&app, |app| app.scene().job.job);
-    with(&app, |app| {
-        app.open(Source::Demo);
-    });
-    wait(&mut harness, &app, "the other grid", |app| app.scene().job.job != old);
-    with(&app, |app| {
-        assert!(!app.scene().has(Layer::HaloMass(0)), "a layer of the job before is still there");
-        assert!(app.scene().opened().is_some_and(|o| o.n != 32));
-    });
-    wait(&mut harness, &app, "the end of opening", |app| !app.is_running());
-    // Closing while a job runs: the job ends with the window.
-    harness.get_by_label("Run").click();
-    harness.step();
-    wait(&mut harness, &app, "a running job", HalodiApp::is_running);
-    drop(app.borrow_mut().take());
-    drop(harness);
 }
 
 #[test]

@@ -46,24 +46,34 @@ pub fn box_axes(painter: &Painter, rect: Rect, camera: &OrbitCamera, size: f64) 
             out = -out;
         }
         let long = (b - a).length();
-        let ticks: &[usize] = if long > 190.0 { &[0, 1, 2, 3, 4] } else { &[0, 2, 4] };
-        for &tick in ticks {
-            let t = tick as f32 / 4.0;
-            let Some(at) = place(start.lerp(end, t)) else { continue };
-            let (text, color, font) = if tick == 2 {
-                (format!("{}  [Mpc/h]", NAMES[axis]), theme::AXES[axis], 13.0)
-            } else {
-                (length(f64::from(t) * size), theme::FAINT, 12.0)
-            };
-            painter.line_segment([at, at + out * 5.0], Stroke::new(1.0, theme::FAINT));
-            let far = if tick == 2 { 24.0 } else { 15.0 };
-            let guess = Rect::from_center_size(at + out * far, egui::vec2(26.0, 12.0));
-            if taken.iter().any(|r| r.intersects(guess)) || !rect.expand(10.0).contains(at) {
-                continue;
+        let mut label = |t: f64, text: String, far: f32, font: f32, color| {
+            let Some(at) = place(start.lerp(end, t as f32)) else { return };
+            let wide = 0.55 * font * text.chars().count() as f32;
+            let guess = Rect::from_center_size(at + out * far, egui::vec2(wide, font));
+            if taken.iter().any(|r| r.intersects(guess)) || !rect.contains(at + out * far) {
+                return;
             }
             taken.push(ink(painter, at + out * far, Align2::CENTER_CENTER, text, font, color));
+        };
+        // Beyond the lengths, by as much as both are wide in that direction.
+        let far = (19.0 + 42.0 * out.x.abs() + 13.0 * out.y.abs()).min(52.0);
+        label(0.5, format!("{}  [Mpc/h]", NAMES[axis]), far, 13.0, theme::AXES[axis]);
+        let step = round_step(size, (long / 55.0).clamp(1.0, 6.0) as usize);
+        for tick in 0..=(size / step + 1e-6) as usize {
+            let t = tick as f64 * step / size;
+            if let Some(at) = place(start.lerp(end, t as f32)) {
+                painter.line_segment([at, at + out * 5.0], Stroke::new(1.0, theme::FAINT));
+            }
+            label(t, length(tick as f64 * step), 15.0, 12.0, theme::FAINT);
         }
     }
+}
+
+/// A round length that fits into `size` at most `most` times.
+fn round_step(size: f64, most: usize) -> f64 {
+    let power = 10f64.powf((size / most as f64).log10().floor());
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|s| s * power);
+    steps.into_iter().find(|step| size / step <= most as f64 + 1e-6).unwrap_or(size)
 }
 
 /// A length in Mpc/h in few characters.
@@ -115,4 +125,17 @@ pub fn color_bar(painter: &Painter, rect: Rect, scale: &ColorScale, title: &str)
         painter.text(at, Align2::LEFT_CENTER, tick.label, egui::FontId::proportional(12.5), theme::INK);
     }
     painter.text(rect.left_top(), Align2::LEFT_TOP, title, egui::FontId::proportional(13.0), theme::INK);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round_step;
+
+    #[test]
+    fn lengths_along_an_axis_are_round() {
+        let steps = [(12.5, 5), (12.5, 3), (25.0, 5), (100.0, 6), (67.77, 4), (1.0, 1)].map(|(s, n)| round_step(s, n));
+        for (step, wanted) in steps.into_iter().zip([2.5, 5.0, 5.0, 20.0, 20.0, 1.0]) {
+            assert!((step - wanted).abs() < 1e-9, "{step} for {wanted}");
+        }
+    }
 }

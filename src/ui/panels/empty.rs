@@ -51,8 +51,8 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         }
         if !app.toured {
             ui.add_space(22.0);
-            if ui.link("Five steps through the window").clicked() {
-                app.dialogs.tour = Some(0);
+            if ui.link("Five steps through the window, with the demo").clicked() {
+                commands::run(app, &ctx, Command::Tour);
             }
         }
     });

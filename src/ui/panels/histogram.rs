@@ -274,13 +274,15 @@ fn limits(app: &mut HalodiApp, ui: &Ui, quantity: Quantity, hist: Rect, at: [f32
         let side = if index == 0 { 8.0 } else { -8.0 };
         let text = format!("{} {unit}", significant(f64::from(value)));
         if hist.height() > 34.0 && (at[1] - at[0]) > 130.0 {
-            ui.painter().text(
-                Pos2::new(x + side, hist.top() + 1.0),
-                align,
-                text,
-                FontId::proportional(11.0),
-                ui.visuals().text_color(),
+            let galley = ui.painter().layout_no_wrap(text, FontId::proportional(11.0), ui.visuals().text_color());
+            let place = align.anchor_size(Pos2::new(x + side, hist.top() + 1.0), galley.size());
+            // Legible on bars of any colour.
+            ui.painter().rect_filled(
+                place.expand2(egui::vec2(3.0, 0.0)),
+                2.0,
+                ui.visuals().extreme_bg_color.gamma_multiply(0.8),
             );
+            ui.painter().galley(place.min, galley, ui.visuals().text_color());
         }
         response
             .on_hover_cursor(CursorIcon::ResizeHorizontal)

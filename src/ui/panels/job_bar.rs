@@ -9,6 +9,7 @@ use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
 use crate::ui::icons::{self, Icon};
 use crate::ui::theme;
+use crate::ui::workspace::Part;
 
 const STAGES: [(Stage, &str, &str); 4] = [
     (Stage::Field, "Field", "The snapshot is read and its mass assigned to the grid."),
@@ -31,6 +32,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     }
     Panel::bottom("job").exact_size(40.0).show(ui, |ui| {
+        app.parts.push((Part::JobBar, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             buttons(app, ui);
             ui.separator();

@@ -4,7 +4,7 @@ use egui::{RichText, Ui, Vec2b};
 use egui_plot::{FilledArea, HLine, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi, Span, VLine};
 
 use crate::pipeline::Series;
-use crate::stats::{CrossSpectrum, PowerSpectrum};
+use crate::stats::{CrossSpectrum, PowerSpectrum, power_spread};
 use crate::ui::app::HalodiApp;
 use crate::ui::theme;
 use crate::ui::view_state::Power;
@@ -42,8 +42,9 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     let ctx = ui.ctx().clone();
     let cross = app.analysis.cross(&ctx, &app.scene);
     let draws = app.analysis.realisations(&ctx, &app.scene);
-    let draws = draws.as_ref().map_or(&[][..], |d| d.as_slice());
+    let bands = bands(app, ui.visuals(), draws.as_deref().map_or(&[], Vec::as_slice));
     let cross = cross.as_deref().and_then(Option::as_ref);
+    key(ui, &bands, cross.is_some());
     let height = ui.available_height() - 4.0;
     let kinds: &[(Kind, f32)] = if cross.is_some() && height > 330.0 {
         &[(Kind::Power, 0.40), (Kind::Ratio, 0.22), (Kind::Correlation, 0.18), (Kind::Transfer, 0.20)]
@@ -57,7 +58,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     let margin = egui::Margin { left: 8, right: 6, top: 0, bottom: 4 };
     egui::Frame::new().inner_margin(margin).show(ui, |ui| {
         for (index, &(kind, share)) in kinds.iter().enumerate() {
-            plot(app, ui, kind, share * (height - GAP * last as f32), index == last, (cross, draws));
+            plot(app, ui, kind, share * (height - GAP * last as f32), index == last, (cross, &bands));
         }
     });
 }
@@ -77,6 +78,79 @@ fn legend(app: &HalodiApp, ui: &mut Ui) {
     }
 }
 
+/// How far spectra of one kind lie apart, as a band in the plots.
+struct Band {
+    /// What it is, in as many words as there is room for.
+    names: [String; 2],
+    meaning: String,
+    color: egui::Color32,
+    /// Of each shell: wavenumber, mean power less and plus the standard deviation.
+    shells: Vec<[f64; 3]>,
+}
+
+impl Band {
+    fn new(names: [String; 2], meaning: String, color: egui::Color32, draws: &[PowerSpectrum]) -> Option<Self> {
+        let first = draws.first().filter(|_| draws.len() > 1)?;
+        let [mean, deviation] = power_spread(draws);
+        let shell = |i: usize| [first.k[i], mean[i] - deviation[i], mean[i] + deviation[i]];
+        let shells = (0..first.complete_shells().min(mean.len())).map(shell).collect();
+        Some(Self { names, meaning, color, shells })
+    }
+}
+
+/// The bands that there are: of the truth, and of the prediction's realisations.
+fn bands(app: &HalodiApp, visuals: &egui::Visuals, realisations: &[PowerSpectrum]) -> Vec<Band> {
+    let draws = &app.scene.job.reference_draws;
+    let count = draws.len();
+    let truth = Band::new(
+        [format!("truth ±1σ, {count} draws"), "truth ±1σ".to_owned()],
+        format!(
+            "Mean and standard deviation of {count} draws of the reference: the same dark matter and haloes, other \
+             scatter of their hydrogen. Another draw lies within two times in three."
+        ),
+        theme::series_color(Series::Reference, visuals),
+        draws,
+    );
+    let count = realisations.len();
+    let predicted = Band::new(
+        [format!("prediction ±1σ, {count} realisations"), "prediction ±1σ".to_owned()],
+        format!(
+            "Mean and standard deviation of {count} realisations of the prediction: the same dark matter, other noise."
+        ),
+        theme::series_color(Series::Prediction, visuals),
+        realisations,
+    );
+    [truth, predicted].into_iter().flatten().collect()
+}
+
+/// What the bands mean, a line.
+fn key(ui: &mut Ui, bands: &[Band], ratio: bool) {
+    if bands.is_empty() && !ratio {
+        return;
+    }
+    let tenth = ui.visuals().weak_text_color().gamma_multiply(0.5);
+    let mut entries = Vec::new();
+    if ratio {
+        let meaning = "Within 10 % of the reference's power, in the plot of the ratio.".to_owned();
+        entries.push((["±10 %".to_owned(), "±10 %".to_owned()], meaning, tenth));
+    }
+    entries.extend(bands.iter().map(|b| (b.names.clone(), b.meaning.clone(), b.color.gamma_multiply(0.5))));
+    let font = egui::FontId::proportional(11.0);
+    let width = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), tenth).size().x + 26.0;
+    let long: f32 = entries.iter().map(|(names, ..)| width(&names[0])).sum();
+    let which = usize::from(long > ui.available_width() - 12.0);
+    ui.horizontal(|ui| {
+        ui.add_space(8.0);
+        ui.spacing_mut().item_spacing.x = 4.0;
+        for (names, meaning, color) in entries {
+            let (swatch, _) = ui.allocate_exact_size(egui::vec2(10.0, 10.0), egui::Sense::hover());
+            ui.painter().rect_filled(swatch, 2.0, color);
+            ui.label(RichText::new(&names[which]).size(11.0).weak()).on_hover_text(meaning);
+            ui.add_space(4.0);
+        }
+    });
+}
+
 fn decade(value: f64) -> String {
     if (value - value.round()).abs() > 1e-6 {
         return String::new();
@@ -93,7 +167,7 @@ fn plot(
     kind: Kind,
     height: f32,
     last: bool,
-    (cross, draws): (Option<&CrossSpectrum>, &[PowerSpectrum]),
+    (cross, bands): (Option<&CrossSpectrum>, &[Band]),
 ) {
     let (id, label, meaning) = match kind {
         Kind::Power => match app.view.power {
@@ -118,7 +192,7 @@ fn plot(
     let nyquist = spectra.values().next().map(|s| s.k_nyquist.log10());
     let first = spectra.values().filter_map(|s| s.k.first()).fold(f64::INFINITY, |a, &b| a.min(b)).log10();
     let end = nyquist.unwrap_or(first + 1.0) + 0.04;
-    let range = span(app, kind, draws);
+    let areas: Vec<_> = bands.iter().filter_map(|b| Some((area(app, kind, b)?, b.color))).collect();
     let visuals = ui.visuals().clone();
     let band = app.view.band.map(|b| b.map(f64::log10));
     let grid = visuals.weak_text_color();
@@ -150,16 +224,16 @@ fn plot(
     plot = if logarithmic { plot.y_grid_spacer(decades) } else { plot.y_grid_spacer(tenths) };
     let bounds = match kind {
         Kind::Power => None,
-        Kind::Ratio => Some(within(&curves, [0.75, 1.25], [0.3, 2.2])),
-        Kind::Correlation => Some(within(&curves, [0.6, 1.02], [-0.1, 1.02])),
-        Kind::Transfer => Some(within(&curves, [0.8, 1.2], [0.4, 1.6])),
+        Kind::Ratio => Some(within(&curves, &areas, [0.75, 1.25], [0.3, 2.2])),
+        Kind::Correlation => Some(within(&curves, &[], [0.6, 1.02], [-0.1, 1.02])),
+        Kind::Transfer => Some(within(&curves, &[], [0.8, 1.2], [0.4, 1.6])),
     };
     let response = plot.show(ui, |plot| {
         plot.set_plot_bounds_x(first - 0.03..=end);
         match bounds {
             Some([low, high]) => plot.set_plot_bounds_y(low..=high),
             None => {
-                let [low, high] = power_bounds(&curves);
+                let [low, high] = power_bounds(&curves, &areas);
                 plot.set_plot_bounds_y(low..=high);
             }
         }
@@ -179,9 +253,8 @@ fn plot(
                     .border_color(theme::accent(&visuals)),
             );
         }
-        if let Some([xs, low, high]) = &range {
-            let color = theme::series_color(Series::Prediction, &visuals).gamma_multiply(0.25);
-            let area = FilledArea::new("realisations", xs, low, high).fill_color(color);
+        for ([xs, low, high], color) in &areas {
+            let area = FilledArea::new("spread", xs, low, high).fill_color(color.gamma_multiply(0.25));
             plot.add(area.stroke(egui::Stroke::NONE).allow_hover(false));
         }
         guides(plot, kind, grid, [first - 0.03, end], &visuals);
@@ -206,33 +279,29 @@ fn plot(
     }
 }
 
-/// From the least to the most power of the realisations: coordinates, low, high.
-fn span(app: &HalodiApp, kind: Kind, draws: &[PowerSpectrum]) -> Option<[Vec<f64>; 3]> {
-    let first = draws.first()?;
+/// A band in the coordinates of a plot: wavenumbers, low, high.
+fn area(app: &HalodiApp, kind: Kind, band: &Band) -> Option<[Vec<f64>; 3]> {
     let reference = app.scene.job.spectra.get(&Series::Reference);
-    let shown: Vec<Vec<f64>> = draws
-        .iter()
-        .map(|d| match (kind, app.view.power) {
-            (Kind::Power, Power::Dimensionless) => d.dimensionless(),
-            _ => d.power.clone(),
-        })
-        .collect();
-    let mut span = [Vec::new(), Vec::new(), Vec::new()];
-    for shell in 0..first.complete_shells() {
-        let values = shown.iter().map(|d| d[shell]);
-        let ends = values.fold([f64::INFINITY, 0f64], |[low, high], p| [low.min(p), high.max(p)]);
+    let mut area = [Vec::new(), Vec::new(), Vec::new()];
+    for (shell, &[k, low, high]) in band.shells.iter().enumerate() {
         let ends = match kind {
-            Kind::Power => ends.map(f64::log10),
-            Kind::Ratio => ends.map(|p| reference.map_or(f64::NAN, |r| p / r.power[shell])),
+            Kind::Power if app.view.power == Power::Dimensionless => {
+                [low, high].map(|p| (k.powi(3) * p / (2.0 * std::f64::consts::PI.powi(2))).log10())
+            }
+            Kind::Power => [low, high].map(f64::log10),
+            Kind::Ratio => {
+                let of = *reference?.power.get(shell)?;
+                [low / of, high / of]
+            }
             Kind::Correlation | Kind::Transfer => return None,
         };
         if ends.iter().all(|v| v.is_finite()) {
-            span[0].push(first.k[shell].log10());
-            span[1].push(ends[0]);
-            span[2].push(ends[1]);
+            area[0].push(k.log10());
+            area[1].push(ends[0]);
+            area[2].push(ends[1]);
         }
     }
-    (!span[0].is_empty()).then_some(span)
+    (!area[0].is_empty()).then_some(area)
 }
 
 /// Values under the cursor, in the corner of the plot.
@@ -267,7 +336,7 @@ fn guides(plot: &mut PlotUi<'_>, kind: Kind, color: egui::Color32, [left, right]
         Kind::Ratio => {
             let band = FilledArea::new("within 10 %", &[left, right], &[0.9, 0.9], &[1.1, 1.1]);
             plot.add(
-                band.fill_color(theme::accent(visuals).gamma_multiply(0.13))
+                band.fill_color(visuals.weak_text_color().gamma_multiply(0.22))
                     .stroke(egui::Stroke::NONE)
                     .allow_hover(false),
             );
@@ -335,16 +404,24 @@ fn tenths(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     values.map(|value| egui_plot::GridMark { value, step_size: 1.0 }).collect()
 }
 
-/// The span of curves, at least `usual`, at most `most`.
-fn within(curves: &[(Series, Vec<[f64; 2]>)], usual: [f64; 2], most: [f64; 2]) -> [f64; 2] {
-    let values = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).filter(|v| v.is_finite());
+/// The span of curves and bands, at least `usual`, at most `most`.
+fn within(
+    curves: &[(Series, Vec<[f64; 2]>)],
+    areas: &[([Vec<f64>; 3], egui::Color32)],
+    usual: [f64; 2],
+    most: [f64; 2],
+) -> [f64; 2] {
+    let ends = areas.iter().flat_map(|([_, low, high], _)| low.iter().chain(high).copied());
+    let values = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).chain(ends);
+    let values = values.filter(|v| v.is_finite());
     let (low, high) = values.fold((usual[0], usual[1]), |(low, high), v| (low.min(v - 0.03), high.max(v + 0.03)));
     [low.max(most[0]), high.min(most[1])]
 }
 
 /// Of power: the top of all curves, and no more decades below it than can be told apart.
-fn power_bounds(curves: &[(Series, Vec<[f64; 2]>)]) -> [f64; 2] {
-    let values: Vec<f64> = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).collect();
+fn power_bounds(curves: &[(Series, Vec<[f64; 2]>)], areas: &[([Vec<f64>; 3], egui::Color32)]) -> [f64; 2] {
+    let ends = areas.iter().flat_map(|([_, low, high], _)| low.iter().chain(high).copied());
+    let values: Vec<f64> = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).chain(ends).collect();
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     if !high.is_finite() {

@@ -5,10 +5,12 @@ use egui::{Panel, RichText, Sense, Ui};
 use super::significant;
 use crate::field::Layer;
 use crate::ui::app::HalodiApp;
+use crate::ui::workspace::Part;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     Panel::bottom("status").exact_size(24.0).show(ui, |ui| {
+        app.parts.push((Part::Status, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             ui.spacing_mut().item_spacing.x = 10.0;
             if app.scene.opened().is_some() {

@@ -7,11 +7,12 @@ use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
 use crate::ui::scene::LAYERS;
 use crate::ui::view_state::{Compare, Partner};
+use crate::ui::workspace::Part;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     Frame::new().inner_margin(Margin::symmetric(8, 4)).show(ui, |ui| {
-        ui.horizontal(|ui| {
+        let bar = ui.horizontal(|ui| {
             layers(app, ui);
             ui.separator();
             compare(app, ui);
@@ -29,6 +30,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
                 }
             }
         });
+        app.parts.push((Part::Toolbar, bar.response.rect.with_max_x(ui.max_rect().right()).expand(4.0)));
     });
 }
 

@@ -6,10 +6,12 @@ use crate::pipeline::Source;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
 use crate::ui::icons::{self, Icon};
+use crate::ui::workspace::Part;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     Panel::top("top").exact_size(36.0).show(ui, |ui| {
+        app.parts.push((Part::TopBar, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             ui.label(RichText::new("Halodi").heading());
             ui.add_space(4.0);
@@ -38,9 +40,14 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
             }
         }
         ui.separator();
-        for command in
-            [Command::Save, Command::SaveView, Command::CopyPicture, Command::CopyValues, Command::CopySpectra]
-        {
+        for command in [
+            Command::Save,
+            Command::SaveView,
+            Command::CopyPicture,
+            Command::CopyValues,
+            Command::CopySpectra,
+            Command::CopyPlots,
+        ] {
             item(app, ui, command);
         }
     });

@@ -21,7 +21,11 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     name(app, ui, &response);
     app.canvases.push(response.id);
     let Some((shown, _)) = app.shown.clone() else {
-        let text = if app.job.is_some() { "Reading…" } else { "This layer is made by Run." };
+        let text = match (app.job.is_some(), app.scene.has(app.view.layer)) {
+            (_, true) => "A coarser view is on its way…",
+            (true, _) => "Reading…",
+            _ => "This layer is made by Run.",
+        };
         ink(&ui.painter_at(rect), rect.center(), Align2::CENTER_CENTER, text, 16.0, theme::FAINT);
         return;
     };
@@ -37,11 +41,58 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         picture(app, ui, *canvas, index, false);
     }
     overlay(app, ui, &canvases, shown.n());
+    plane_knobs(app, ui, canvases[0]);
     if app.view.handles {
         handles(app, ui, canvases[0]);
     }
     if app.scene.comparing(&app.view) == Compare::Swipe {
         swipe_line(app, ui, rect, "volume");
+    }
+}
+
+/// Whether the volume shows the plane across an axis.
+fn shows_plane(app: &HalodiApp, axis: usize) -> bool {
+    app.view.planes[axis] || (app.view.mode == VolumeMode::Planes && app.view.planes == [false; 3])
+}
+
+/// A knob on a corner of every plane on show, the one nearest to the eye; it moves the plane
+/// along its normal.
+fn plane_knobs(app: &mut HalodiApp, ui: &Ui, rect: Rect) {
+    let camera = app.view.camera;
+    let aspect = rect.width() / rect.height();
+    let place = |p: Vec3| {
+        let at = camera.project(p, aspect)?;
+        Some(rect.min + egui::vec2(at.x * rect.width(), at.y * rect.height()))
+    };
+    let eye = camera.eye();
+    for axis in (0..3).filter(|&axis| shows_plane(app, axis)).collect::<Vec<_>>() {
+        let clip = app.view.clip;
+        let mut corner = Vec3::ZERO;
+        for i in 0..3 {
+            corner[i] = clip[usize::from(eye[i] > 0.5)][i];
+        }
+        corner[axis] = app.view.crosshair[axis].clamp(clip[0][axis], clip[1][axis]);
+        let mut beyond = corner;
+        beyond[axis] += 0.1;
+        let (Some(at), Some(further)) = (place(corner), place(beyond)) else { continue };
+        let name = format!("Plane across {}", ["x", "y", "z"][axis]);
+        let grip = Rect::from_center_size(at, egui::Vec2::splat(18.0));
+        let response = ui.interact(grip, ui.scope_id().with(("plane", axis)), Sense::drag());
+        response.widget_info(|| WidgetInfo::slider(true, f64::from(app.view.crosshair[axis]), &name));
+        if response.dragged() {
+            let along = further - at;
+            let moved = response.drag_delta().dot(along) / along.length_sq().max(1.0) * 0.1;
+            app.view.crosshair[axis] = (app.view.crosshair[axis] + moved).clamp(clip[0][axis], clip[1][axis] - 1e-4);
+        }
+        let active = response.hovered() || response.dragged();
+        let side = if active { 6.5 } else { 5.0 };
+        let diamond = [egui::vec2(0.0, -side), egui::vec2(side, 0.0), egui::vec2(0.0, side), egui::vec2(-side, 0.0)];
+        ui.painter_at(rect).add(egui::Shape::convex_polygon(
+            diamond.map(|d| at + d).to_vec(),
+            theme::AXES[axis],
+            Stroke::new(1.5, theme::CANVAS),
+        ));
+        response.on_hover_cursor(CursorIcon::Grab).on_hover_text(format!("{name}: drag along its normal"));
     }
 }
 
@@ -216,7 +267,7 @@ pub fn picture(app: &mut HalodiApp, ui: &Ui, rect: Rect, index: usize, complete:
     let points = ui.ctx().pixels_per_point();
     let size = [rect.width(), rect.height()].map(|v| (v * points).round().max(0.0) as u32);
     let picture = if complete {
-        app.drawing.march_complete(&look, size)
+        app.drawing.plan(&look, size)
     } else {
         let pace = Pace { software: app.drawing.is_software(), busy: app.job.is_some() };
         app.drawing.march(index, &look, size, pace).map(|(picture, again)| {
@@ -243,8 +294,7 @@ fn lines(app: &HalodiApp, points: f32) -> Vec<Line> {
         lines.extend(Line::cuboid(clip[0], clip[1], 1.3 * points, color(theme::INK, 0.8), 0.3));
     }
     for axis in 0..3 {
-        let shown = view.planes[axis] || (view.mode == VolumeMode::Planes && view.planes == [false; 3]);
-        if shown {
+        if shows_plane(app, axis) {
             let at = view.crosshair[axis].clamp(view.clip[0][axis], view.clip[1][axis]);
             let [mut low, mut high] = clip;
             (low[axis], high[axis]) = (at, at);

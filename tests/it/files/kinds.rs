@@ -143,15 +143,19 @@ fn a_unit_that_contradicts_the_density_is_told() {
     assert!(refuse(&absurd).contains("Ωm ρc"));
 }
 
-#[test]
-fn a_part_of_the_matter_needs_consent() {
-    let folder = tempfile::tempdir().unwrap();
-    // Half of the mass is missing, in units that are declared.
-    let path = changed(folder.path(), "half.hdf5", &Recipe { mass: 2e10, ..Recipe::default() }, |file| {
+/// A snapshot that lacks half of its mass, in units that are declared.
+pub(crate) fn half_of_the_matter(folder: &Path) -> PathBuf {
+    changed(folder, "half.hdf5", &Recipe { mass: 2e10, ..Recipe::default() }, |file| {
         let header = header(file);
         scalar(&header, "UnitLength_in_cm", 3.085678e21);
         scalar(&header, "UnitMass_in_g", 1.989e43);
-    });
+    })
+}
+
+#[test]
+fn a_part_of_the_matter_needs_consent() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = half_of_the_matter(folder.path());
     let message = refuse(&path);
     assert!(message.contains("50.0 % of Ωm") && message.contains("(--species 1)"), "{message}");
     let path = path.to_str().unwrap();

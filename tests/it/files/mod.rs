@@ -23,6 +23,8 @@ use hdf5::types::VarLenUnicode;
 use hdf5::{File, Group, H5Type};
 use proptest::prelude::*;
 
+pub(crate) use kinds::half_of_the_matter;
+
 use crate::program::{alone, halodi, start, text};
 
 const SIDE: usize = 8;

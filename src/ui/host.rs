@@ -1,0 +1,139 @@
+//! The system's window: opened, and opened again where its graphics device was lost.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{HalodiApp, Session};
+use crate::device::{DeviceChoice, GpuContext};
+use crate::error::{Error, Result};
+use crate::pipeline::JobConfig;
+
+/// Open the window on `initial` (its source is opened at once; `None` starts
+/// empty) and return when it is closed.
+///
+/// # Errors
+/// [`Error::Device`] where there is no display or no GPU device, hardware or
+/// software.
+pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+    yield_to_the_window();
+    let mut gpu = GpuContext::shared()?;
+    let app = Hosted::default();
+    loop {
+        let closed = open(&app, &gpu, initial.clone(), device);
+        let lost = app.is_lost();
+        if closed.is_ok() && !lost {
+            return Ok(());
+        }
+        match closed.and_then(|()| gpu.renewed()) {
+            Ok(renewed) => gpu = renewed,
+            Err(error) if lost => return Err(app.last_words(error)),
+            Err(error) => return Err(error),
+        }
+        gpu.share();
+    }
+}
+
+/// The window's contents, which outlive a window whose device was lost.
+#[derive(Default, Clone)]
+struct Hosted(Rc<RefCell<Option<HalodiApp>>>);
+
+impl Hosted {
+    fn is_lost(&self) -> bool {
+        self.0.borrow().as_ref().is_some_and(HalodiApp::is_lost)
+    }
+
+    /// Keep what would be lost with the window; `error` with where it is.
+    fn last_words(&self, error: Error) -> Error {
+        match (error, self.0.borrow_mut().as_mut().and_then(HalodiApp::rescue)) {
+            (Error::Device { found, .. }, Some(folder)) => {
+                Error::device(found, format!("The results that were not saved are in {}; start anew", folder.display()))
+            }
+            (error, _) => error,
+        }
+    }
+}
+
+impl eframe::App for Hosted {
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        if let Some(app) = self.0.borrow_mut().as_mut() {
+            app.frame(ui);
+        }
+    }
+
+    fn raw_input_hook(&mut self, _: &egui::Context, input: &mut egui::RawInput) {
+        if let Some(app) = self.0.borrow_mut().as_mut() {
+            app.paste(input);
+        }
+    }
+
+    fn on_exit(&mut self) {
+        // On some systems nothing after the window runs any more.
+        let mut app = self.0.borrow_mut();
+        if app.as_ref().is_some_and(|app| !app.is_lost()) {
+            *app = None;
+        }
+    }
+}
+
+/// Open a window and return when it is closed.
+fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+    let setup = egui_wgpu::WgpuSetupExisting {
+        instance: gpu.instance.clone(),
+        adapter: gpu.adapter.clone(),
+        device: gpu.device.clone(),
+        queue: gpu.queue.clone(),
+    };
+    let size = Session::path().and_then(|path| Session::read(&path).size).unwrap_or([1440.0, 900.0]);
+    let options = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Halodi")
+            .with_inner_size(size)
+            .with_min_inner_size([1000.0, 640.0])
+            .with_drag_and_drop(true),
+        wgpu_options: egui_wgpu::WgpuConfiguration { wgpu_setup: setup.into(), ..Default::default() },
+        ..Default::default()
+    };
+    let (hosted, device_of_window) = (app.clone(), gpu.device.clone());
+    let gpu = gpu.clone();
+    let create = move |cc: &eframe::CreationContext<'_>| {
+        let state = cc.wgpu_render_state.as_ref();
+        let format = state.map(|state| state.target_format).ok_or_else(|| {
+            Error::device("the window has no wgpu renderer", "Report this, with the output of 'halodi view'")
+        })?;
+        match &mut *hosted.0.borrow_mut() {
+            Some(app) => app.go_on(&cc.egui_ctx, format, gpu),
+            none => {
+                *none = Some(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, Session::path()));
+            }
+        }
+        Ok(Box::new(hosted) as Box<dyn eframe::App>)
+    };
+    let window = std::panic::AssertUnwindSafe(|| eframe::run_native("Halodi", options, Box::new(create)));
+    // On a device that is lost in the middle of a frame, what draws the window breaks off.
+    let closed = std::panic::catch_unwind(window).unwrap_or_else(|panic| {
+        let _ = device_of_window.poll(wgpu::PollType::Poll);
+        if app.is_lost() { Ok(()) } else { std::panic::resume_unwind(panic) }
+    });
+    closed.map_err(|e| {
+        Error::device(
+            format!("the window could not be opened ({e})"),
+            "Check that there is a display, or run 'halodi predict' without one",
+        )
+    })
+}
+
+/// Give the threads that compute a lower priority than those that draw, so that
+/// a job on the CPU does not make the window stutter. Where the system will not
+/// have it, nothing is lost but smoothness.
+fn yield_to_the_window() {
+    #[cfg(target_os = "linux")]
+    {
+        let lower = |_: usize| {
+            // SAFETY: a plain system call; on Linux it concerns the calling
+            // thread alone.
+            unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
+        };
+        // Only the first call of a process can shape the pool.
+        let _ = rayon::ThreadPoolBuilder::new().start_handler(lower).build_global();
+    }
+}
