@@ -71,7 +71,8 @@ const PYTORCH: &[u8] = include_bytes!("pytorch.npy");
 #[test]
 fn the_shipped_weights_paint_what_pytorch_makes_of_them() {
     let folder = tempfile::tempdir().unwrap();
-    let more = ["--demo", "--grid", "32", "--steps", "4", "--seed", "7", "--overlap", "shared-noise", "--device", "cpu"];
+    let more =
+        ["--demo", "--grid", "32", "--steps", "4", "--seed", "7", "--overlap", "shared-noise", "--device", "cpu"];
     let output = predict(&more, folder.path());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let ours = map(folder.path());

@@ -135,7 +135,7 @@ pub struct AtOffset {
 pub struct AtDistance {
     /// Distance of the voxel's centre from the face, in voxels.
     pub voxels: f64,
-    /// Mean of the normal scores.
+    /// Mean of the normal scores, less that of the box.
     pub mean: f64,
     /// Their variance over that of the box.
     pub variance: f64,
@@ -492,6 +492,7 @@ fn by_distance(planes: &[Vec<Plane>; 3], offset: [usize; 3], tile: usize) -> Vec
         (all().map(|p| (of(p) - mean).powi(2)).sum::<f64>() / count).sqrt()
     };
     let [of_mean, of_square] = [spread(|p| p.mean), spread(|p| p.square)];
+    let middle = all().map(|p| p.mean).sum::<f64>() / count;
     (0..tile.div_ceil(2))
         .map(|distance| {
             let near: Vec<&Plane> = (0..3)
@@ -506,7 +507,7 @@ fn by_distance(planes: &[Vec<Plane>; 3], offset: [usize; 3], tile: usize) -> Vec
             let mean = |of: fn(&Plane) -> f64| near.iter().map(|p| of(p)).sum::<f64>() / count;
             AtDistance {
                 voxels: distance as f64 + 0.5,
-                mean: mean(|p| p.mean),
+                mean: mean(|p| p.mean) - middle,
                 variance: mean(|p| p.square) / variance,
                 errors: [of_mean, of_square / variance].map(|spread| spread / count.sqrt()),
             }
