@@ -15,8 +15,8 @@ const STEP: f32 = 0.75;
 const STRIP: f32 = 0.010;
 /// Seconds a pixel that a software renderer is expected to take before it was measured.
 const GUESS: f32 = 1e-6;
-/// Fewest rows of a strip.
-const ROWS: u32 = 2;
+/// Fewest pixels of a strip: below, what every strip costs outweighs what its pixels do.
+const LEAST: u32 = 12_000;
 /// A device that takes longer than this for a strip is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -96,7 +96,8 @@ impl March {
                 }
                 let expected = f32::from_bits(cost.load(Ordering::Relaxed));
                 let affordable = (STRIP / expected / self.size[0] as f32) as u32;
-                let rows = if whole { self.size[1] } else { affordable.max(ROWS) }.min(self.size[1] - row);
+                let rows = if whole { self.size[1] } else { affordable.max(LEAST.div_ceil(self.size[0])) }
+                    .min(self.size[1] - row);
                 let plan = PassPlan {
                     size: self.size,
                     rows: [row, rows],

@@ -38,7 +38,7 @@ impl Asked {
         let text = match error {
             Error::Consent { path, found, expected, .. } => {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-                format!("In {name}, {found}. Expected is {expected}.")
+                format!("{name}: {found}. Expected was {expected}.")
             }
             other => other.to_string(),
         };
@@ -316,7 +316,7 @@ fn save_view(app: &mut HalodiApp, ui: &mut Ui) {
         let mut chosen = None;
         for factor in 1..=4u32 {
             let text = format!("{factor}×   {} × {} pixels", width as u32 * factor, height as u32 * factor);
-            if ui.add(egui::Button::new(text).min_size(egui::vec2(320.0, 28.0))).clicked() {
+            if ui.add(egui::Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0))).clicked() {
                 chosen = Some(factor);
             }
         }

@@ -44,7 +44,7 @@ pub fn ask(
         _ => String::new(),
     };
     let asked = PathAsked { title, wanted, then: Box::new(then), text };
-    if app.writes_paths {
+    if app.writes_paths || !has_dialogs() {
         app.dialogs.path = Some(asked);
         return;
     }
@@ -62,6 +62,19 @@ pub fn ask(
             None => None,
         }
     });
+}
+
+/// Whether the system can have a dialog at all: on Linux it is asked for over the session's
+/// bus, or of a program of its own.
+fn has_dialogs() -> bool {
+    if !cfg!(target_os = "linux") {
+        return true;
+    }
+    let var = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let bus = var("DBUS_SESSION_BUS_ADDRESS").is_some()
+        || var("XDG_RUNTIME_DIR").is_some_and(|folder| PathBuf::from(folder).join("bus").exists());
+    let program = || var("PATH").is_some_and(|path| std::env::split_paths(&path).any(|p| p.join("zenity").is_file()));
+    bus || program()
 }
 
 /// A path as it was written, dropped or copied: quotes and the scheme of a file manager's
