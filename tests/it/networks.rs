@@ -191,32 +191,6 @@ fn halo_says_the_same_on_cpu_and_wgpu_and_wherever_a_box_begins() {
     assert!(close(&fractions(&there, &cpu(1, 2)), &expected));
 }
 
-/// Convolutions of tiles with their surroundings are those of the whole box. Group norms and the
-/// attention are not: they look at the window as a whole, and however much of the surroundings it
-/// holds, it is another window.
-#[test]
-fn halo_in_tiles_comes_near_the_whole_box_with_context_but_not_to_rounding() {
-    let n = 32;
-    let here = dark_matter(n);
-    let device = cpu(1, 2);
-    let maps = |tile: usize, context: usize| -> Vec<f32> {
-        let config = HaloConfig { tile, context, ..tiny_halo(&[1.5, 3.0]) };
-        let halo = filled(Halo::new(&config, &device.burn));
-        host(halo_maps(&here, &halo, &device, &mut NoObserver).unwrap()).unwrap()
-    };
-    let whole = maps(n, 16);
-    let departure = |maps: &[f32]| -> f64 {
-        let squared = |v: f64| v * v;
-        let of = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| squared(f64::from(a - b))).sum::<f64>();
-        (of(maps, &whole) / of(&whole, &vec![0.0; whole.len()])).sqrt()
-    };
-    let [near, far] = [4, 16].map(|context| departure(&maps(8, context)));
-    assert!(far < 0.7 * near, "{near} with little context, {far} with much");
-    assert!((1e-5..0.1).contains(&far), "{far}");
-    // The same window, wherever it begins, is the same.
-    assert!(departure(&maps(n, 16)) == 0.0);
-}
-
 fn halo_mass(dark_matter: &DarkMatter, device: &Device) -> Tensor<4> {
     let n = dark_matter.density.n();
     let mut values = vec![0f32; HALO_MASS_BINS * n.pow(3)];
