@@ -126,7 +126,7 @@ impl Settings {
         chain::halo_lattice(n, &models.halo.network)?;
         let lattice = self.lattice(n, &models.lodi.network)?;
         if lattice.tile() > models.lodi.config().tile {
-            // Feature maps of a pass, measured: as many as 64 fields of the window.
+            // An estimate: the feature maps of a pass take about as much as 64 fields of the window.
             let side = lattice.tile() + 2 * chain::beyond(&lattice, &models.lodi.network);
             memory::check(
                 memory::of_fields(side as u64, 64),
