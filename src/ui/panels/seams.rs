@@ -70,8 +70,8 @@ fn controls(app: &mut HalodiApp, ui: &mut Ui, n: usize, tile: usize) {
              lattice that begins in the corner of the box",
         );
         for (text, command, meaning) in [
-            ("◀", Command::Face { forward: false }, "To the face before, across the slice under the cursor (Shift+G)"),
-            ("▶", Command::Face { forward: true }, "To the next face across the slice under the cursor (G)"),
+            ("<", Command::Face { forward: false }, "To the face before, across the slice under the cursor (Shift+G)"),
+            (">", Command::Face { forward: true }, "To the next face across the slice under the cursor (G)"),
         ] {
             let button = ui.button(text).on_hover_text(meaning);
             button.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, meaning));
@@ -93,9 +93,9 @@ fn profile(ui: &mut Ui, seams: &Seams, height: f32) {
     let grid = ui.visuals().text_color().gamma_multiply(0.5);
     let shade = theme::accent(ui.visuals()).gamma_multiply(0.15);
     ui.label(RichText::new("Squared jump across planes, over what surrounds them").small());
-    plot(format!("seam profile {}", seams.tile), height, "voxels from the face").legend(Legend::default()).show(
-        ui,
-        |plot| {
+    plot(format!("seam profile {}", seams.tile), height, "voxels from the face")
+        .legend(Legend::default().position(egui_plot::Corner::LeftTop).background_alpha(0.3))
+        .show(ui, |plot| {
             let ends = [-half, half];
             let band = FilledArea::new("one standard error", &ends, &[1.0 - error; 2], &[1.0 + error; 2]);
             plot.add(band.fill_color(shade).stroke(egui::Stroke::NONE).allow_hover(false));
@@ -111,8 +111,7 @@ fn profile(ui: &mut Ui, seams: &Seams, height: f32) {
                 plot.line(line.width(1.2));
                 plot.points(Points::new(name, PlotPoints::from(points)).color(theme::AXES[axis]).radius(2.2));
             }
-        },
-    );
+        });
 }
 
 /// The jump across the face nearest to the crosshair.
