@@ -169,15 +169,14 @@ impl Train {
         eprintln!("Training on {}. {}", device.name, device.reason);
         let described = describe(&data, train.len());
         let ground = Ground { train, validation, described, device, stop: super::on_interrupt() };
-        let from = |name: &str| self.from.as_ref().map(|from| from.as_deref().map(|path| self.file(path, name)));
         match self.network {
             Which::All => self.all(&ground),
             Which::Halo | Which::Refinement => {
-                let from = from("halo").map(|path| load_halo(path.as_deref(), &ground.device)).transpose()?;
+                let from = self.begun("halo").map(|path| load_halo(path.as_deref(), &ground.device)).transpose()?;
                 self.train_halo(self.network, from, &ground).map(drop)
             }
             Which::ConditionalMean => {
-                let from = match from("conditional_mean") {
+                let from = match self.begun("conditional_mean") {
                     Some(Some(path)) => Some(Trained::load(&path, &ground.device.burn)?),
                     Some(None) => Some(mean_of(load_lodi(None, &ground.device)?)),
                     None => None,
@@ -186,7 +185,7 @@ impl Train {
                 self.train_conditional_mean(&halo.network, from, &ground).map(drop)
             }
             Which::Lodi => {
-                let from = from("lodi").map(|path| load_lodi(path.as_deref(), &ground.device)).transpose()?;
+                let from = self.begun("lodi").map(|path| load_lodi(path.as_deref(), &ground.device)).transpose()?;
                 let mean = match (&self.conditional_mean, &from) {
                     (Some(path), _) => Trained::<ConditionalMean>::load(path, &ground.device.burn)?.network,
                     (None, Some(lodi)) => lodi.network.conditional_mean().clone(),
@@ -207,9 +206,7 @@ impl Train {
     /// Train one network after the other, each behind those before it.
     fn all(&self, ground: &Ground) -> Result<()> {
         let device = &ground.device;
-        let folder = self.from.as_ref().map(Option::as_deref);
-        let begun = |name: &str| folder.map(|folder| folder.map(|folder| folder.join(name)));
-        let before = begun("halo.safetensors").map(|path| load_halo(path.as_deref(), device)).transpose()?;
+        let before = self.begun("halo").map(|path| load_halo(path.as_deref(), device)).transpose()?;
         let known = ground.train.iter().all(|b| b.fields().halo_mass.is_some())
             && ground.validation.iter().all(|b| b.fields().halo_mass.is_some());
         let halo = match (known, before) {
@@ -224,14 +221,19 @@ impl Train {
                 halo
             }
         };
-        let before = begun("lodi.safetensors").map(|path| load_lodi(path.as_deref(), device)).transpose()?;
+        let before = self.begun("lodi").map(|path| load_lodi(path.as_deref(), device)).transpose()?;
         let mean = self.train_conditional_mean(&halo.network, before.clone().map(mean_of), ground)?;
         self.train_lodi((&halo.network, mean.network), before, ground)
     }
 
-    /// Where the weights of a network are in what --from names.
-    fn file(&self, path: &Path, name: &str) -> PathBuf {
-        if path.is_dir() { path.join(format!("{name}.safetensors")) } else { path.to_path_buf() }
+    /// The weights of a network that --from names, by itself or in a folder of several; `Some(None)`
+    /// for those that come with Halodi.
+    fn begun(&self, name: &str) -> Option<Option<PathBuf>> {
+        let file = |path: &PathBuf| match path.is_dir() {
+            true => path.join(format!("{name}.safetensors")),
+            false => path.clone(),
+        };
+        self.from.as_ref().map(|from| from.as_ref().map(file))
     }
 
     /// The settings of a network's training.

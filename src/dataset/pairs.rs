@@ -343,10 +343,8 @@ fn of_snapshot(pair: &Pair, mut reader: SnapshotReader, config: &ReferenceConfig
             let header = reader.header();
             let (redshift, cosmology, mut notes) = (header.redshift, header.cosmology, header.notes.clone());
             let n = config.grid.unwrap_or_else(|| header.suggested_grid());
-            let mass = reader.density(n, config.assignment)?;
-            let mean = mass.mean();
+            let density = reader.density(n, config.assignment)?.over_mean();
             notes.push("No halo was found: HALO cannot learn from this box".to_owned());
-            let density = mass.map(|v| (f64::from(v) / mean) as f32);
             Ok((DarkMatter { density, redshift, cosmology }, None, 0, notes))
         }
         Err(error) => Err(error),

@@ -66,6 +66,12 @@ impl Grid {
         self.sum() / self.as_slice().len() as f64
     }
 
+    /// The field over its mean: `1 + δ` of a density.
+    pub fn over_mean(&self) -> Self {
+        let mean = self.mean();
+        self.map(|v| (f64::from(v) / mean) as f32)
+    }
+
     /// Sum over all voxels (see [`Grid::mean`]).
     pub fn sum(&self) -> f64 {
         let n = self.n();

@@ -305,7 +305,7 @@ impl GridFile {
                 if lowest < 0.0 || mean <= 0.0 {
                     return Err(refuse(format!("its values start at {lowest} and have the mean {mean:.4e}")));
                 }
-                Ok(self.grid.map(|v| (f64::from(v) / mean) as f32))
+                Ok(self.grid.over_mean())
             }
             _ => Err(refuse(format!("it holds {}", self.quantity.name()))),
         }

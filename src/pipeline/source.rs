@@ -86,14 +86,9 @@ fn from_snapshot(name: String, mut reader: SnapshotReader, config: &JobConfig) -
     check_grid(n)?;
     let mass = reader.density(n, config.assignment)?;
     let header = reader.into_header();
-    let mean = mass.mean();
     Ok(Loaded {
         name,
-        dark_matter: DarkMatter {
-            density: mass.map(|v| (f64::from(v) / mean) as f32),
-            redshift: header.redshift,
-            cosmology: header.cosmology,
-        },
+        dark_matter: DarkMatter { density: mass.over_mean(), redshift: header.redshift, cosmology: header.cosmology },
         window: Some(config.assignment),
         reference: None,
         draws: Vec::new(),

@@ -117,7 +117,7 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
         let map = hydrogen_map(&gas, &members, &hydrogen.masses, &frame);
         let dark_matter = match header.dark_matter_count() {
             0 => None,
-            _ => Some(one_plus_delta(&reader.density(n, frame.assignment)?)),
+            _ => Some(reader.density(n, frame.assignment)?.over_mean()),
         };
         return Ok(Reference {
             description: format!("HI of the gas: {}{space}", hydrogen.recipe),
@@ -170,7 +170,7 @@ pub fn reference(path: &Path, config: &ReferenceConfig) -> Result<Reference> {
         model,
         frame,
         hydrogen: paint_hydrogen(&haloes, &particles, &frame, &config.hydrogen),
-        dark_matter: Some(one_plus_delta(&mass)),
+        dark_matter: Some(mass.over_mean()),
         halo_mass: Some(halo_mass_maps(&haloes, &particles, &frame)),
         haloes,
         notes,
@@ -217,11 +217,6 @@ impl Painter {
         let model = HydrogenModel { scatter: 0.0, ..self.hydrogen };
         paint_hydrogen(&self.haloes, &self.particles, &self.frame, &model).brightness_temperature
     }
-}
-
-fn one_plus_delta(mass: &Grid) -> Grid {
-    let mean = mass.mean();
-    mass.map(|v| (f64::from(v) / mean) as f32)
 }
 
 impl Reference {
