@@ -327,6 +327,7 @@ fn manifest() -> Vec<u8> {
     let record = BoxRecord {
         split: Split::Train,
         index: 0,
+        redshift: 1.0,
         seed: Some(1),
         pair: None,
         truth: String::new(),
@@ -339,7 +340,7 @@ fn manifest() -> Vec<u8> {
     let config = DatasetConfig {
         box_size: 25.0,
         particles: 128,
-        redshift: 1.0,
+        redshifts: vec![1.0],
         start: 49.0,
         cosmology: Cosmology::default(),
         gravity: GravityConfig::new(Force::default(), 256),
