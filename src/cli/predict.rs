@@ -77,6 +77,7 @@ impl Predict {
             realisations: self.realisations.into(),
             weights: self.weights.clone(),
             reference: self.reference.clone(),
+            results: None,
             until: Stage::Statistics,
         };
         let outcome = follow(&pipeline::spawn(config, self.device, || ()))?;

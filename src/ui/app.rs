@@ -16,8 +16,8 @@ use super::files::{self, PathAsked, Wanted};
 use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
-use super::scene::{FieldId, LAYERS, Scene, Source as Field};
-use super::session::Session;
+use super::preferences::Preferences;
+use super::subject::{FieldId, LAYERS, Source as Field, Subject};
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, export, theme};
@@ -59,7 +59,7 @@ pub(super) enum Message {
 pub struct HalodiApp {
     pub(super) gpu: GpuContext,
     pub(super) drawing: Drawing,
-    pub(super) scene: Scene,
+    pub(super) subject: Subject,
     pub(super) view: ViewState,
     pub(super) undoer: Undoer<ViewState>,
     pub(super) workspace: Workspace,
@@ -110,7 +110,7 @@ pub struct HalodiApp {
     closing: bool,
     /// Whether the window closes once the results are saved.
     pub(super) close_when_saved: bool,
-    session: Option<PathBuf>,
+    preferences: Option<PathBuf>,
     clipboard: Clipboard,
     messages: (Sender<Message>, Receiver<Message>),
     ctx: Context,
@@ -122,28 +122,28 @@ pub struct HalodiApp {
 
 impl HalodiApp {
     /// The window's contents for a renderer of `format` on the device of `gpu`; `initial` is
-    /// opened at once, and what a restart brings back is kept in the file `session`.
+    /// opened at once, and what a restart brings back is kept in the file `preferences`.
     pub fn with(
         ctx: &Context,
         format: wgpu::TextureFormat,
         gpu: GpuContext,
         initial: Option<JobConfig>,
         device_choice: DeviceChoice,
-        session: Option<PathBuf>,
+        preferences: Option<PathBuf>,
     ) -> Self {
         theme::apply(ctx);
-        let remembered = session.as_deref().map(Session::read).unwrap_or_default();
+        let remembered = preferences.as_deref().map(Preferences::read).unwrap_or_default();
         if let Some(dark) = remembered.dark {
             ctx.set_theme(if dark { egui::Theme::Dark } else { egui::Theme::Light });
         }
-        let workspace = Workspace::new(&remembered);
+        let workspace = Workspace::new(&remembered.layout);
         let view = remembered.view;
         let lost = Arc::new(Mutex::new(None));
         watch(&gpu, ctx, &lost);
         let mut app = Self {
             drawing: Drawing::new(&gpu, format, repaint(ctx)),
             gpu,
-            scene: Scene::default(),
+            subject: Subject::default(),
             probe: view.crosshair,
             readable: Vec::new(),
             canvases: Vec::new(),
@@ -177,7 +177,7 @@ impl HalodiApp {
             told_coarser: None,
             closing: false,
             close_when_saved: false,
-            session,
+            preferences,
             clipboard: Clipboard::default(),
             messages: channel(),
             ctx: ctx.clone(),
@@ -202,7 +202,7 @@ impl HalodiApp {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = ctx.clone();
         self.drawing = Drawing::new(&gpu, format, repaint(ctx));
         self.gpu = gpu;
-        self.scene.forget_the_device();
+        self.subject.forget_the_device();
         self.analysis.clear();
         (self.shown, self.closing) = (None, false);
         self.workspace.mend();
@@ -219,7 +219,7 @@ impl HalodiApp {
 
     /// Write results that were not saved where the window can never come back; the folder.
     pub(super) fn rescue(&mut self) -> Option<PathBuf> {
-        let outcome = self.scene.outcome.clone().filter(|_| !self.scene.saved)?;
+        let outcome = self.subject.outcome.clone().filter(|_| !self.subject.saved)?;
         let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
         report::write_outcome(&folder, &outcome, &[Format::Png]).ok()?;
         Some(folder)
@@ -241,8 +241,8 @@ impl HalodiApp {
     }
 
     /// What is shown, for tests.
-    pub fn scene(&self) -> &Scene {
-        &self.scene
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// How it is looked at, for tests.
@@ -353,7 +353,7 @@ impl HalodiApp {
 
     /// Write the last result into a folder of the user's choice.
     pub(super) fn save_results(&mut self) {
-        let Some(outcome) = self.scene.outcome.clone() else { return };
+        let Some(outcome) = self.subject.outcome.clone() else { return };
         let mut outcome = (*outcome).clone();
         outcome.frame_times = self.frames.summary();
         files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
@@ -389,7 +389,7 @@ impl HalodiApp {
     /// Copy the spectra to the clipboard, a table with commas.
     pub(super) fn copy_spectra(&mut self, ctx: &Context) {
         let mut text = String::from("k [h/Mpc]");
-        let spectra = &self.scene.job.spectra;
+        let spectra = &self.subject.job.spectra;
         for series in spectra.keys() {
             text += &format!(",{}", series.name());
         }
@@ -446,7 +446,7 @@ impl HalodiApp {
                 Message::Open(path) => self.open(Source::File(path)),
                 Message::Reference(path) => self.open_reference(path),
                 Message::Saved(folder) => {
-                    self.scene.saved = true;
+                    self.subject.saved = true;
                     self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
                     if std::mem::take(&mut self.close_when_saved) {
                         self.close(ctx);
@@ -491,11 +491,11 @@ impl HalodiApp {
     }
 
     fn follow(&mut self, news: JobView) {
-        if news.job == self.scene.job.job && news.version == self.scene.job.version {
+        if news.job == self.subject.job.job && news.version == self.subject.job.version {
             return;
         }
-        let new_job = news.job != self.scene.job.job;
-        let new_box = self.scene.follow(news);
+        let new_job = news.job != self.subject.job.job;
+        let new_box = self.subject.follow(news);
         if new_job {
             self.opened_with = Some(self.asked_for.clone());
             self.told_coarser = None;
@@ -508,25 +508,25 @@ impl HalodiApp {
             self.view.forget_box();
             self.undoer = Undoer::default();
         }
-        for warning in &self.scene.job.warnings[self.told_warnings.min(self.scene.job.warnings.len())..] {
+        for warning in &self.subject.job.warnings[self.told_warnings.min(self.subject.job.warnings.len())..] {
             self.log.say(Level::Warning, warning.clone());
         }
-        self.told_warnings = self.scene.job.warnings.len();
+        self.told_warnings = self.subject.job.warnings.len();
         // What is being made comes to the front, unless the user looks elsewhere.
         let newest = [Layer::BrightnessTemperature, Layer::ConditionalMean, Layer::HaloMass(1), Layer::DarkMatter]
             .into_iter()
-            .find(|layer| self.scene.has(*layer));
+            .find(|layer| self.subject.has(*layer));
         if let Some(layer) = newest
             && self.followed_layer != Some(layer)
         {
             self.followed_layer = Some(layer);
-            let gone = !self.scene.has(self.view.layer);
+            let gone = !self.subject.has(self.view.layer);
             if !self.chosen_by_user || gone {
                 self.view.layer = layer;
             }
         }
         if let Partner::Run(number) = self.view.partner
-            && !self.scene.runs.iter().any(|r| r.number == number)
+            && !self.subject.runs.iter().any(|r| r.number == number)
         {
             self.view.partner = Partner::Reference;
         }
@@ -540,7 +540,7 @@ impl HalodiApp {
         if !asked && (self.fitted.contains(&quantity) || self.view.scales.contains_key(&quantity)) {
             return;
         }
-        let reference = self.scene.field(FieldId::Layer(Layer::Reference));
+        let reference = self.subject.field(FieldId::Layer(Layer::Reference));
         let of = match quantity {
             // One range for prediction and reference, known before the first is made.
             Quantity::Temperature if !asked => match reference {
@@ -581,7 +581,7 @@ impl HalodiApp {
             },
             (None, None) => return,
         };
-        if self.scene.opened().is_some() {
+        if self.subject.opened().is_some() {
             self.dialogs.asked = Some(Asked::Dropped(path));
         } else {
             self.open(Source::File(path));
@@ -593,7 +593,7 @@ impl HalodiApp {
         if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
             return;
         }
-        let unsaved = self.scene.outcome.is_some() && !self.scene.saved;
+        let unsaved = self.subject.outcome.is_some() && !self.subject.saved;
         if self.job.is_some() || unsaved {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() });
@@ -648,10 +648,10 @@ impl HalodiApp {
             self.blink_key = None;
         } else if held.is_some() {
             self.view.compare = Compare::Blink;
-            self.flipped = self.scene.can_compare(&self.view);
+            self.flipped = self.subject.can_compare(&self.view);
         } else if self.blink_key.is_some() {
             ctx.request_repaint_after(Duration::from_millis(30));
-        } else if self.scene.comparing(&self.view) == Compare::Blink {
+        } else if self.subject.comparing(&self.view) == Compare::Blink {
             let beat = 0.7;
             self.flipped = (ctx.input(|i| i.time) / beat) as u64 % 2 == 1;
             ctx.request_repaint_after(Duration::from_millis(120));
@@ -694,16 +694,16 @@ impl HalodiApp {
         if self.job.is_some() {
             ctx.request_repaint_after(FRAME * 3);
         }
-        self.shown = self.analysis.shown(&ctx, &self.scene, &self.view);
+        self.shown = self.analysis.shown(&ctx, &self.subject, &self.view);
         self.coarser(&ctx);
         self.readable = LAYERS
             .into_iter()
             .filter_map(|layer| {
-                let field = match (layer, self.scene.step) {
+                let field = match (layer, self.subject.step) {
                     (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: self.view.latent },
                     _ => FieldId::Layer(layer),
                 };
-                let source = self.scene.field(field)?;
+                let source = self.subject.field(field)?;
                 Some((layer, self.analysis.host(&ctx, &source)?))
             })
             .collect();
@@ -724,7 +724,7 @@ impl HalodiApp {
         }
         let fill = ui.visuals().panel_fill;
         egui::CentralPanel::default().frame(egui::Frame::new().fill(fill)).show(ui, |ui| {
-            if self.scene.opened().is_none() {
+            if self.subject.opened().is_none() {
                 empty::show(self, ui);
                 return;
             }
@@ -773,9 +773,9 @@ impl HalodiApp {
         let scales = self.scales();
         let opacity = self.view.opacity(shown.quantity);
         // What is not compared is not uploaded.
-        let both = self.scene.comparing(&self.view) != Compare::Off;
+        let both = self.subject.comparing(&self.view) != Compare::Off;
         let compared = compared.filter(|_| both);
-        let more = self.drawing.sync(&self.scene, &shown, compared.as_ref(), scales, opacity, self.view.mode);
+        let more = self.drawing.sync(&self.subject, &shown, compared.as_ref(), scales, opacity, self.view.mode);
         if more {
             ctx.request_repaint();
         }
@@ -811,18 +811,17 @@ impl Drop for HalodiApp {
         if let Some(job) = &self.job {
             job.control.cancel();
         }
-        if let Some(path) = &self.session {
-            let session = Session {
+        if let Some(path) = &self.preferences {
+            let preferences = Preferences {
                 view: self.view.clone(),
-                arrangement: self.workspace.arrangement(),
-                drawer: self.workspace.drawer,
+                layout: self.workspace.layout(),
                 dark: Some(self.ctx.theme() == egui::Theme::Dark),
                 recent: std::mem::take(&mut self.recent),
                 toured: self.toured,
                 size: Some(self.ctx.content_rect().size().into()),
             };
             // There is no window left to say so.
-            let _ = session.write(path);
+            let _ = preferences.write(path);
         }
     }
 }
@@ -838,7 +837,7 @@ pub(super) fn write_table(app: &mut HalodiApp, title: &'static str, name: &'stat
 /// The layers whose values are in the computer's own memory.
 pub(super) fn read_fields(app: &HalodiApp) -> Vec<Field> {
     let values = |(layer, grid): &(Layer, Arc<Grid>)| {
-        let source = app.scene.field(FieldId::Layer(*layer))?;
+        let source = app.subject.field(FieldId::Layer(*layer))?;
         Some(Field { values: pipeline::FieldValues::Host(grid.clone()), ..source })
     };
     app.readable.iter().filter_map(values).collect()

@@ -4,7 +4,7 @@ use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
 use super::app::HalodiApp;
 use super::log::Level;
-use super::scene::LAYERS;
+use super::subject::LAYERS;
 use super::view_state::{Compare, SliceView};
 use super::workspace::Pane;
 use crate::predict::Stage;
@@ -279,14 +279,14 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
 
 /// Whether a command would do anything now.
 pub fn is_available(app: &HalodiApp, command: Command) -> bool {
-    let open = app.scene.opened().is_some();
+    let open = app.subject.opened().is_some();
     match command {
         Command::Reference => open && app.job.is_none(),
         Command::Run => open || app.job.is_some(),
         Command::Cancel => app.job.is_some(),
-        Command::Save => app.scene.outcome.is_some(),
-        Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.scene.has(*layer)),
-        Command::Compare(_) => app.scene.can_compare(&app.view),
+        Command::Save => app.subject.outcome.is_some(),
+        Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.subject.has(*layer)),
+        Command::Compare(_) => app.subject.can_compare(&app.view),
         Command::SaveView
         | Command::CopyPicture
         | Command::CopyValues
@@ -296,7 +296,7 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         | Command::Play
         | Command::Pin
         | Command::Profile => open,
-        Command::CopySpectra | Command::CopyPlots => !app.scene.job.spectra.is_empty(),
+        Command::CopySpectra | Command::CopyPlots => !app.subject.job.spectra.is_empty(),
         Command::Undo => app.undoer.has_undo(&app.view),
         Command::Redo => app.undoer.has_redo(&app.view),
         _ => true,
@@ -395,7 +395,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         }
         Command::Tour => {
             // There has to be something to look at.
-            if app.scene.opened().is_none() && app.job.is_none() {
+            if app.subject.opened().is_none() && app.job.is_none() {
                 app.open(crate::pipeline::Source::Demo);
             }
             app.dialogs.tour = Some(0);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{HalodiApp, Session};
+use super::{HalodiApp, Preferences};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
 use crate::pipeline::JobConfig;
@@ -83,7 +83,7 @@ fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: Devi
         device: gpu.device.clone(),
         queue: gpu.queue.clone(),
     };
-    let size = Session::path().and_then(|path| Session::read(&path).size).unwrap_or([1440.0, 900.0]);
+    let size = Preferences::path().and_then(|path| Preferences::read(&path).size).unwrap_or([1440.0, 900.0]);
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Halodi")
@@ -103,7 +103,7 @@ fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: Devi
         match &mut *hosted.0.borrow_mut() {
             Some(app) => app.go_on(&cc.egui_ctx, format, gpu),
             none => {
-                *none = Some(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, Session::path()));
+                *none = Some(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, Preferences::path()));
             }
         }
         Ok(Box::new(hosted) as Box<dyn eframe::App>)

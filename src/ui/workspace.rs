@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::app::HalodiApp;
 use super::icons::{self, Icon};
+use super::layout::{Arrangement, Layout};
 use super::panels::{histogram, seams, slice, spectra, volume};
-use super::session::{Arrangement, Session};
 
 /// A panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,10 +70,10 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// As a session left it.
-    pub fn new(session: &Session) -> Self {
-        let tree = session.arrangement.as_ref().and_then(Arrangement::tree).or_else(|| Arrangement::default().tree());
-        Self { tree, maximised: None, drawer: session.drawer, talk: false }
+    /// As it was left.
+    pub fn new(layout: &Layout) -> Self {
+        let tree = layout.arrangement.as_ref().and_then(Arrangement::tree).or_else(|| Arrangement::default().tree());
+        Self { tree, maximised: layout.maximised, drawer: layout.drawer, talk: false }
     }
 
     /// The arrangement that Halodi comes with.
@@ -88,9 +88,10 @@ impl Workspace {
         }
     }
 
-    /// The arrangement, to be written.
-    pub fn arrangement(&self) -> Option<Arrangement> {
-        self.tree.as_ref().and_then(Arrangement::of)
+    /// It, to be written.
+    pub fn layout(&self) -> Layout {
+        let arrangement = self.tree.as_ref().and_then(Arrangement::of);
+        Layout { arrangement, maximised: self.maximised, drawer: self.drawer }
     }
 
     /// Let a panel fill the window, or bring the others back.

@@ -124,7 +124,7 @@ fn across(
     height: f32,
 ) {
     let place = app.view.voxel(faces.n);
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     let at = plane as f64 * size / faces.n as f64;
     let text =
         format!("Squared jump across the tile's face at {} = {at:.2} Mpc/h, the nearest to the crosshair", AXES[axis]);

@@ -7,7 +7,7 @@ use super::{axes, ink, volume};
 use crate::render::{SLICE_AXES, SliceLook};
 use crate::ui::app::HalodiApp;
 use crate::ui::icons::{self, Icon};
-use crate::ui::scene::FieldId;
+use crate::ui::subject::FieldId;
 use crate::ui::theme;
 use crate::ui::view_state::{Compare, SliceView};
 use crate::ui::workspace::Pane;
@@ -17,7 +17,7 @@ const NAMES: [&str; 3] = ["x", "y", "z"];
 /// The panel's title: its plane, and where it cuts.
 pub fn title(app: &HalodiApp, axis: usize) -> String {
     let [right, up] = SLICE_AXES[axis];
-    match app.scene.opened() {
+    match app.subject.opened() {
         Some(opened) => format!(
             "{}{}   {} = {:.2}",
             NAMES[right],
@@ -105,7 +105,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let frame = Frame::new(rect, app.view.slices[axis]);
     steer(app, ui, axis, frame, &response, n);
     let frame = Frame::new(rect, app.view.slices[axis]);
-    if app.scene.comparing(&app.view) == Compare::SideBySide {
+    if app.subject.comparing(&app.view) == Compare::SideBySide {
         let (left, right) = rect.split_left_right_at_fraction(0.5);
         for (index, half) in [left, right].into_iter().enumerate() {
             let frame = Frame::new(half, app.view.slices[axis]);
@@ -117,7 +117,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         marks(app, ui, axis, frame, n);
     }
     let painter = ui.painter_at(rect);
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     axes::scale_bar(&painter, rect, size / f64::from(frame.scale()));
     let corner = rect.left_bottom() + egui::vec2(8.0, -8.0);
     let mut text = format!("{} right, {} up", NAMES[right], NAMES[up]);
@@ -126,7 +126,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         text = format!("{what} of {} voxels", app.view.thickness);
     }
     ink(&painter, corner, Align2::LEFT_BOTTOM, text, 11.0, theme::FAINT);
-    if app.scene.comparing(&app.view) == Compare::Swipe {
+    if app.subject.comparing(&app.view) == Compare::Swipe {
         volume::swipe_line(app, ui, rect, &plane);
     }
     if response.has_focus() {
@@ -140,7 +140,7 @@ fn picture(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, index: usize
     let size = [frame.rect.width(), frame.rect.height()].map(|v| (v * points).round().max(0.0) as u32);
     let n = shown.n();
     let thickness = app.view.thickness.clamp(1, n);
-    let swipe = match (app.scene.comparing(&app.view), index) {
+    let swipe = match (app.subject.comparing(&app.view), index) {
         (Compare::Swipe, _) => app.view.swipe,
         (Compare::SideBySide, 1) => -1.0,
         _ => 2.0,
@@ -367,7 +367,7 @@ fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
     painter.rect_stroke(whole, 0.0, Stroke::new(1.0, theme::FAINT.gamma_multiply(0.6)), egui::StrokeKind::Outside);
     let layer = app.shown.as_ref().is_some_and(|(shown, _)| matches!(shown.id, FieldId::Layer(_)));
     if app.view.tiles && layer {
-        for tile in app.scene.job.active.iter() {
+        for tile in app.subject.job.active.iter() {
             for (low, high) in volume::pieces(*tile, n) {
                 if (low[axis]..high[axis]).contains(&at) {
                     let rect = Rect::from_two_pos(corner(low.to_array()), corner(high.to_array()));

@@ -68,7 +68,7 @@ pub fn item(app: &mut HalodiApp, ui: &mut Ui, command: Command) {
 }
 
 fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
-    let Some(opened) = app.scene.opened() else {
+    let Some(opened) = app.subject.opened() else {
         if app.job.is_some() {
             ui.spinner();
             ui.weak("Reading…");
@@ -89,7 +89,7 @@ fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
         "Voxels of {voxel:.4} Mpc/h; the grid resolves waves up to k = {:.2} h/Mpc.",
         std::f64::consts::PI / voxel
     ));
-    if app.scene.job.job != app.job.as_ref().map_or(app.scene.job.job, crate::pipeline::Job::id) {
+    if app.subject.job.job != app.job.as_ref().map_or(app.subject.job.job, crate::pipeline::Job::id) {
         ui.spinner();
         ui.weak("Reading…");
     }

@@ -8,7 +8,7 @@ use super::{axes, ink};
 use crate::field::TileBox;
 use crate::render::{Line, Pace, VolumeLook, VolumeMode};
 use crate::ui::app::HalodiApp;
-use crate::ui::scene::FieldId;
+use crate::ui::subject::FieldId;
 use crate::ui::theme;
 use crate::ui::view_state::Compare;
 use crate::ui::workspace::Pane;
@@ -21,7 +21,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     name(app, ui, &response);
     app.canvases.push(response.id);
     let Some((shown, _)) = app.shown.clone() else {
-        let text = match (app.job.is_some(), app.scene.has(app.view.layer)) {
+        let text = match (app.job.is_some(), app.subject.has(app.view.layer)) {
             (_, true) => "A coarser view is on its way…",
             (true, _) => "Reading…",
             _ => "This layer is made by Run.",
@@ -30,7 +30,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     };
     steer(app, ui, rect, &response);
-    let side_by_side = app.scene.comparing(&app.view) == Compare::SideBySide;
+    let side_by_side = app.subject.comparing(&app.view) == Compare::SideBySide;
     let canvases = if side_by_side {
         let (left, right) = rect.split_left_right_at_fraction(0.5);
         vec![left.with_max_x(left.right() - 1.0), right.with_min_x(right.left() + 1.0)]
@@ -45,7 +45,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     if app.view.handles {
         handles(app, ui, canvases[0]);
     }
-    if app.scene.comparing(&app.view) == Compare::Swipe {
+    if app.subject.comparing(&app.view) == Compare::Swipe {
         swipe_line(app, ui, rect, "volume");
     }
 }
@@ -241,7 +241,7 @@ fn look(app: &HalodiApp, index: usize) -> Option<VolumeLook> {
     let (shown, _) = app.shown.as_ref()?;
     let quantity = shown.quantity;
     let opacity = app.view.opacity(quantity);
-    let swipe = match (app.scene.comparing(&app.view), index) {
+    let swipe = match (app.subject.comparing(&app.view), index) {
         (Compare::Swipe, _) => app.view.swipe,
         (Compare::SideBySide, 1) => -1.0,
         _ => 2.0,
@@ -309,7 +309,7 @@ fn lines(app: &HalodiApp, points: f32) -> Vec<Line> {
         && matches!(shown.id, FieldId::Layer(_))
     {
         let n = shown.n();
-        for tile in app.scene.job.active.iter() {
+        for tile in app.subject.job.active.iter() {
             for (low, high) in pieces(*tile, n) {
                 lines.extend(Line::cuboid(low, high, 1.8 * points, color(theme::ACTIVE, 1.0), 0.45));
             }
@@ -354,16 +354,16 @@ pub fn pieces(tile: TileBox, n: usize) -> Vec<(Vec3, Vec3)> {
 
 fn overlay(app: &HalodiApp, ui: &Ui, canvases: &[Rect], _: usize) {
     let Some((shown, compared)) = &app.shown else { return };
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     for (index, canvas) in canvases.iter().enumerate() {
         let painter = ui.painter_at(*canvas);
         axes::box_axes(&painter, *canvas, &app.view.camera, size);
-        let (name, align, corner) = match (app.scene.comparing(&app.view), index, compared) {
+        let (name, align, corner) = match (app.subject.comparing(&app.view), index, compared) {
             (Compare::SideBySide, 1, Some(other)) => (other.name.clone(), Align2::LEFT_TOP, canvas.left_top()),
             _ => (shown.name.clone(), Align2::LEFT_TOP, canvas.left_top()),
         };
         ink(&painter, corner + egui::vec2(10.0, 8.0), align, name, 14.0, theme::INK);
-        if app.scene.comparing(&app.view) == Compare::Swipe
+        if app.subject.comparing(&app.view) == Compare::Swipe
             && let Some(other) = compared
         {
             let at = canvas.right_top() + egui::vec2(-10.0, 8.0);
@@ -376,7 +376,7 @@ fn overlay(app: &HalodiApp, ui: &Ui, canvases: &[Rect], _: usize) {
 pub fn overlay_for_export(app: &HalodiApp, ui: &Ui, canvas: Rect) {
     overlay(app, ui, &[canvas], 0);
     let camera = &app.view.camera;
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     if camera.orthographic {
         let height = 2.0 * camera.distance * (0.5f32 * 0.75).tan();
         axes::scale_bar(&ui.painter_at(canvas), canvas, f64::from(height) * size / f64::from(canvas.height()));

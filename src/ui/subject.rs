@@ -120,7 +120,7 @@ impl Source {
 
 /// What is on show, beside how it is looked at.
 #[derive(Default)]
-pub struct Scene {
+pub struct Subject {
     /// The job that is shown: its source was read.
     pub job: JobView,
     /// The result of the last job that ran networks on this source.
@@ -138,7 +138,7 @@ pub struct Scene {
     counted: usize,
 }
 
-impl Scene {
+impl Subject {
     /// Show `job`, which was opened. Says whether another box than before is on show.
     pub fn follow(&mut self, job: JobView) -> bool {
         let new_box = match (&self.job.opened, &job.opened) {
