@@ -10,6 +10,7 @@ use super::settings::PaintArgs;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::field::MassAssignment;
+use crate::figure::Format;
 use crate::io;
 use crate::pipeline::{self, Ended, Job, JobConfig, Outcome, Source};
 use crate::predict::Stage;
@@ -27,7 +28,7 @@ pub struct Predict {
     /// Predict from the snapshot that comes with Halodi
     #[arg(long)]
     demo: bool,
-    /// Folder for map.hdf5, spectrum.csv, slices.png, spectrum.png and report.json
+    /// Folder for map.hdf5, spectrum.csv, report.json and the figures slices and spectrum
     #[arg(long)]
     out: PathBuf,
     /// Particle types that stand for the dark matter, as in 1,2 [default: what they are in the snapshot]
@@ -54,6 +55,9 @@ pub struct Predict {
     /// A 21 cm map to compare with
     #[arg(long)]
     reference: Option<PathBuf>,
+    /// What figures are written as, several with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
+    figures: Vec<Format>,
 }
 
 impl Predict {
@@ -77,7 +81,7 @@ impl Predict {
             until: Stage::Statistics,
         };
         let outcome = follow(&pipeline::spawn(config, self.device, || ()))?;
-        let written = report::write_outcome(&self.out, &outcome)?;
+        let written = report::write_outcome(&self.out, &outcome, &self.figures)?;
         summarise(&outcome);
         let written: Vec<String> = written.iter().map(|path| format!("{}\n", path.display())).collect();
         super::print(&written.concat())

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConditionalMean, ConditionalMeanConfig, Halo, HaloConfig, Lodi, LodiConfig};
 use crate::error::{Error, Result};
-use crate::io::atomic;
+use crate::io::{atomic, checksum_of};
 
 const NETWORK: &str = "halodi.network";
 const CONFIG: &str = "halodi.config";
@@ -117,9 +117,17 @@ pub struct Trained<N: Network> {
     pub network: N,
     /// Its history.
     pub card: ModelCard,
+    /// SHA-256 of the file that it was read from, if it was.
+    pub checksum: Option<String>,
 }
 
 impl<N: Network> Trained<N> {
+    /// What it is, a sentence or two for the screen and for provenance: its history, and which file.
+    pub fn sentence(&self, network: &str) -> String {
+        let file = self.checksum.as_ref().map(|sum| format!(" SHA-256 of its file: {sum}."));
+        self.card.sentence(network) + &file.unwrap_or_default()
+    }
+
     /// What defines the network besides its weights.
     pub fn config(&self) -> &N::Config {
         self.network.configuration()
@@ -182,7 +190,7 @@ impl<N: Network> Trained<N> {
         let mut network = N::build(&config, device);
         let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()));
         network.load_from(&mut store).map_err(|e| bad(format!("tensors that do not fit ({e})")))?;
-        Ok(Self { network, card })
+        Ok(Self { network, card, checksum: Some(checksum_of(bytes)) })
     }
 }
 

@@ -65,7 +65,7 @@ impl Models {
 
     /// What the weights are and how they were trained, a sentence per network.
     pub fn describe(&self) -> Vec<String> {
-        vec![self.halo.card.sentence("HALO"), self.lodi.card.sentence("LODI")]
+        vec![self.halo.sentence("HALO"), self.lodi.sentence("LODI")]
     }
 
     /// Where the networks are asked for what they never saw: a sentence each.

@@ -24,6 +24,7 @@ use super::{commands, dialogs, export, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
 use crate::field::{Grid, Layer};
+use crate::figure::Format;
 use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Source, Watch};
 use crate::predict::Stage;
 use crate::render::ColorScale;
@@ -220,7 +221,7 @@ impl HalodiApp {
     pub(super) fn rescue(&mut self) -> Option<PathBuf> {
         let outcome = self.subject.outcome.clone().filter(|_| !self.subject.saved)?;
         let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
-        report::write_outcome(&folder, &outcome).ok()?;
+        report::write_outcome(&folder, &outcome, &[Format::Png]).ok()?;
         Some(folder)
     }
 
@@ -356,7 +357,7 @@ impl HalodiApp {
         let mut outcome = (*outcome).clone();
         outcome.frame_times = self.frames.summary();
         files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
-            match report::write_outcome(&folder, &outcome) {
+            match report::write_outcome(&folder, &outcome, &[Format::Png]) {
                 Ok(_) => Message::Saved(folder),
                 Err(error) => Message::Failed(error),
             }
