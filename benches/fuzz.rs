@@ -27,7 +27,7 @@ use halodi::io::{
 use halodi::nn::{Halo, Trained};
 use halodi::sim::HydrogenModel;
 use halodi::sim::nbody::{Force, GravityConfig, StepConfig};
-use halodi::ui::{Arrangement, Session};
+use halodi::ui::{Arrangement, Layout, Preferences, Scene, Session, Talk};
 use ndarray::Array3;
 
 /// Longest time that a file may take.
@@ -44,6 +44,7 @@ enum Target {
     Map,
     Manifest,
     Weights,
+    Preferences,
     Session,
 }
 
@@ -140,7 +141,17 @@ fn open(target: Target, path: &Path) {
         Target::Catalogue => drop(read_catalogue(path)),
         Target::Map => drop(read_map(path)),
         Target::Manifest => drop(Manifest::read(path.parent().unwrap_or(Path::new(".")))),
-        Target::Session => drop(Session::read(path).arrangement.and_then(|arrangement| arrangement.tree())),
+        Target::Preferences => drop(Preferences::read(path).layout.arrangement.and_then(|panels| panels.tree())),
+        Target::Session => {
+            if let Ok(session) = Session::read(path) {
+                let _ = session.missing();
+                // Every moment of what is taken for sound can be shown.
+                let seconds = session.talk.seconds();
+                for moment in 0..=40 {
+                    let _ = session.talk.at(seconds * f64::from(moment) / 40.0);
+                }
+            }
+        }
         Target::Weights => drop(Trained::<Halo>::load(path, &burn::tensor::Device::flex())),
     }
 }
@@ -303,7 +314,9 @@ fn seeds() -> Vec<Seed> {
         builder.with_data(grid.values.view()).create("density").expect("a dataset");
         file.close().expect("a whole file");
     };
-    use Target::{Catalogue as Groups, Manifest as Boxes, Map, Session as View, Source, Weights};
+    use Target::{
+        Catalogue as Groups, Manifest as Boxes, Map, Preferences as Left, Session as Scenes, Source, Weights,
+    };
     let seed = |name, target, share, bytes| Seed { name, target, bytes, share };
     vec![
         seed("snapshot.hdf5", Source, 0.08, made("a", &plain)),
@@ -317,7 +330,8 @@ fn seeds() -> Vec<Seed> {
         seed("grid.npy", Source, 0.13, npy()),
         seed("grid.fits", Source, 0.13, fits()),
         seed("manifest.json", Boxes, 0.05, manifest()),
-        seed("session.json", View, 0.038, session()),
+        seed("preferences.json", Left, 0.018, preferences()),
+        seed("talk.halodi", Scenes, 0.02, session()),
         seed("halo.safetensors", Weights, 0.002, include_bytes!("../assets/weights/halo.safetensors").to_vec()),
     ]
 }
@@ -357,15 +371,22 @@ fn manifest() -> Vec<u8> {
     serde_json::to_vec_pretty(&manifest).expect("plain structs serialise")
 }
 
-/// What a restart of the window brings back.
+/// A session with a talk of two scenes.
 fn session() -> Vec<u8> {
-    let session = Session {
-        arrangement: Some(Arrangement::default()),
+    let scenes = vec![Scene::default(), Scene { caption: "Dark matter".to_owned(), ..Scene::default() }];
+    let session = Session { format: Session::FORMAT, talk: Talk { scenes }, ..Session::default() };
+    serde_json::to_vec_pretty(&session).expect("plain structs serialise")
+}
+
+/// What a restart of the window brings back.
+fn preferences() -> Vec<u8> {
+    let preferences = Preferences {
+        layout: Layout { arrangement: Some(Arrangement::default()), ..Layout::default() },
         recent: vec!["snapshot.hdf5".into()],
         size: Some([1440.0, 900.0]),
-        ..Session::default()
+        ..Preferences::default()
     };
-    serde_json::to_vec_pretty(&session).expect("plain structs serialise")
+    serde_json::to_vec_pretty(&preferences).expect("plain structs serialise")
 }
 
 /// The input with a number: that of its seed, then a random one of its own.

@@ -35,6 +35,7 @@ pub mod device;
 pub mod error;
 pub mod evaluate;
 pub mod field;
+pub mod figure;
 pub mod io;
 pub mod memory;
 pub mod nn;

@@ -14,9 +14,10 @@ use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
 use crate::evaluate::{BoxEvaluation, Predicted, Rescaling, evaluate};
 use crate::field::{MassAssignment, TileBox};
+use crate::figure::{Format, PROGRAM};
 use crate::io;
 use crate::predict::{self, Models, Observer, Settings, Stage, TileMade};
-use crate::report::{evaluation_table, write_evaluation_figures};
+use crate::report::{FigureFiles, evaluation_table, write_evaluation_figures};
 use crate::sim::{HydrogenModel, Painter, ReferenceConfig, ReferenceModel, reference};
 
 /// Judge the networks on the boxes of a data set, or on any dark-matter snapshots
@@ -51,6 +52,9 @@ pub struct Evaluate {
     /// Where the networks run
     #[arg(long, value_enum, default_value_t)]
     device: DeviceChoice,
+    /// What figures are written as, several with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
+    figures: Vec<Format>,
 }
 
 impl Evaluate {
@@ -113,8 +117,7 @@ impl Evaluate {
             Some(count) => format!("{count} draws of the truth"),
         };
         let caption = format!(
-            "{}: {}, {} with {} steps, as painted; {} realisations from seed {} on, against {drawn}. Shaded: within 10 %.",
-            concat!("halodi ", env!("CARGO_PKG_VERSION")),
+            "{PROGRAM}: {}, {} with {} steps, as painted; {} realisations from seed {} on, against {drawn}. Shaded: within 10 %.",
             self.what(),
             settings.sampler.name(),
             settings.steps,
@@ -122,18 +125,20 @@ impl Evaluate {
             settings.seed,
         );
         // Boxes of one kind are averaged, others are shown on their own.
+        let details = json!({ "program": PROGRAM, "settings": settings, "weights": models.describe() });
         let alike =
             |a: &BoxEvaluation, b: &BoxEvaluation| a.k == b.k && (a.redshift - b.redshift).abs() < SAME_REDSHIFT;
         let mut table = String::new();
         for (index, alike) in evaluated.chunk_by(alike).enumerate() {
             let folder = if index == 0 { self.out.clone() } else { self.out.join(alike[0].name.replace('/', "_")) };
             io::check_writable(&folder)?;
-            write_evaluation_figures(&folder, alike, &caption)?;
+            let files = FigureFiles { details: details.clone(), ..FigureFiles::new(folder, &self.figures, &caption) };
+            write_evaluation_figures(&files, alike)?;
             table += &evaluation_table(alike);
             table += "\n";
         }
         let record = json!({
-            "program": concat!("halodi ", env!("CARGO_PKG_VERSION")),
+            "program": PROGRAM,
             "boxes_of": self.what(),
             "data": data.as_ref().map(|data| &data.manifest.config),
             "settings": settings,

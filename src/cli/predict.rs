@@ -10,8 +10,9 @@ use super::settings::PaintArgs;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::field::MassAssignment;
+use crate::figure::Format;
 use crate::io;
-use crate::pipeline::{self, Ended, Job, JobConfig, Outcome, Source};
+use crate::pipeline::{self, Ended, Job, JobConfig, Outcome, Source, Watch};
 use crate::predict::Stage;
 use crate::report;
 
@@ -27,7 +28,7 @@ pub struct Predict {
     /// Predict from the snapshot that comes with Halodi
     #[arg(long)]
     demo: bool,
-    /// Folder for map.hdf5, spectrum.csv, slices.png, spectrum.png and report.json
+    /// Folder for map.hdf5, spectrum.csv, report.json and the figures slices and spectrum
     #[arg(long)]
     out: PathBuf,
     /// Particle types that stand for the dark matter, as in 1,2 [default: what they are in the snapshot]
@@ -54,6 +55,12 @@ pub struct Predict {
     /// A 21 cm map to compare with
     #[arg(long)]
     reference: Option<PathBuf>,
+    /// Write the denoising steps too, as step_NNN.hdf5, to be played in a talk
+    #[arg(long)]
+    keep_steps: bool,
+    /// What figures are written as, several with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
+    figures: Vec<Format>,
 }
 
 impl Predict {
@@ -73,10 +80,16 @@ impl Predict {
             realisations: self.realisations.into(),
             weights: self.weights.clone(),
             reference: self.reference.clone(),
+            results: None,
             until: Stage::Statistics,
         };
-        let outcome = follow(&pipeline::spawn(config, self.device, || ()))?;
-        let written = report::write_outcome(&self.out, &outcome)?;
+        let job = pipeline::spawn(config, self.device, || ());
+        job.look_at(Watch { fields: self.keep_steps, spectra: false });
+        let outcome = follow(&job)?;
+        let mut written = report::write_outcome(&self.out, &outcome, &self.figures)?;
+        if self.keep_steps {
+            written.extend(report::write_steps(&self.out, &outcome)?);
+        }
         summarise(&outcome);
         let written: Vec<String> = written.iter().map(|path| format!("{}\n", path.display())).collect();
         super::print(&written.concat())

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{names, print, print_notes, to_json};
 use crate::error::{Error, Result};
 use crate::field::Grid;
+use crate::figure::{Format, PROGRAM};
 use crate::io::{self, GridFile, Opened, atomic, open_source};
 use crate::memory;
-use crate::report::{SeamsReport, write_seams_figure};
+use crate::report::{FigureFiles, SeamsReport, write_seams_figure};
 use crate::stats;
 
 /// Look for seams between tiles in gridded maps
@@ -25,9 +26,12 @@ pub struct Seams {
     /// Voxels an axis of a tile [default: whichever lattice shows most]
     #[arg(long, value_name = "N")]
     tile: Option<usize>,
-    /// Folder for a figure (PNG), the jump profile (CSV) and all numbers (JSON) of each map
+    /// Folder for a figure, the jump profile (CSV) and all numbers (JSON) of each map
     #[arg(long)]
     out: Option<PathBuf>,
+    /// What the figure is written as, several with commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
+    figures: Vec<Format>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -77,14 +81,14 @@ impl Seams {
     fn write(&self, folder: &Path, name: &str, report: &SeamsReport, map: &GridFile) -> Result<()> {
         let path = |end: &str| folder.join(format!("{name}.seams.{end}"));
         let caption = format!(
-            "{}: {} of {}, normal scores. Shaded and bars: one standard error.",
-            concat!("halodi ", env!("CARGO_PKG_VERSION")),
+            "{PROGRAM}: {} of {}, normal scores. Shaded and bars: one standard error.",
             map.quantity.name(),
             report.map
         );
         atomic::write(path("json"), to_json(report).as_bytes())?;
         atomic::write(path("csv"), report.csv().as_bytes())?;
-        write_seams_figure(&path("png"), report, &caption)
+        let figure = FigureFiles::new(folder.join(format!("{name}.seams")), &self.figures, caption);
+        write_seams_figure(&figure, report).map(drop)
     }
 }
 

@@ -12,9 +12,10 @@ use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
 use crate::evaluate::{Studied, Variant};
 use crate::field::Grid;
+use crate::figure::{Format, PROGRAM};
 use crate::io::{self, atomic};
 use crate::predict::{self, Models, Settings};
-use crate::report::{stitching_table, write_stitching_figure};
+use crate::report::{FigureFiles, stitching_table, write_stitching_figure};
 use crate::stitch::Overlap;
 
 /// Measure what choices of a prediction cost and bring
@@ -132,7 +133,7 @@ impl Stitching {
     fn write(&self, studied: &[Studied], models: &Models) -> Result<()> {
         let path = |name: &str| -> PathBuf { Path::new(&self.out).join(name) };
         let record = json!({
-            "program": concat!("halodi ", env!("CARGO_PKG_VERSION")),
+            "program": PROGRAM,
             "weights": models.describe(),
             "device": models.device.name,
             "seed": self.seed,
@@ -140,13 +141,14 @@ impl Stitching {
         });
         let caption = format!(
             "{}: {} maps, seed {}, {}. Bars: one standard error; shaded: within 2 %.",
-            concat!("halodi ", env!("CARGO_PKG_VERSION")),
+            PROGRAM,
             studied.len(),
             self.seed,
             models.device.name
         );
         atomic::write(path("stitching.json"), to_json(&record).as_bytes())?;
         atomic::write(path("stitching.md"), stitching_table(studied).as_bytes())?;
-        write_stitching_figure(&path("stitching.png"), studied, &caption)
+        let figure = FigureFiles::new(path("stitching"), &[Format::Png], caption);
+        write_stitching_figure(&figure, studied).map(drop)
     }
 }

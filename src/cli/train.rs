@@ -9,9 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::dataset::{Dataset, Origin};
 use crate::device::{ComputeDevice, DeviceChoice, compute_device};
 use crate::error::{Error, Result};
+use crate::figure::Format;
 use crate::io;
 use crate::nn::{ConditionalMean, Halo, Lodi, LodiConfig, ModelCard, Network, Trained, halo_weights, lodi_weights};
-use crate::report::write_training_figure;
+use crate::report::{FigureFiles, write_training_figure};
 use crate::train::{
     Learned, LodiBoxes, MeanBoxes, Report, TrainConfig, TrainingBox, ValidationBox, conditional_mean_config, curve_csv,
     halo_config, lodi_config, power_csv, saved_config, train_conditional_mean, train_halo, train_lodi,
@@ -293,7 +294,7 @@ impl Train {
         let boxes = LodiBoxes::new(ground.boxes(), (halo, &mean), device)?;
         let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(|| lodi_config(&boxes, &mean));
         let (lodi, before) = match from {
-            Some(Trained { network, card }) => {
+            Some(Trained { network, card, .. }) => {
                 // It knows its condition and the noise level by how it learned to see them.
                 let LodiConfig { net, condition, schedule, noise, .. } = network.config();
                 if *net != config.net {
@@ -345,9 +346,10 @@ impl Train {
             Some(before) => before.then(card),
             None => card,
         };
-        write_training_figure(&file("_training.png"), &learned.curve, &learned.power, &card.sentence(name))?;
+        let figure = FigureFiles::new(file("_training"), &[Format::Png], card.sentence(name));
+        write_training_figure(&figure, &learned.curve, &learned.power)?;
         let weights = self.out.join(format!("{}.safetensors", N::NAME));
-        let trained = Trained { network: learned.network, card };
+        let trained = Trained { network: learned.network, card, checksum: None };
         trained.save(&weights)?;
         super::print(&format!("{}\n", weights.display()))?;
         // Stopped early: what was learned is kept, and nothing is trained behind it.
@@ -367,7 +369,7 @@ fn load_lodi(path: Option<&Path>, device: &ComputeDevice) -> Result<Trained<Lodi
 
 /// The conditional mean that LODI holds.
 fn mean_of(lodi: Trained<Lodi>) -> Trained<ConditionalMean> {
-    Trained { network: lodi.network.conditional_mean().clone(), card: lodi.card }
+    Trained { network: lodi.network.conditional_mean().clone(), card: lodi.card, checksum: lodi.checksum }
 }
 
 /// The network to begin with, and the card of its training before: that of `from`, or a fresh one
@@ -379,7 +381,7 @@ fn begin<N: Network>(
     settings: &TrainConfig,
     device: &ComputeDevice,
 ) -> Result<(N, Before)> {
-    if let Some(Trained { network, card }) = from {
+    if let Some(Trained { network, card, .. }) = from {
         return Ok((network, Some(card)));
     }
     device.burn.seed(settings.seed);

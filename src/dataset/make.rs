@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::leakage::{Leakage, measure_leakage};
 use super::manifest::{BoxRecord, Manifest, Origin, Split, box_name};
@@ -226,9 +225,6 @@ pub(super) fn checksums(folder: &Path, files: &[&Path]) -> Result<BTreeMap<Strin
 
 /// SHA-256 of a file, in hexadecimal.
 fn checksum(path: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    std::fs::File::open(path)
-        .and_then(|mut file| std::io::copy(&mut file, &mut hasher))
-        .map_err(|error| Error::input(path, error.to_string(), "a file of the data set", "Make the box anew"))?;
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    crate::io::checksum(path)
+        .map_err(|error| Error::input(path, error.to_string(), "a file of the data set", "Make the box anew"))
 }

@@ -7,6 +7,7 @@
 
 pub mod atomic;
 mod catalogue;
+mod checksum;
 mod fits;
 mod grid_file;
 mod h5;
@@ -18,6 +19,7 @@ pub mod table;
 
 pub use atomic::check_writable;
 pub use catalogue::{Catalogue, CatalogueHeader, GroupRecord, read_catalogue, write_catalogue};
+pub use checksum::{checksum, checksum_of};
 pub use grid_file::{GridFile, GridHeader, GridSample, Quantity};
 pub use map::{Map, MapHeader, read_map, write_map};
 pub use snapshot::{

@@ -1,7 +1,9 @@
 //! Weights on disk: safetensors, with the configuration that rebuilds the
 //! network and an account of the training in the file's metadata.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
@@ -12,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConditionalMean, ConditionalMeanConfig, Halo, HaloConfig, Lodi, LodiConfig};
 use crate::error::{Error, Result};
-use crate::io::atomic;
+use crate::io::{atomic, checksum, checksum_of};
 
+const EMBEDDED_HALO: &[u8] = include_bytes!("../../assets/weights/halo.safetensors");
+const EMBEDDED_LODI: &[u8] = include_bytes!("../../assets/weights/lodi.safetensors");
 const NETWORK: &str = "halodi.network";
 const CONFIG: &str = "halodi.config";
 const CARD: &str = "halodi.card";
@@ -117,9 +121,17 @@ pub struct Trained<N: Network> {
     pub network: N,
     /// Its history.
     pub card: ModelCard,
+    /// SHA-256 of the file that it was read from, if it was.
+    pub checksum: Option<String>,
 }
 
 impl<N: Network> Trained<N> {
+    /// What it is, a sentence or two for the screen and for provenance: its history, and which file.
+    pub fn sentence(&self, network: &str) -> String {
+        let file = self.checksum.as_ref().map(|sum| format!(" SHA-256 of its file: {sum}."));
+        self.card.sentence(network) + &file.unwrap_or_default()
+    }
+
     /// What defines the network besides its weights.
     pub fn config(&self) -> &N::Config {
         self.network.configuration()
@@ -182,7 +194,7 @@ impl<N: Network> Trained<N> {
         let mut network = N::build(&config, device);
         let mut store = SafetensorsStore::from_bytes(Some(bytes.to_vec()));
         network.load_from(&mut store).map_err(|e| bad(format!("tensors that do not fit ({e})")))?;
-        Ok(Self { network, card })
+        Ok(Self { network, card, checksum: Some(checksum_of(bytes)) })
     }
 }
 
@@ -194,10 +206,7 @@ impl<N: Network> Trained<N> {
 pub fn halo_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Halo>> {
     match folder {
         Some(folder) => Trained::load(&folder.join("halo.safetensors"), device),
-        None => {
-            let bytes = include_bytes!("../../assets/weights/halo.safetensors");
-            Trained::from_bytes(bytes, Path::new("embedded halo.safetensors"), device)
-        }
+        None => Trained::from_bytes(EMBEDDED_HALO, Path::new("embedded halo.safetensors"), device),
     }
 }
 
@@ -209,11 +218,25 @@ pub fn halo_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Ha
 pub fn lodi_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Lodi>> {
     match folder {
         Some(folder) => Trained::load(&folder.join("lodi.safetensors"), device),
-        None => {
-            let bytes = include_bytes!("../../assets/weights/lodi.safetensors");
-            Trained::from_bytes(bytes, Path::new("embedded lodi.safetensors"), device)
-        }
+        None => Trained::from_bytes(EMBEDDED_LODI, Path::new("embedded lodi.safetensors"), device),
     }
+}
+
+/// SHA-256 of the networks' files in `folder`, by name, or of those that come with Halodi.
+///
+/// # Errors
+/// [`Error::Input`] where one cannot be read.
+pub fn weights_checksums(folder: Option<&Path>) -> Result<BTreeMap<String, String>> {
+    static EMBEDDED: LazyLock<[String; 2]> = LazyLock::new(|| [EMBEDDED_HALO, EMBEDDED_LODI].map(checksum_of));
+    let names = ["halo.safetensors", "lodi.safetensors"];
+    let Some(folder) = folder else { return Ok(names.map(str::to_owned).into_iter().zip(EMBEDDED.clone()).collect()) };
+    let sum = |name: &str| {
+        let path = folder.join(name);
+        let sum =
+            checksum(&path).map_err(|e| Error::input(&path, e.to_string(), "a network's weights", "Check the path"))?;
+        Ok((name.to_owned(), sum))
+    };
+    names.into_iter().map(sum).collect()
 }
 
 #[cfg(test)]

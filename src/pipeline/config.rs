@@ -19,12 +19,12 @@ pub enum Source {
 
 /// The configuration of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct JobConfig {
     /// What to predict from.
     pub source: Source,
     /// The particle types that stand for the dark matter; `None` takes what the
     /// snapshot's own are, and refuses where they are not all of the matter.
-    #[serde(default)]
     pub species: Option<Vec<usize>>,
     /// Voxels per axis; `None` takes the grid suggested for the snapshot.
     pub grid: Option<usize>,
@@ -39,6 +39,10 @@ pub struct JobConfig {
     pub weights: Option<PathBuf>,
     /// A 21 cm map to compare with.
     pub reference: Option<PathBuf>,
+    /// Folder with the results of an earlier run of this configuration: they are read, and no
+    /// network runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<PathBuf>,
     /// The last stage to run: [`Stage::Field`] only opens the snapshot.
     pub until: Stage,
 }
@@ -54,6 +58,7 @@ impl Default for JobConfig {
             realisations: 1,
             weights: None,
             reference: None,
+            results: None,
             until: Stage::Statistics,
         }
     }

@@ -62,15 +62,15 @@ impl Models {
     /// [`Error::Input`] for weights that are missing, damaged or of another version.
     pub fn load(folder: Option<&Path>, device: ComputeDevice) -> Result<Self> {
         let halo = halo_weights(folder, &device.burn)?;
-        let Trained { network, card } = lodi_weights(folder, &device.burn)?;
+        let Trained { network, card, checksum } = lodi_weights(folder, &device.burn)?;
         let (network, precision) = precision::suited(network, &device);
-        Ok(Self { halo, lodi: Trained { network, card }, device, precision })
+        Ok(Self { halo, lodi: Trained { network, card, checksum }, device, precision })
     }
 
     /// What the weights are and how they were trained, a sentence per network, and what they compute
     /// in where that is not single precision.
     pub fn describe(&self) -> Vec<String> {
-        let mut sentences = vec![self.halo.card.sentence("HALO"), self.lodi.card.sentence("LODI")];
+        let mut sentences = vec![self.halo.sentence("HALO"), self.lodi.sentence("LODI")];
         sentences.extend(self.precision.clone());
         sentences
     }

@@ -1,11 +1,11 @@
 //! The figures of an evaluation.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use plotters::prelude::*;
 
 use super::figure::{
-    self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
+    self, Area, BLUE, DrawResult, FAINT, FigureFiles, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
 };
 use crate::error::Result;
 use crate::evaluate::{BoxEvaluation, over_boxes};
@@ -14,28 +14,28 @@ const SIZE: (u32, u32) = (1200, 800);
 const CAPTION: u32 = 100;
 const MESH: RGBColor = RGBColor(228, 228, 232);
 
-/// Draw an evaluation into `folder`: `power_ratio.png`, `one_point.png` and,
-/// where boxes were predicted several times, `calibration.png`.
+/// Draw an evaluation into the folder that is the path of `files`: `power_ratio`, `one_point` and,
+/// where boxes were predicted several times, `calibration`. Returns what was written.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where a file cannot be written.
-pub fn write_evaluation_figures(folder: &Path, boxes: &[BoxEvaluation], caption: &str) -> Result<()> {
-    let draw = |name: &str, draw: &dyn Fn(&Area, &[BoxEvaluation]) -> DrawResult| {
-        figure::write(&folder.join(name), (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
+pub fn write_evaluation_figures(files: &FigureFiles, boxes: &[BoxEvaluation]) -> Result<Vec<PathBuf>> {
+    let draw = |name: &str, title: &str, draw: &dyn Fn(&Area, &[BoxEvaluation]) -> DrawResult| {
+        figure::write(&files.named(name), title, (SIZE.0, SIZE.1 + CAPTION), |area| {
             let (plot, foot) = area.split_vertically(SIZE.1);
-            write_caption(&foot, caption, 12)?;
+            write_caption(&foot, &files.caption, 12)?;
             draw(&plot, boxes)
         })
     };
     if boxes.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    draw("power_ratio.png", &power_ratio)?;
-    draw("one_point.png", &one_point)?;
+    let mut written = draw("power_ratio", "21 cm power over its truth", &power_ratio)?;
+    written.extend(draw("one_point", "Distribution of the brightness temperature", &one_point)?);
     if boxes.iter().any(|b| b.ensemble.is_some()) {
-        draw("calibration.png", &calibration)?;
+        written.extend(draw("calibration", "Rank of the truth among predictions", &calibration)?);
     }
-    Ok(())
+    Ok(written)
 }
 
 /// The ratio of powers: every box faintly, their mean with its spread, the

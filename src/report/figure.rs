@@ -1,16 +1,45 @@
-//! A figure in memory: pixels, the embedded font, and PNG with its provenance.
+//! A figure as it is drawn and written: its paper and ink, the frames of its charts, its files.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Once;
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 use plotters::style::register_font;
+use serde_json::Value;
 
+use super::canvas::Canvas;
 use crate::error::{Error, Result};
+use crate::figure::{DOTS_PER_INCH, Drawing, Face, Format, INCH, Pixels, Provenance, encode_png};
 use crate::io::atomic;
+
+/// A figure's files, and what they tell of where it came from.
+#[derive(Debug, Clone)]
+pub struct FigureFiles {
+    /// The files without their endings.
+    pub path: PathBuf,
+    /// A file for each.
+    pub formats: Vec<Format>,
+    /// What was done, in a sentence or two: below the figure, and in its files.
+    pub caption: String,
+    /// The same for programs.
+    pub details: Value,
+}
+
+impl FigureFiles {
+    /// Files at `path` (without its ending), which say no more than the caption.
+    pub fn new(path: impl Into<PathBuf>, formats: &[Format], caption: impl Into<String>) -> Self {
+        Self { path: path.into(), formats: formats.to_vec(), caption: caption.into(), details: Value::Null }
+    }
+
+    /// The same figure's files beside each other, under another name.
+    pub(super) fn named(&self, name: &str) -> Self {
+        Self { path: self.path.join(name), ..self.clone() }
+    }
+}
 
 /// The family every figure is set in.
 pub(super) const FONT: &str = "halodi";
@@ -30,35 +59,110 @@ pub(super) const SERIES: [RGBColor; 4] =
     [RGBColor(86, 180, 233), GREEN, RGBColor(230, 159, 0), RGBColor(204, 121, 167)];
 
 /// What plotters draws on.
-pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
+pub(super) type Area<'a> = DrawingArea<Canvas<'a>, Shift>;
 
 /// What drawing may fail with; only a font or a size can be at fault, and both
 /// are ours.
 pub(super) type DrawResult = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// Draw a figure of `width × height` pixels on white with `draw` and write it to
-/// `path` as PNG, atomically, with `description` (UTF-8) as its metadata.
+/// What every figure lies on and its charts have.
+const MESH: RGBColor = RGBColor(228, 228, 232);
+
+/// Draw a figure of `width × height` dots, 300 an inch, on white with `draw` and write it in every
+/// format that `files` asks for, each atomically. Returns their paths.
 pub(super) fn write(
-    path: &Path,
+    files: &FigureFiles,
+    title: &str,
     (width, height): (u32, u32),
-    description: &str,
-    draw: impl FnOnce(&Area) -> DrawResult,
-) -> Result<()> {
+    draw: impl Fn(&Area) -> DrawResult,
+) -> Result<Vec<PathBuf>> {
     static REGISTER: Once = Once::new();
     REGISTER.call_once(|| {
         // The bytes are those the window uses; they are known to be a font.
         let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     });
-    let mut pixels = vec![255u8; (width * height * 3) as usize];
-    {
-        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        draw(&area).and_then(|()| Ok(area.present()?)).map_err(|error| Error::output(path, error))?;
+    let provenance = Provenance { details: files.details.clone(), ..Provenance::new(title, &files.caption) };
+    let mut written = Vec::new();
+    for &format in &files.formats {
+        let path = files.path.with_added_extension(format.extension());
+        let failed = |error: Box<dyn std::error::Error>| Error::output(&path, error);
+        let bytes = match format {
+            Format::Png => encode_png(&pixels((width, height), &draw).map_err(failed)?, DOTS_PER_INCH, &provenance),
+            Format::Svg => drawing((width, height), &draw).map_err(failed)?.svg(&provenance).into_bytes(),
+            Format::Pdf => drawing((width, height), &draw).map_err(failed)?.pdf(&provenance),
+        };
+        atomic::write(&path, &bytes)?;
+        written.push(path);
     }
-    let mut png = Vec::new();
-    PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive)
-        .write_image(&pixels, width, height, ExtendedColorType::Rgb8)
-        .map_err(|error| Error::output(path, error))?;
-    atomic::write(path, &with_description(png, description))
+    Ok(written)
+}
+
+type Drawn<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn pixels((width, height): (u32, u32), draw: &impl Fn(&Area) -> DrawResult) -> Drawn<Pixels> {
+    let mut rgb = vec![255u8; (width * height * 3) as usize];
+    {
+        let area = Canvas::Pixels(BitMapBackend::with_buffer(&mut rgb, (width, height))).into_drawing_area();
+        draw(&area)?;
+        area.present()?;
+    }
+    Ok(Pixels { size: [width, height], rgb })
+}
+
+fn drawing((width, height): (u32, u32), draw: &impl Fn(&Area) -> DrawResult) -> Drawn<Drawing> {
+    let face = Face::new(epaint_default_fonts::UBUNTU_LIGHT).expect("the window's font is one");
+    let sheet = Rc::new(RefCell::new(Drawing::new([width as f32, height as f32], INCH / DOTS_PER_INCH)));
+    draw(&Canvas::Drawing(sheet.clone(), face).into_drawing_area())?;
+    Ok(sheet.take())
+}
+
+/// What is drawn of a chart beside its curves.
+pub(super) struct Frame<'a> {
+    /// Above it.
+    pub title: &'a str,
+    /// Below its horizontal axis.
+    pub x: &'a str,
+    /// Beside its vertical axis.
+    pub y: &'a str,
+    /// How values of the horizontal axis are written.
+    pub x_label: &'a dyn Fn(&f64) -> String,
+    /// How values of the vertical axis are written.
+    pub y_label: &'a dyn Fn(&f64) -> String,
+}
+
+/// A chart with axes over the ranges `x` and `y`, linear or logarithmic.
+#[expect(clippy::type_complexity, reason = "plotters names coordinates by their types")]
+pub(super) fn chart<'a, 'b, X, Y>(
+    area: &'a Area<'b>,
+    frame: &Frame<'_>,
+    x: X,
+    y: Y,
+) -> Drawn<ChartContext<'a, Canvas<'b>, Cartesian2d<X::CoordDescType, Y::CoordDescType>>>
+where
+    X: AsRangedCoord<Value = f64>,
+    Y: AsRangedCoord<Value = f64>,
+    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let mut chart = ChartBuilder::on(area)
+        .caption(frame.title, style(32, &INK))
+        .margin(24)
+        .x_label_area_size(84)
+        .y_label_area_size(130)
+        .build_cartesian_2d(x, y)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(MESH)
+        .axis_style(ShapeStyle::from(&INK).stroke_width(2))
+        .label_style(style(26, &INK))
+        .axis_desc_style(style(28, &INK))
+        .x_desc(frame.x)
+        .y_desc(frame.y)
+        .x_label_formatter(frame.x_label)
+        .y_label_formatter(frame.y_label)
+        .draw()?;
+    Ok(chart)
 }
 
 /// `text` in the figures' font.
@@ -88,7 +192,7 @@ pub(super) fn write_caption(area: &Area, text: &str, top: i32) -> DrawResult {
 
 /// Draw the legend of a chart's labelled series, in letters of `size`.
 pub(super) fn legend<'a, 'b: 'a, C: CoordTranslate>(
-    chart: &mut ChartContext<'a, BitMapBackend<'b>, C>,
+    chart: &mut ChartContext<'a, Canvas<'b>, C>,
     size: u32,
     position: SeriesLabelPosition,
 ) -> DrawResult {
@@ -143,36 +247,9 @@ pub(super) fn decade(exponent: i32) -> String {
     }
 }
 
-/// Insert an `iTXt` chunk named "Description" after the header of a PNG.
-fn with_description(png: Vec<u8>, description: &str) -> Vec<u8> {
-    // Signature (8 bytes) and IHDR (length 4, name 4, data 13, CRC 4).
-    const AFTER_HEADER: usize = 33;
-    let mut chunk = b"iTXtDescription\0\0\0\0\0".to_vec();
-    chunk.extend(description.replace('\0', "").bytes());
-    let mut out = png[..AFTER_HEADER].to_vec();
-    out.extend(((chunk.len() - 4) as u32).to_be_bytes());
-    out.extend(&chunk);
-    out.extend(crc32(&chunk).to_be_bytes());
-    out.extend(&png[AFTER_HEADER..]);
-    out
-}
-
-/// The CRC of the PNG specification (ISO 3309), bit by bit: captions are short.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 })
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_crc_is_that_of_the_specification() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-        assert_eq!(crc32(b"IEND"), 0xae42_6082);
-    }
 
     #[test]
     fn decades_are_written_with_raised_digits() {

@@ -1,6 +1,7 @@
 //! What a finished job leaves behind: the map, the spectra as a table, two
 //! figures and a report, all with their provenance.
 
+mod canvas;
 mod evaluation;
 mod evaluation_table;
 mod figure;
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 pub use evaluation::write_evaluation_figures;
 pub use evaluation_table::evaluation_table;
+pub use figure::FigureFiles;
 pub use seams::{SeamsReport, write_seams_figure};
 pub use slices::write_slices_figure;
 pub use spectra::write_spectrum_figure;
@@ -25,6 +27,7 @@ pub use training::write_training_figure;
 
 use crate::error::Result;
 use crate::field::{Cosmology, Layer};
+use crate::figure::{Format, PROGRAM};
 use crate::io::{MapHeader, SpectrumTable, atomic, map, write_map, write_spectra};
 use crate::pipeline::{FrameTimes, JobConfig, Outcome, Series, Source};
 use crate::predict::Stage;
@@ -127,7 +130,7 @@ impl<'a> Report<'a> {
         });
         let spectrum = |series| outcome.spectra.get(&series);
         Self {
-            program: program(),
+            program: PROGRAM.to_owned(),
             config: &outcome.config,
             redshift: outcome.opened.redshift,
             cosmology: outcome.opened.cosmology,
@@ -147,11 +150,6 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Name and version of the program.
-fn program() -> String {
-    concat!("halodi ", env!("CARGO_PKG_VERSION")).to_owned()
-}
-
 /// Where a job's result came from, as one line for captions and tables.
 pub fn provenance_line(outcome: &Outcome) -> String {
     let source = match &outcome.config.source {
@@ -162,39 +160,38 @@ pub fn provenance_line(outcome: &Outcome) -> String {
         outcome.fields.values().next().map_or(String::new(), |g| format!(", {}³ in {} Mpc/h", g.n(), g.box_size));
     format!(
         "{}: {source}, z = {:.3}{grid}, seed {}, {} steps.",
-        program(),
-        outcome.opened.redshift,
-        outcome.config.settings.seed,
-        outcome.config.settings.steps
+        PROGRAM, outcome.opened.redshift, outcome.config.settings.seed, outcome.config.settings.steps
     )
 }
 
-/// Write everything a job made into `folder` (made if need be): `map.hdf5`,
-/// `spectrum.csv`, `spectrum.png`, `slices.png`, `report.json`. Each file appears
-/// complete or not at all. Returns their paths.
+/// What a job was asked and what it ran with, for programs that read maps and figures.
+fn details(outcome: &Outcome) -> serde_json::Value {
+    serde_json::json!({
+        "program": PROGRAM,
+        "config": outcome.config,
+        "device": outcome.device.as_ref().map(|device| &device.name),
+        "weights": outcome.weights,
+    })
+}
+
+/// Write everything a job made into `folder` (made if need be): `map.hdf5`, `spectrum.csv`,
+/// `report.json`, and the figures `spectrum` and `slices` in `formats`. Each file appears complete or
+/// not at all. Returns their paths.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where one cannot be written.
-pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome) -> Result<Vec<PathBuf>> {
+pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome, formats: &[Format]) -> Result<Vec<PathBuf>> {
     let folder = folder.as_ref();
     let line = provenance_line(outcome);
     let path = |name: &str| folder.join(name);
+    let files = |name| FigureFiles { details: details(outcome), ..FigureFiles::new(path(name), formats, &line) };
     let mut written = Vec::new();
     if !outcome.fields.is_empty() {
-        let header = MapHeader {
-            redshift: outcome.opened.redshift,
-            cosmology: outcome.opened.cosmology,
-            provenance: serde_json::json!({
-                "program": program(),
-                "config": outcome.config,
-                "device": outcome.device.as_ref().map(|device| &device.name),
-                "weights": outcome.weights,
-            }),
-        };
+        let header = header(outcome);
         let layers: Vec<_> = outcome.fields.iter().map(|(&layer, grid)| (layer, grid.as_ref())).collect();
         write_map(path("map.hdf5"), &header, &layers)?;
-        write_slices_figure(&path("slices.png"), &outcome.fields, &line)?;
-        written.extend([path("map.hdf5"), path("slices.png")]);
+        written.push(path("map.hdf5"));
+        written.extend(write_slices_figure(&files("slices"), &outcome.fields)?);
         for (index, map) in outcome.realisations.iter().enumerate().skip(1) {
             let path = path(&format!("realisation_{}.hdf5", index + 1));
             write_map(&path, &header, &[(Layer::BrightnessTemperature, map.as_ref())])?;
@@ -210,12 +207,26 @@ pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome) -> Result<Vec<
             .map(|((series, spectrum), name)| SpectrumTable { name, units: power_unit(*series), spectrum })
             .collect();
         write_spectra(path("spectrum.csv"), &tables, &format!("{line}\n{}", outcome.weights.join("\n")))?;
-        write_spectrum_figure(&path("spectrum.png"), &outcome.spectra, &line)?;
-        written.extend([path("spectrum.csv"), path("spectrum.png")]);
+        written.push(path("spectrum.csv"));
+        written.extend(write_spectrum_figure(&files("spectrum"), &outcome.spectra)?);
     }
     write_report(&path("report.json"), outcome)?;
     written.push(path("report.json"));
     Ok(written)
+}
+
+/// Write the denoising steps that `outcome` kept into `folder`, beside its map, to be played in a
+/// talk. Returns their paths.
+///
+/// # Errors
+/// As [`pipeline::write_steps`](crate::pipeline::write_steps).
+pub fn write_steps(folder: impl AsRef<Path>, outcome: &Outcome) -> Result<Vec<PathBuf>> {
+    crate::pipeline::write_steps(folder.as_ref(), &header(outcome), &outcome.steps)
+}
+
+/// What is true of all maps of a job.
+fn header(outcome: &Outcome) -> MapHeader {
+    MapHeader { redshift: outcome.opened.redshift, cosmology: outcome.opened.cosmology, provenance: details(outcome) }
 }
 
 /// Write `report.json` alone.
@@ -279,6 +290,7 @@ mod tests {
             },
             realisations: vec![fields[&Layer::BrightnessTemperature].clone()],
             fields,
+            steps: Vec::new(),
             spectra,
             device: Some(DeviceInfo { name: "CPU".to_owned(), reason: "It was asked for.".to_owned() }),
             weights: vec!["untrained".to_owned()],
@@ -291,13 +303,23 @@ mod tests {
     #[test]
     fn a_job_leaves_a_complete_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let written = write_outcome(folder.path().join("run"), &outcome()).unwrap();
-        assert_eq!(written.len(), 5);
-        for name in ["spectrum.png", "slices.png"] {
-            let bytes = std::fs::read(folder.path().join("run").join(name)).unwrap();
-            assert!(bytes.windows(15).any(|w| w == b"iTXtDescription"));
-            // A decoder checks every chunk's CRC.
-            assert!(image::load_from_memory(&bytes).unwrap().width() >= 1000);
+        let formats = [Format::Png, Format::Svg, Format::Pdf];
+        let written = write_outcome(folder.path().join("run"), &outcome(), &formats).unwrap();
+        assert_eq!(written.len(), 9);
+        assert!(written.iter().all(|path| path.is_file()));
+        for name in ["spectrum", "slices"] {
+            let bytes = |end| std::fs::read(folder.path().join("run").join(format!("{name}.{end}"))).unwrap();
+            let image = image::load_from_memory(&bytes("png")).unwrap();
+            assert!(image.width() >= 1000);
+            let svg = String::from_utf8(bytes("svg")).unwrap();
+            let wide = f64::from(image.width()) / 300.0 * 25.4;
+            assert!(svg.contains(&format!("width=\"{wide:.3}mm\"")), "{}", &svg[..300]);
+            // What it was made from is in every file, for people and for programs.
+            for text in [svg, String::from_utf8_lossy(&bytes("png")).into_owned()] {
+                assert!(text.contains("embedded demo, z = 1.000, 32³ in 12.5 Mpc/h, seed"));
+                assert!(text.contains("untrained"));
+            }
+            assert!(bytes("pdf").starts_with(b"%PDF"));
         }
         let report: serde_json::Value =
             serde_json::from_slice(&std::fs::read(folder.path().join("run/report.json")).unwrap()).unwrap();

@@ -1,19 +1,20 @@
 //! The seams of a map: table, CSV and figure.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 use serde::Serialize;
 
-use super::figure::{self, Area, BLUE, DrawResult, FAINT, GREEN, INK, VERMILION, log_label, style, write_caption};
+use super::figure::{
+    self, Area, BLUE, DrawResult, FAINT, FigureFiles, Frame, GREEN, INK, VERMILION, log_label, style, write_caption,
+};
 use crate::error::Result;
 use crate::stats::{Against, Seams, Verdict};
 
 const PANEL: (u32, u32) = (1000, 700);
 const CAPTION: u32 = 150;
-const MESH: RGBColor = RGBColor(228, 228, 232);
 const AXES: [(&str, RGBColor); 3] = [("x", VERMILION), ("y", BLUE), ("z", GREEN)];
 
 /// What was measured of one map.
@@ -134,17 +135,17 @@ impl SeamsReport {
 }
 
 /// Draw the jump profile, the comb, mean and variance by distance to a face, and, where the map was
-/// compared with another, their spectra, to `path`.
+/// compared with another, their spectra. Returns what was written.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where the file cannot be written.
-pub fn write_seams_figure(path: &Path, report: &SeamsReport, caption: &str) -> Result<()> {
+pub fn write_seams_figure(files: &FigureFiles, report: &SeamsReport) -> Result<Vec<PathBuf>> {
     let rows = if report.against.is_some() { 3 } else { 2 };
     let size = (2 * PANEL.0, rows * PANEL.1 + CAPTION);
-    figure::write(path, size, caption, |area| {
+    figure::write(files, &format!("Seams of {}", report.map), size, |area| {
         let (plots, foot) = area.split_vertically(rows * PANEL.1);
         foot.draw_text(&report.verdict.sentence, &style(30, &INK), (40, 14))?;
-        write_caption(&foot, caption, 62)?;
+        write_caption(&foot, &files.caption, 62)?;
         let panels = plots.split_evenly((rows as usize, 2));
         jumps(&panels[0], &report.seams)?;
         comb(&panels[1], &report.seams)?;
@@ -158,46 +159,10 @@ pub fn write_seams_figure(path: &Path, report: &SeamsReport, caption: &str) -> R
     })
 }
 
-/// What is drawn of a plot beside its curves.
-struct Frame<'a> {
-    title: &'a str,
-    x: &'a str,
-    y: &'a str,
-    y_range: (f64, f64),
-}
-
-type Linear<'a, 'b> = ChartContext<
-    'a,
-    BitMapBackend<'b>,
-    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
->;
-
-fn linear<'a, 'b: 'a>(
-    area: &'a Area<'b>,
-    frame: &Frame,
-    (left, right): (f64, f64),
-) -> std::result::Result<Linear<'a, 'b>, Box<dyn std::error::Error>> {
-    let (low, high) = frame.y_range;
-    let mut chart = ChartBuilder::on(area)
-        .caption(frame.title, style(32, &INK))
-        .margin(24)
-        .x_label_area_size(84)
-        .y_label_area_size(130)
-        .build_cartesian_2d(left..right, low..high)?;
+/// `value` with as many decimals as tell it from others between `low` and `high`.
+fn plain(value: f64, (low, high): (f64, f64)) -> String {
     let decimals = (1.0 - (high - low).log10()).ceil().clamp(0.0, 4.0) as usize;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(MESH)
-        .axis_style(ShapeStyle::from(&INK).stroke_width(2))
-        .label_style(style(26, &INK))
-        .axis_desc_style(style(28, &INK))
-        .x_desc(frame.x)
-        .y_desc(frame.y)
-        .x_label_formatter(&|v| format!("{v:.0}"))
-        .y_label_formatter(&|v| format!("{v:.decimals$}"))
-        .draw()?;
-    Ok(chart)
+    format!("{value:.decimals$}")
 }
 
 /// A range that holds all values, with room above and below.
@@ -217,22 +182,23 @@ fn with_error<'a>(x: f64, y: f64, error: f64, color: RGBColor) -> impl Iterator<
 
 fn jumps(area: &Area, seams: &Seams) -> DrawResult {
     let values = seams.jumps.iter().flatten().flat_map(|j| [1.0 + j.excess + j.error, 1.0 + j.excess - j.error]);
+    let (low, high) = around(values, 0.02, 1.0);
     let frame = Frame {
         title: "Squared jump across planes, beyond their surroundings",
         x: "offset modulo the tile  [voxels]",
         y: "over the mean",
-        y_range: around(values, 0.02, 1.0),
+        x_label: &|v| format!("{v:.0}"),
+        y_label: &|v| plain(*v, (low, high)),
     };
     // The face in the middle: half a tile on either side.
     let half = (seams.tile / 2) as f64;
-    let mut chart = linear(area, &frame, (-half - 0.7, half + 0.7))?;
-    let (low, high) = frame.y_range;
+    let mut chart = figure::chart(area, &frame, -half - 0.7..half + 0.7, low..high)?;
     let scatter = seams.jumps.iter().map(|j| j[0].error).sum::<f64>() / 3.0;
     let band = Rectangle::new([(-half - 0.7, 1.0 - scatter), (half + 0.7, 1.0 + scatter)], FAINT.mix(0.18).filled());
     chart.draw_series(std::iter::once(band))?;
     for (axis, (name, color)) in AXES.into_iter().enumerate() {
         let offset = seams.offset[axis];
-        let (_, face) = ((), if offset as f64 >= half { offset as f64 - 2.0 * half } else { offset as f64 });
+        let face = if offset as f64 >= half { offset as f64 - 2.0 * half } else { offset as f64 };
         chart.draw_series(std::iter::once(PathElement::new(
             [(face, low), (face, high)],
             color.mix(0.35).stroke_width(3),
@@ -261,24 +227,14 @@ fn comb(area: &Area, seams: &Seams) -> DrawResult {
     let (low, high) = values().fold((0.1, 10.0), |(low, high): (f64, f64), v| (low.min(v), high.max(v)));
     let (low, high) = (low.max(1e-3) * 0.8, high * 2.0);
     let (left, right) = (0.8 * seams.modes[0].k, 1.2 * seams.modes[seams.modes.len() - 1].k);
-    let mut chart = ChartBuilder::on(area)
-        .caption("Axis-aligned modes, over what modes between have", style(32, &INK))
-        .margin(24)
-        .x_label_area_size(84)
-        .y_label_area_size(130)
-        .build_cartesian_2d((left..right).log_scale(), (low..high).log_scale())?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(MESH)
-        .axis_style(ShapeStyle::from(&INK).stroke_width(2))
-        .label_style(style(26, &INK))
-        .axis_desc_style(style(28, &INK))
-        .x_desc("k along the axis  [h/Mpc]")
-        .y_desc("power over expectation")
-        .x_label_formatter(&|k| log_label(*k, (right / left).log10()))
-        .y_label_formatter(&|p| log_label(*p, (high / low).log10()))
-        .draw()?;
+    let frame = Frame {
+        title: "Axis-aligned modes, over what modes between have",
+        x: "k along the axis  [h/Mpc]",
+        y: "power over expectation",
+        x_label: &|k| log_label(*k, (right / left).log10()),
+        y_label: &|p| log_label(*p, (high / low).log10()),
+    };
+    let mut chart = figure::chart(area, &frame, (left..right).log_scale(), (low..high).log_scale())?;
     chart.draw_series(std::iter::once(PathElement::new([(left, 1.0), (right, 1.0)], INK.stroke_width(1))))?;
     // Three axes: three complex modes each.
     let of = |map: bool| seams.modes.iter().map(move |m| (m.k, if map { m.map } else { m.jump }, m.of_the_lattice));
@@ -300,14 +256,16 @@ fn distances(area: &Area, seams: &Seams, variance: bool) -> DrawResult {
     };
     let points: Vec<(f64, f64, f64)> = seams.distances.iter().map(point).collect();
     let middle = if variance { 1.0 } else { 0.0 };
+    let (low, high) = around(points.iter().flat_map(|p| [p.1 - p.2, p.1 + p.2]), 0.02, middle);
     let frame = Frame {
         title: if variance { "Variance by distance to a face" } else { "Mean by distance to a face" },
         x: "distance of voxels to the face of an axis  [voxels]",
         y: if variance { "over that of the box" } else { "deviations" },
-        y_range: around(points.iter().flat_map(|p| [p.1 - p.2, p.1 + p.2]), 0.02, middle),
+        x_label: &|v| format!("{v:.0}"),
+        y_label: &|v| plain(*v, (low, high)),
     };
     let end = seams.tile as f64 / 2.0;
-    let mut chart = linear(area, &frame, (0.0, end))?;
+    let mut chart = figure::chart(area, &frame, 0.0..end, low..high)?;
     chart.draw_series(std::iter::once(PathElement::new([(0.0, middle), (end, middle)], INK.stroke_width(1))))?;
     chart.draw_series(LineSeries::new(points.iter().map(|p| (p.0, p.1)), VERMILION.stroke_width(3)))?;
     for (x, y, error) in points {
@@ -321,23 +279,14 @@ fn spectra(area: &Area, against: &Against) -> DrawResult {
     let both = || against.power_ratio.iter().chain(&against.correlation).copied();
     let (left, right) = (0.8 * against.k[0], 1.2 * against.k[against.k.len() - 1]);
     let (low, high) = around(both(), 0.1, 1.0);
-    let mut chart = ChartBuilder::on(area)
-        .caption("Against the reference", style(32, &INK))
-        .margin(24)
-        .x_label_area_size(84)
-        .y_label_area_size(130)
-        .build_cartesian_2d((left..right).log_scale(), low..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(MESH)
-        .axis_style(ShapeStyle::from(&INK).stroke_width(2))
-        .label_style(style(26, &INK))
-        .axis_desc_style(style(28, &INK))
-        .x_desc("k  [h/Mpc]")
-        .x_label_formatter(&|k| log_label(*k, (right / left).log10()))
-        .y_label_formatter(&|v| format!("{v:.2}"))
-        .draw()?;
+    let frame = Frame {
+        title: "Against the reference",
+        x: "k  [h/Mpc]",
+        y: "",
+        x_label: &|k| log_label(*k, (right / left).log10()),
+        y_label: &|v| format!("{v:.2}"),
+    };
+    let mut chart = figure::chart(area, &frame, (left..right).log_scale(), low..high)?;
     chart.draw_series(std::iter::once(PathElement::new([(left, 1.0), (right, 1.0)], INK.stroke_width(1))))?;
     for (name, values, color) in [("P / P ref", &against.power_ratio, VERMILION), ("r(k)", &against.correlation, BLUE)]
     {
@@ -353,24 +302,14 @@ fn near_faces(area: &Area, against: &Against) -> DrawResult {
     let (left, right) = (0.8 * against.k[0], 1.2 * against.k[against.k.len() - 1]);
     let values = against.near_faces.iter().flat_map(|s| s.residual.iter().copied());
     let (low, high) = around(values, 0.2, 1.0);
-    let mut chart = ChartBuilder::on(area)
-        .caption("Power of the residual by distance to the nearest face", style(32, &INK))
-        .margin(24)
-        .x_label_area_size(84)
-        .y_label_area_size(130)
-        .build_cartesian_2d((left..right).log_scale(), low..high)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(MESH)
-        .axis_style(ShapeStyle::from(&INK).stroke_width(2))
-        .label_style(style(26, &INK))
-        .axis_desc_style(style(28, &INK))
-        .x_desc("k  [h/Mpc]")
-        .y_desc("over fictitious lattices")
-        .x_label_formatter(&|k| log_label(*k, (right / left).log10()))
-        .y_label_formatter(&|v| format!("{v:.1}"))
-        .draw()?;
+    let frame = Frame {
+        title: "Power of the residual by distance to the nearest face",
+        x: "k  [h/Mpc]",
+        y: "over fictitious lattices",
+        x_label: &|k| log_label(*k, (right / left).log10()),
+        y_label: &|v| format!("{v:.1}"),
+    };
+    let mut chart = figure::chart(area, &frame, (left..right).log_scale(), low..high)?;
     let colors = [VERMILION, figure::SERIES[2], GREEN, BLUE];
     if let Some(nearest) = against.near_faces.first() {
         let upper = against.k.iter().zip(&nearest.scatter).map(|(&k, &s)| (k, 1.0 + s));

@@ -1,14 +1,14 @@
 //! The figure of the maps: thin projections through the middle of the box.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use colorous::Gradient;
 use plotters::element::BitMapElement;
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, INK, decade, step_label, style, write_caption};
+use super::figure::{self, Area, DrawResult, FigureFiles, INK, decade, step_label, style, write_caption};
 use crate::error::Result;
 use crate::field::Grid;
 use crate::field::Layer;
@@ -41,14 +41,14 @@ struct Panel {
     range: (f64, f64),
 }
 
-/// Draw the middle of the box to `path`, one panel per field (dark matter, halo
+/// Draw the middle of the box, one panel per field (dark matter, halo
 /// mass summed over its bins, prediction, reference), all averaged over the same
 /// slab along z and on logarithmic colours; prediction and reference share
-/// theirs. `caption` goes below and into the file's metadata.
+/// theirs. Returns what was written.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where the file cannot be written.
-pub fn write_slices_figure(path: &Path, fields: &BTreeMap<Layer, Arc<Grid>>, caption: &str) -> Result<()> {
+pub fn write_slices_figure(files: &FigureFiles, fields: &BTreeMap<Layer, Arc<Grid>>) -> Result<Vec<PathBuf>> {
     let mut panels = Vec::new();
     if let Some(grid) = fields.get(&Layer::DarkMatter) {
         panels.push(Panel::new("Dark matter", Layer::DarkMatter.unit(), colorous::INFERNO, &[grid]));
@@ -73,7 +73,7 @@ pub fn write_slices_figure(path: &Path, fields: &BTreeMap<Layer, Arc<Grid>>, cap
     let columns = if panels.len() > 3 { 2 } else { panels.len().max(1) };
     let rows = panels.len().div_ceil(columns).max(1);
     let size = (PANEL.0 * columns as u32, PANEL.1 * rows as u32 + CAPTION);
-    figure::write(path, size, caption, |area| {
+    figure::write(files, "Slices through the middle of the box", size, |area| {
         let (plots, foot) = area.split_vertically(PANEL.1 * rows as u32);
         for (panel, area) in panels.iter().zip(plots.split_evenly((rows, columns))) {
             panel.draw(&area)?;
@@ -82,7 +82,7 @@ pub fn write_slices_figure(path: &Path, fields: &BTreeMap<Layer, Arc<Grid>>, cap
             let (voxels, thickness) = (slab(p.n), slab(p.n) as f64 * p.box_size / p.n as f64);
             format!("Mean over a slab of {thickness:.2} Mpc/h ({voxels} voxels) along z at the middle of the box. ")
         });
-        write_caption(&foot, &(slab + caption), 12)?;
+        write_caption(&foot, &(slab + &files.caption), 12)?;
         Ok(())
     })
 }
@@ -160,11 +160,13 @@ impl Panel {
         const LEFT: i32 = 6;
         const WIDTH: i32 = 34;
         let (low, high) = self.range;
-        for row in 0..height as i32 {
+        let row = |row: u32| {
             let exponent = high - (high - low) * f64::from(row) / f64::from(height - 1);
-            let [r, g, b] = self.color(10f64.powf(exponent));
-            let line = PathElement::new(vec![(LEFT, top + row), (LEFT + WIDTH, top + row)], RGBColor(r, g, b));
-            area.draw(&line)?;
+            [self.color(10f64.powf(exponent)); WIDTH as usize]
+        };
+        let pixels: Vec<u8> = (0..height).flat_map(row).flatten().collect();
+        if let Some(colors) = BitMapElement::with_owned_buffer((LEFT, top), (WIDTH as u32, height), pixels) {
+            area.draw(&colors)?;
         }
         let frame = [(LEFT, top), (LEFT + WIDTH, top + height as i32)];
         area.draw(&Rectangle::new(frame, ShapeStyle::from(&INK).stroke_width(2)))?;

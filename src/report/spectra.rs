@@ -1,13 +1,14 @@
 //! The figure of the power spectra.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use plotters::coord::combinators::{IntoLogRange, LogCoord};
 use plotters::prelude::*;
 
+use super::canvas::Canvas;
 use super::figure::{
-    self, Area, BLUE, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
+    self, Area, BLUE, DrawResult, FAINT, FigureFiles, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
 };
 use crate::error::Result;
 use crate::pipeline::Series;
@@ -18,14 +19,13 @@ const PANEL: (u32, u32) = (1000, 760);
 const RATIO_HEIGHT: u32 = 300;
 const CAPTION: u32 = 100;
 
-/// Draw the spectra to `path`: temperature power of prediction and reference
-/// with their ratio below, and the matter and halo fields in a panel of their
-/// own, because their power has another unit. `caption` goes below and into the
-/// file's metadata.
+/// Draw the spectra: temperature power of prediction and reference with their ratio below, and the
+/// matter and halo fields in a panel of their own, because their power has another unit. Returns
+/// what was written.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where the file cannot be written.
-pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectrum>, caption: &str) -> Result<()> {
+pub fn write_spectrum_figure(files: &FigureFiles, spectra: &BTreeMap<Series, PowerSpectrum>) -> Result<Vec<PathBuf>> {
     let is_temperature = |s: &Series| matches!(s, Series::Prediction | Series::Reference);
     // The reference is drawn first, so that the prediction lies on top.
     let mut temperature: Vec<_> = spectra.iter().filter(|(s, _)| is_temperature(s)).collect();
@@ -35,10 +35,10 @@ pub fn write_spectrum_figure(path: &Path, spectra: &BTreeMap<Series, PowerSpectr
     let panels = u32::from(!temperature.is_empty()) + u32::from(!matter.is_empty());
     let height = PANEL.1 + if ratio.is_some() { RATIO_HEIGHT } else { 0 };
 
-    figure::write(path, (PANEL.0 * panels.max(1), height + CAPTION), caption, |area| {
+    figure::write(files, "Power spectra", (PANEL.0 * panels.max(1), height + CAPTION), |area| {
         let (plots, foot) = area.split_vertically(height);
         let band = if ratio.is_some() { "Shaded: within 10 % of the reference. " } else { "" };
-        write_caption(&foot, &format!("{band}{caption}"), 12)?;
+        write_caption(&foot, &format!("{band}{}", files.caption), 12)?;
         let columns = plots.split_evenly((1, panels.max(1) as usize));
         let mut columns = columns.iter();
         if !temperature.is_empty()
@@ -139,7 +139,7 @@ fn power_panel(
     Ok(())
 }
 
-type LogLog<'a, 'b> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
+type LogLog<'a, 'b> = ChartContext<'a, Canvas<'b>, Cartesian2d<LogCoord<f64>, LogCoord<f64>>>;
 
 /// The grid's Nyquist wavenumber as a dashed line.
 fn nyquist(chart: &mut LogLog, k: f64, low: f64, high: f64) -> DrawResult {

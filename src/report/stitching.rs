@@ -1,12 +1,14 @@
 //! Ways of stitching side by side: a table and a figure.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::PathBuf;
 
 use plotters::coord::combinators::IntoLogRange;
 use plotters::prelude::*;
 
-use super::figure::{self, Area, BLUE, DrawResult, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption};
+use super::figure::{
+    self, Area, BLUE, DrawResult, FigureFiles, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
+};
 use crate::error::Result;
 use crate::evaluate::{Studied, Variant};
 use crate::stats::{Figure, K_MAPS, Statistic};
@@ -105,15 +107,16 @@ const CAPTION: u32 = 100;
 const COLORS: [RGBColor; 8] =
     [VERMILION, BLUE, GREEN, SERIES[0], SERIES[2], SERIES[3], RGBColor(120, 94, 30), RGBColor(60, 60, 66)];
 
-/// Draw the jump across faces by way, and the power of each over that of the whole box, to `path`.
+/// Draw the jump across faces by way, and the power of each over that of the whole box. Returns what
+/// was written.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where the file cannot be written.
-pub fn write_stitching_figure(path: &Path, studied: &[Studied], caption: &str) -> Result<()> {
+pub fn write_stitching_figure(files: &FigureFiles, studied: &[Studied]) -> Result<Vec<PathBuf>> {
     let ways = ways(studied);
-    figure::write(path, (2 * PANEL.0, PANEL.1 + CAPTION), caption, |area| {
+    figure::write(files, "Ways of stitching", (2 * PANEL.0, PANEL.1 + CAPTION), |area| {
         let (plots, foot) = area.split_vertically(PANEL.1);
-        write_caption(&foot, caption, 12)?;
+        write_caption(&foot, &files.caption, 12)?;
         let panels = plots.split_evenly((1, 2));
         jumps(&panels[0], &ways)?;
         power(&panels[1], &ways)

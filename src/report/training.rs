@@ -1,10 +1,12 @@
 //! The figure of a training: its losses, and the power of a validation box.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use plotters::prelude::*;
 
-use super::figure::{self, Area, DrawResult, FAINT, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption};
+use super::figure::{
+    self, Area, DrawResult, FAINT, FigureFiles, GREEN, INK, SERIES, VERMILION, log_label, style, write_caption,
+};
 use crate::error::Result;
 use crate::train::{CurvePoint, PowerPoint};
 
@@ -12,14 +14,14 @@ const SIZE: (u32, u32) = (1500, 700);
 const CAPTION: u32 = 100;
 
 /// Draw the losses of a training (left) and the last look at the power of a
-/// validation box (right) to `path`.
+/// validation box (right). Returns what was written.
 ///
 /// # Errors
 /// [`Error::Output`](crate::Error::Output) where the file cannot be written.
-pub fn write_training_figure(path: &Path, curve: &[CurvePoint], power: &[PowerPoint], caption: &str) -> Result<()> {
-    figure::write(path, (SIZE.0, SIZE.1 + CAPTION), caption, |area| {
+pub fn write_training_figure(files: &FigureFiles, curve: &[CurvePoint], power: &[PowerPoint]) -> Result<Vec<PathBuf>> {
+    figure::write(files, "Training", (SIZE.0, SIZE.1 + CAPTION), |area| {
         let (plots, foot) = area.split_vertically(SIZE.1);
-        write_caption(&foot, caption, 12)?;
+        write_caption(&foot, &files.caption, 12)?;
         let (left, right) = plots.split_horizontally(SIZE.0 / 2);
         draw_losses(&left, curve)?;
         draw_power(&right, power.last())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::Context;
 
 use super::derived::Derived;
-use super::scene::{FieldId, Scene, Source};
+use super::subject::{FieldId, Source, Subject};
 use super::view_state::{Compare, Quantity, ViewState};
 use crate::field::Layer;
 use crate::field::{Grid, band_pass};
@@ -165,12 +165,12 @@ impl Analysis {
 
     /// What `view` shows: one field, and one that it is compared with unless they were
     /// subtracted; filtered to the band that was chosen.
-    pub fn shown(&mut self, ctx: &Context, scene: &Scene, view: &ViewState) -> Option<(Source, Option<Source>)> {
-        let (mut shown, mut compared) = scene.pair(view)?;
-        if let Some(spread) = scene.ensemble
+    pub fn shown(&mut self, ctx: &Context, subject: &Subject, view: &ViewState) -> Option<(Source, Option<Source>)> {
+        let (mut shown, mut compared) = subject.pair(view)?;
+        if let Some(spread) = subject.ensemble
             && view.layer == Layer::BrightnessTemperature
-            && scene.step.is_none()
-            && let Some(field) = self.ensemble(ctx, scene, spread)
+            && subject.step.is_none()
+            && let Some(field) = self.ensemble(ctx, subject, spread)
         {
             shown = field;
         }
@@ -180,7 +180,7 @@ impl Analysis {
             shown = filtered;
             compared = compared.and_then(|c| self.band(ctx, &c, band, true));
         }
-        if scene.comparing(view) == Compare::Residual
+        if subject.comparing(view) == Compare::Residual
             && let Some(other) = &compared
             && let Some(difference) = self.difference(ctx, &shown, other)
         {
@@ -189,12 +189,12 @@ impl Analysis {
         Some((shown, compared))
     }
 
-    fn ensemble(&mut self, ctx: &Context, scene: &Scene, spread: bool) -> Option<Source> {
-        let maps = scene.outcome.as_ref()?.realisations.clone();
+    fn ensemble(&mut self, ctx: &Context, subject: &Subject, spread: bool) -> Option<Source> {
+        let maps = subject.outcome.as_ref()?.realisations.clone();
         if maps.len() < 2 {
             return None;
         }
-        let (_, fields) = self.ensemble.get(ctx, &scene.job.job, move || {
+        let (_, fields) = self.ensemble.get(ctx, &subject.job.job, move || {
             mean_and_spread(&maps.iter().map(|m| &**m).collect::<Vec<_>>()).map(Arc::new)
         })?;
         Some(Source {
@@ -205,20 +205,20 @@ impl Analysis {
             name: format!(
                 "21 cm, {} {} realisations",
                 if spread { "spread of" } else { "mean of" },
-                scene.realisations()
+                subject.realisations()
             ),
             complete: true,
         })
     }
 
     /// The spectra of all realisations, where there are several.
-    pub fn realisations(&mut self, ctx: &Context, scene: &Scene) -> Option<Arc<Vec<PowerSpectrum>>> {
-        let maps = scene.outcome.as_ref()?.realisations.clone();
+    pub fn realisations(&mut self, ctx: &Context, subject: &Subject) -> Option<Arc<Vec<PowerSpectrum>>> {
+        let maps = subject.outcome.as_ref()?.realisations.clone();
         if maps.len() < 2 {
             return None;
         }
         let compute = move || maps.iter().map(|map| power_spectrum(map, None)).collect();
-        let (_, spectra) = self.draws.get(ctx, &scene.job.job, compute)?;
+        let (_, spectra) = self.draws.get(ctx, &subject.job.job, compute)?;
         Some(spectra.clone())
     }
 
@@ -307,9 +307,9 @@ impl Analysis {
     }
 
     /// Prediction against reference: both spectra and the cross-power.
-    pub fn cross(&mut self, ctx: &Context, scene: &Scene) -> Option<Arc<Option<CrossSpectrum>>> {
-        let prediction = scene.field(FieldId::Layer(Layer::BrightnessTemperature))?;
-        let reference = scene.field(FieldId::Layer(Layer::Reference))?;
+    pub fn cross(&mut self, ctx: &Context, subject: &Subject) -> Option<Arc<Option<CrossSpectrum>>> {
+        let prediction = subject.field(FieldId::Layer(Layer::BrightnessTemperature))?;
+        let reference = subject.field(FieldId::Layer(Layer::Reference))?;
         let (a, b) = (self.host(ctx, &prediction)?, self.host(ctx, &reference)?);
         let key = [(prediction.id, prediction.version), (reference.id, reference.version)];
         let spectra = self.cross.get(ctx, &key, move || cross_spectrum([&a, &b], [None, None]).ok())?;

@@ -1,6 +1,6 @@
 //! The window's state and its one frame function.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,14 +16,19 @@ use super::files::{self, PathAsked, Wanted};
 use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
-use super::scene::{FieldId, LAYERS, Scene, Source as Field};
-use super::session::Session;
+use super::preferences::Preferences;
+use super::session::autosave::{Autosave, left_behind};
+use super::session::{Checksums, ComparedRun, Session, window as sessions};
+use super::subject::{FieldId, LAYERS, Source as Field, Subject};
+use super::talk::presentation::{self, Presentation};
+use super::talk::{Moment, Talk, frame};
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, export, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
 use crate::field::{Grid, Layer};
+use crate::figure::Format;
 use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Source, Watch};
 use crate::predict::Stage;
 use crate::render::ColorScale;
@@ -44,6 +49,12 @@ pub(super) enum Message {
     Reference(PathBuf),
     /// Results were written there.
     Saved(PathBuf),
+    /// A session was written there.
+    SessionSaved(PathBuf),
+    /// Something that a session misses was looked for.
+    Located(Box<Session>),
+    /// Sentences that the user should know.
+    Told(Vec<String>),
     /// A picture or a table was written there.
     Written(PathBuf),
     /// A picture for the clipboard.
@@ -54,13 +65,39 @@ pub(super) enum Message {
     Failed(Error),
 }
 
+/// What undo undoes.
+#[derive(Clone, PartialEq)]
+pub(super) struct Edited {
+    pub view: ViewState,
+    pub talk: Talk,
+}
+
 /// The window.
 pub struct HalodiApp {
     pub(super) gpu: GpuContext,
     pub(super) drawing: Drawing,
-    pub(super) scene: Scene,
+    pub(super) subject: Subject,
     pub(super) view: ViewState,
-    pub(super) undoer: Undoer<ViewState>,
+    pub(super) talk: Talk,
+    /// The scene that was chosen in the list.
+    pub(super) chosen_scene: Option<usize>,
+    /// The talk that is being given.
+    pub(super) presentation: Option<Presentation>,
+    /// Whether a talk is given as soon as there is something to show.
+    pub(super) give_when_open: bool,
+    /// Whether what runs on the demo is kept for the next time.
+    pub(super) keeps_prepared: bool,
+    /// The session's file, once there is one.
+    pub(super) session: Option<PathBuf>,
+    pub(super) autosave: Option<Autosave>,
+    pub(super) checksums: Checksums,
+    /// Whether the view is that of a session, whose box is still to be opened.
+    pub(super) restoring: bool,
+    /// Runs to compare with that are still to be made.
+    pub(super) waiting_runs: Vec<ComparedRun>,
+    /// The one that is being made, and its number.
+    pub(super) beside: Option<(usize, Job)>,
+    pub(super) undoer: Undoer<Edited>,
     pub(super) workspace: Workspace,
     pub(super) analysis: Analysis,
     pub(super) dialogs: Dialogs,
@@ -69,7 +106,7 @@ pub struct HalodiApp {
     /// What the job that runs, or ran last, was asked for.
     asked_for: JobConfig,
     /// What the job on show was asked for.
-    opened_with: Option<JobConfig>,
+    pub(super) opened_with: Option<JobConfig>,
     pub(super) device_choice: DeviceChoice,
     pub(super) job: Option<Job>,
     pub(super) frames: FrameClock,
@@ -109,7 +146,7 @@ pub struct HalodiApp {
     closing: bool,
     /// Whether the window closes once the results are saved.
     pub(super) close_when_saved: bool,
-    session: Option<PathBuf>,
+    preferences: Option<PathBuf>,
     clipboard: Clipboard,
     messages: (Sender<Message>, Receiver<Message>),
     ctx: Context,
@@ -121,33 +158,44 @@ pub struct HalodiApp {
 
 impl HalodiApp {
     /// The window's contents for a renderer of `format` on the device of `gpu`; `initial` is
-    /// opened at once, and what a restart brings back is kept in the file `session`.
+    /// opened at once, and what a restart brings back is kept in the file `preferences`.
     pub fn with(
         ctx: &Context,
         format: wgpu::TextureFormat,
         gpu: GpuContext,
         initial: Option<JobConfig>,
         device_choice: DeviceChoice,
-        session: Option<PathBuf>,
+        preferences: Option<PathBuf>,
     ) -> Self {
         theme::apply(ctx);
-        let remembered = session.as_deref().map(Session::read).unwrap_or_default();
+        let remembered = preferences.as_deref().map(Preferences::read).unwrap_or_default();
         if let Some(dark) = remembered.dark {
             ctx.set_theme(if dark { egui::Theme::Dark } else { egui::Theme::Light });
         }
-        let workspace = Workspace::new(&remembered);
+        let workspace = Workspace::new(&remembered.layout);
         let view = remembered.view;
         let lost = Arc::new(Mutex::new(None));
         watch(&gpu, ctx, &lost);
         let mut app = Self {
             drawing: Drawing::new(&gpu, format, repaint(ctx)),
             gpu,
-            scene: Scene::default(),
+            subject: Subject::default(),
             probe: view.crosshair,
             readable: Vec::new(),
             canvases: Vec::new(),
             parts: Vec::new(),
             view,
+            talk: Talk::default(),
+            chosen_scene: None,
+            presentation: None,
+            give_when_open: false,
+            keeps_prepared: false,
+            session: None,
+            autosave: None,
+            checksums: Checksums::default(),
+            restoring: false,
+            waiting_runs: Vec::new(),
+            beside: None,
             undoer: Undoer::default(),
             workspace,
             analysis: Analysis::default(),
@@ -176,13 +224,18 @@ impl HalodiApp {
             told_coarser: None,
             closing: false,
             close_when_saved: false,
-            session,
+            preferences,
             clipboard: Clipboard::default(),
             messages: channel(),
             ctx: ctx.clone(),
             waker: Arc::new(Mutex::new(ctx.clone())),
             lost,
         };
+        let sessions = app.preferences.as_deref().and_then(Path::parent).map(|folder| folder.join("open"));
+        if let Some(folder) = sessions {
+            app.dialogs.asked = left_behind(&folder).map(Asked::Restore);
+            app.autosave = Autosave::new(&folder);
+        }
         if initial.is_some() {
             app.start(Stage::Field);
         }
@@ -201,7 +254,7 @@ impl HalodiApp {
         *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = ctx.clone();
         self.drawing = Drawing::new(&gpu, format, repaint(ctx));
         self.gpu = gpu;
-        self.scene.forget_the_device();
+        self.subject.forget_the_device();
         self.analysis.clear();
         (self.shown, self.closing) = (None, false);
         self.workspace.mend();
@@ -218,9 +271,9 @@ impl HalodiApp {
 
     /// Write results that were not saved where the window can never come back; the folder.
     pub(super) fn rescue(&mut self) -> Option<PathBuf> {
-        let outcome = self.scene.outcome.clone().filter(|_| !self.scene.saved)?;
+        let outcome = self.subject.outcome.clone().filter(|_| self.subject.saved.is_none())?;
         let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
-        report::write_outcome(&folder, &outcome).ok()?;
+        report::write_outcome(&folder, &outcome, &[Format::Png]).ok()?;
         Some(folder)
     }
 
@@ -240,8 +293,8 @@ impl HalodiApp {
     }
 
     /// What is shown, for tests.
-    pub fn scene(&self) -> &Scene {
-        &self.scene
+    pub fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     /// How it is looked at, for tests.
@@ -254,6 +307,41 @@ impl HalodiApp {
         change(&mut self.view);
     }
 
+    /// The scenes of the talk, for tests.
+    pub fn talk(&self) -> &Talk {
+        &self.talk
+    }
+
+    /// Show one moment of a talk as its audience sees it, in full quality, and nothing else until
+    /// another one is shown; `captions` tells whether the talk has any, so that there is room for
+    /// them in all of its scenes. A window of [`TALK_HEIGHT`](super::TALK_HEIGHT) points has type of
+    /// the right size.
+    pub fn show_moment(&mut self, ctx: &Context, moment: &Moment<'_>, captions: bool) {
+        presentation::hold(self, ctx, moment, captions);
+    }
+
+    /// The scene of the talk that is being given, for tests.
+    pub fn scene(&self) -> Option<usize> {
+        self.presentation.as_ref().and_then(Presentation::scene)
+    }
+
+    /// Whether nothing but pictures and captions is to be seen.
+    pub(super) fn presents(&self) -> bool {
+        self.presentation.is_some()
+    }
+
+    /// What undo undoes, as it is.
+    pub(super) fn edited(&self) -> Edited {
+        Edited { view: self.view.clone(), talk: self.talk.clone() }
+    }
+
+    /// Put it back to what it was.
+    pub(super) fn put_back(&mut self, edited: Option<Edited>) {
+        if let Some(Edited { view, talk }) = edited {
+            (self.view, self.talk) = (view, talk);
+        }
+    }
+
     /// Whether a job runs or is paused, for tests.
     pub fn is_running(&self) -> bool {
         self.job.is_some()
@@ -262,7 +350,7 @@ impl HalodiApp {
     /// Whether nothing more will change by itself: no job, nothing worked out, the
     /// picture as fine as it gets.
     pub fn is_settled(&self) -> bool {
-        self.job.is_none() && !self.analysis.is_pending() && !self.ctx.has_requested_repaint()
+        self.job.is_none() && self.beside.is_none() && !self.analysis.is_pending() && !self.ctx.has_requested_repaint()
     }
 
     /// How often the volume was marched through so far, for tests.
@@ -277,30 +365,58 @@ impl HalodiApp {
 
     /// Start the job that the settings describe, up to `until`.
     pub(super) fn start(&mut self, until: Stage) {
-        if self.job.is_some() {
-            return;
+        if self.job.is_none() {
+            self.start_job(JobConfig { until, ..self.settings.clone() });
         }
-        let config = JobConfig { until, ..self.settings.clone() };
+    }
+
+    /// Start a job.
+    pub(super) fn start_job(&mut self, config: JobConfig) {
         self.frames.restart();
         self.chosen_by_user = false;
         self.followed_layer = None;
         self.told_warnings = 0;
-        let waker = self.waker.clone();
-        let wake = move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME);
         self.asked_for = config.clone();
-        self.job = Some(pipeline::spawn(config, self.device_choice, wake));
+        self.job = Some(pipeline::spawn(config, self.device_choice, self.waker()));
     }
 
-    /// Open a source (ending a job that runs).
-    pub fn open(&mut self, source: Source) {
-        if let Some(job) = self.job.take() {
+    /// What a job calls when there is something new to see.
+    pub(super) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let waker = self.waker.clone();
+        move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME)
+    }
+
+    /// End the jobs that run.
+    pub(super) fn stop(&mut self) {
+        for job in self.job.take().into_iter().chain(self.beside.take().map(|(_, job)| job)) {
             job.control.cancel();
         }
+        self.waiting_runs.clear();
+    }
+
+    /// What is being opened does not choose what is looked at.
+    pub(super) fn stay_with_view(&mut self) {
+        self.chosen_by_user = true;
+    }
+
+    /// Put a file first in the list of those that were open.
+    pub(super) fn remember(&mut self, path: &Path) {
+        self.recent.retain(|p| p != path);
+        self.recent.insert(0, path.to_path_buf());
+        self.recent.truncate(RECENT);
+    }
+
+    /// Open a source (ending a job that runs), or a session by its name.
+    pub fn open(&mut self, source: Source) {
         if let Source::File(path) = &source {
-            self.recent.retain(|p| p != path);
-            self.recent.insert(0, path.clone());
-            self.recent.truncate(RECENT);
+            if Session::is_named(path) {
+                let path = path.clone();
+                return self.open_session(&path);
+            }
+            self.remember(path);
         }
+        self.stop();
+        self.restoring = false;
         self.settings.source = source;
         (self.settings.species, self.settings.grid, self.settings.reference) = (None, None, None);
         self.start(Stage::Field);
@@ -308,18 +424,14 @@ impl HalodiApp {
 
     /// Open what `config` was to open, with these types of particles for the dark matter.
     pub(super) fn open_with_species(&mut self, config: JobConfig, types: Vec<usize>) {
-        if let Some(job) = self.job.take() {
-            job.control.cancel();
-        }
+        self.stop();
         self.settings = JobConfig { species: Some(types), ..config };
         self.start(Stage::Field);
     }
 
     /// Compare what is open with a reference map.
     pub fn open_reference(&mut self, path: PathBuf) {
-        if let Some(job) = self.job.take() {
-            job.control.cancel();
-        }
+        self.stop();
         self.settings.reference = Some(path);
         self.start(Stage::Field);
     }
@@ -352,11 +464,11 @@ impl HalodiApp {
 
     /// Write the last result into a folder of the user's choice.
     pub(super) fn save_results(&mut self) {
-        let Some(outcome) = self.scene.outcome.clone() else { return };
+        let Some(outcome) = self.subject.outcome.clone() else { return };
         let mut outcome = (*outcome).clone();
         outcome.frame_times = self.frames.summary();
         files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
-            match report::write_outcome(&folder, &outcome) {
+            match report::write_outcome(&folder, &outcome, &[Format::Png]) {
                 Ok(_) => Message::Saved(folder),
                 Err(error) => Message::Failed(error),
             }
@@ -388,7 +500,7 @@ impl HalodiApp {
     /// Copy the spectra to the clipboard, a table with commas.
     pub(super) fn copy_spectra(&mut self, ctx: &Context) {
         let mut text = String::from("k [h/Mpc]");
-        let spectra = &self.scene.job.spectra;
+        let spectra = &self.subject.job.spectra;
         for series in spectra.keys() {
             text += &format!(",{}", series.name());
         }
@@ -412,12 +524,12 @@ impl HalodiApp {
     }
 
     /// Close what is open over the picture, innermost first.
-    pub(super) fn back(&mut self) {
+    pub(super) fn back(&mut self, ctx: &Context) {
         if self.dialogs.close_one() {
             return;
         }
-        if self.workspace.talk {
-            self.workspace.talk = false;
+        if self.presents() {
+            presentation::leave(self, ctx);
         } else if self.workspace.maximised.is_some() {
             self.workspace.maximised = None;
         } else if self.view.compare != Compare::Off {
@@ -445,12 +557,19 @@ impl HalodiApp {
                 Message::Open(path) => self.open(Source::File(path)),
                 Message::Reference(path) => self.open_reference(path),
                 Message::Saved(folder) => {
-                    self.scene.saved = true;
                     self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
+                    self.subject.saved = Some(folder);
                     if std::mem::take(&mut self.close_when_saved) {
                         self.close(ctx);
                     }
                 }
+                Message::SessionSaved(path) => {
+                    self.log.say(Level::Info, format!("The session is in {}.", path.display()));
+                    self.remember(&path);
+                    self.session = Some(path);
+                }
+                Message::Located(session) => sessions::complete(self, *session),
+                Message::Told(sentences) => sentences.into_iter().for_each(|s| self.log.say(Level::Warning, s)),
                 Message::NoDialog(asked) => {
                     self.writes_paths = true;
                     self.dialogs.path = Some(asked);
@@ -463,6 +582,7 @@ impl HalodiApp {
                 Message::Failed(error) => self.log.say(Level::Error, error.to_string()),
             }
         }
+        sessions::runs_beside(self);
         let Some(job) = &self.job else { return };
         job.look_at(Watch { fields: true, spectra: true });
         let news = job.view();
@@ -472,7 +592,8 @@ impl HalodiApp {
         }
         match ended {
             None => return,
-            Some(Ended::Finished(_) | Ended::Cancelled) => {}
+            Some(Ended::Finished(outcome)) => self.keep_prepared(&outcome),
+            Some(Ended::Cancelled) => {}
             Some(Ended::Failed(error)) => match &*error {
                 Error::Consent { types, .. } if !types.is_empty() => {
                     self.dialogs.asked = Some(Asked::species(&error, types, self.asked_for.clone()));
@@ -481,6 +602,7 @@ impl HalodiApp {
             },
         }
         self.job = None;
+        self.restoring = false;
         self.frames.stop();
         if !opened && let Some(open) = self.opened_with.clone() {
             // The settings follow what is still open.
@@ -490,42 +612,51 @@ impl HalodiApp {
     }
 
     fn follow(&mut self, news: JobView) {
-        if news.job == self.scene.job.job && news.version == self.scene.job.version {
+        if news.job == self.subject.job.job && news.version == self.subject.job.version {
             return;
         }
-        let new_job = news.job != self.scene.job.job;
-        let new_box = self.scene.follow(news);
+        let new_job = news.job != self.subject.job.job;
+        let new_box = self.subject.follow(news);
         if new_job {
             self.opened_with = Some(self.asked_for.clone());
             self.told_coarser = None;
             self.analysis.clear();
             self.drawing.clear();
         }
-        if new_box && new_job {
+        if new_job && self.restoring {
+            // The view and the runs are those of the session.
+            self.subject.runs.clear();
+            self.fitted.clear();
+            self.restoring = false;
+        } else if new_box && new_job {
             // A view that a restart brought back belongs to the box that was open then.
             self.fitted.clear();
             self.view.forget_box();
             self.undoer = Undoer::default();
         }
-        for warning in &self.scene.job.warnings[self.told_warnings.min(self.scene.job.warnings.len())..] {
+        for warning in &self.subject.job.warnings[self.told_warnings.min(self.subject.job.warnings.len())..] {
             self.log.say(Level::Warning, warning.clone());
         }
-        self.told_warnings = self.scene.job.warnings.len();
+        self.told_warnings = self.subject.job.warnings.len();
         // What is being made comes to the front, unless the user looks elsewhere.
         let newest = [Layer::BrightnessTemperature, Layer::ConditionalMean, Layer::HaloMass(1), Layer::DarkMatter]
             .into_iter()
-            .find(|layer| self.scene.has(*layer));
+            .find(|layer| self.subject.has(*layer));
         if let Some(layer) = newest
             && self.followed_layer != Some(layer)
         {
             self.followed_layer = Some(layer);
-            let gone = !self.scene.has(self.view.layer);
-            if !self.chosen_by_user || gone {
+            let gone = !self.subject.has(self.view.layer);
+            // A talk says itself what is seen.
+            if !self.presents() && (!self.chosen_by_user || gone) {
                 self.view.layer = layer;
             }
         }
         if let Partner::Run(number) = self.view.partner
-            && !self.scene.runs.iter().any(|r| r.number == number)
+            && !self.subject.runs.iter().any(|r| r.number == number)
+            && !self.waiting_runs.iter().any(|r| r.number == number)
+            && self.beside.as_ref().is_none_or(|(made, _)| *made != number)
+            && !self.presents()
         {
             self.view.partner = Partner::Reference;
         }
@@ -536,10 +667,14 @@ impl HalodiApp {
         let Some((shown, _)) = &self.shown else { return };
         let quantity = shown.quantity;
         let asked = self.analysis.asked_to_fit();
+        // The ranges of a talk are those of its scenes.
+        if self.presents() && !asked {
+            return;
+        }
         if !asked && (self.fitted.contains(&quantity) || self.view.scales.contains_key(&quantity)) {
             return;
         }
-        let reference = self.scene.field(FieldId::Layer(Layer::Reference));
+        let reference = self.subject.field(FieldId::Layer(Layer::Reference));
         let of = match quantity {
             // One range for prediction and reference, known before the first is made.
             Quantity::Temperature if !asked => match reference {
@@ -580,7 +715,7 @@ impl HalodiApp {
             },
             (None, None) => return,
         };
-        if self.scene.opened().is_some() {
+        if self.subject.opened().is_some() {
             self.dialogs.asked = Some(Asked::Dropped(path));
         } else {
             self.open(Source::File(path));
@@ -592,7 +727,7 @@ impl HalodiApp {
         if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
             return;
         }
-        let unsaved = self.scene.outcome.is_some() && !self.scene.saved;
+        let unsaved = self.subject.outcome.is_some() && self.subject.saved.is_none();
         if self.job.is_some() || unsaved {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() });
@@ -647,10 +782,10 @@ impl HalodiApp {
             self.blink_key = None;
         } else if held.is_some() {
             self.view.compare = Compare::Blink;
-            self.flipped = self.scene.can_compare(&self.view);
+            self.flipped = self.subject.can_compare(&self.view);
         } else if self.blink_key.is_some() {
             ctx.request_repaint_after(Duration::from_millis(30));
-        } else if self.scene.comparing(&self.view) == Compare::Blink {
+        } else if self.subject.comparing(&self.view) == Compare::Blink {
             let beat = 0.7;
             self.flipped = (ctx.input(|i| i.time) / beat) as u64 % 2 == 1;
             ctx.request_repaint_after(Duration::from_millis(120));
@@ -678,7 +813,13 @@ impl HalodiApp {
     fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
         self.listen(&ctx);
+        if self.give_when_open && !self.restoring && self.subject.opened().is_some() && self.dialogs.asked.is_none() {
+            self.give_when_open = false;
+            presentation::start(self, &ctx, 0);
+        }
+        presentation::keys(self, &ctx);
         commands::keys(self, &ctx);
+        presentation::advance(self, &ctx);
         self.canvases.clear();
         self.parts.clear();
         self.dropped(&ctx);
@@ -693,16 +834,16 @@ impl HalodiApp {
         if self.job.is_some() {
             ctx.request_repaint_after(FRAME * 3);
         }
-        self.shown = self.analysis.shown(&ctx, &self.scene, &self.view);
+        self.shown = self.analysis.shown(&ctx, &self.subject, &self.view);
         self.coarser(&ctx);
         self.readable = LAYERS
             .into_iter()
             .filter_map(|layer| {
-                let field = match (layer, self.scene.step) {
+                let field = match (layer, self.subject.step) {
                     (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: self.view.latent },
                     _ => FieldId::Layer(layer),
                 };
-                let source = self.scene.field(field)?;
+                let source = self.subject.field(field)?;
                 Some((layer, self.analysis.host(&ctx, &source)?))
             })
             .collect();
@@ -715,7 +856,8 @@ impl HalodiApp {
         self.fit(&ctx);
         self.sync(&ctx);
 
-        if !self.workspace.talk {
+        let seen = self.presentation.as_ref().map(|presentation| presentation.seen.clone());
+        if seen.is_none() {
             top_bar::show(self, ui);
             status::show(self, ui);
             job_bar::show(self, ui);
@@ -723,23 +865,32 @@ impl HalodiApp {
         }
         let fill = ui.visuals().panel_fill;
         egui::CentralPanel::default().frame(egui::Frame::new().fill(fill)).show(ui, |ui| {
-            if self.scene.opened().is_none() {
+            if self.subject.opened().is_none() {
                 empty::show(self, ui);
                 return;
             }
-            if !self.workspace.talk {
-                toolbar::show(self, ui);
+            match &seen {
+                Some(seen) => frame::show(self, ui, seen),
+                None => {
+                    toolbar::show(self, ui);
+                    workspace::show(self, ui);
+                }
             }
-            workspace::show(self, ui);
         });
         dialogs::show(self, ui);
-        self.log.toasts(ui, if self.workspace.talk { 0.0 } else { 70.0 });
+        // Before an audience, what there is to tell waits in the log.
+        match seen {
+            Some(_) => presentation::hide_cursor(&ctx),
+            None => self.log.toasts(ui, 70.0),
+        }
         if let Err(reason) = self.clipboard.take(&ctx) {
             self.log.say(Level::Error, format!("The clipboard is out of reach ({reason}); nothing was copied."));
         }
-        if !ctx.input(|i| i.pointer.any_down()) {
-            self.undoer.feed_state(ctx.input(|i| i.time), &self.view);
+        if !ctx.input(|i| i.pointer.any_down()) && !self.presents() {
+            let edited = self.edited();
+            self.undoer.feed_state(ctx.input(|i| i.time), &edited);
         }
+        sessions::autosave(self, &ctx);
     }
 
     /// Where a field has more voxels than the device shows, a coarser one takes its place on
@@ -772,9 +923,9 @@ impl HalodiApp {
         let scales = self.scales();
         let opacity = self.view.opacity(shown.quantity);
         // What is not compared is not uploaded.
-        let both = self.scene.comparing(&self.view) != Compare::Off;
+        let both = self.subject.comparing(&self.view) != Compare::Off;
         let compared = compared.filter(|_| both);
-        let more = self.drawing.sync(&self.scene, &shown, compared.as_ref(), scales, opacity, self.view.mode);
+        let more = self.drawing.sync(&self.subject, &shown, compared.as_ref(), scales, opacity, self.view.mode);
         if more {
             ctx.request_repaint();
         }
@@ -807,21 +958,19 @@ fn coarser_size(n: usize, most: usize) -> usize {
 impl Drop for HalodiApp {
     fn drop(&mut self) {
         // Nobody is left to look at it.
-        if let Some(job) = &self.job {
-            job.control.cancel();
-        }
-        if let Some(path) = &self.session {
-            let session = Session {
+        self.stop();
+        if let Some(path) = &self.preferences {
+            let theme = self.presentation.as_ref().map_or(self.ctx.theme(), Presentation::theme);
+            let preferences = Preferences {
                 view: self.view.clone(),
-                arrangement: self.workspace.arrangement(),
-                drawer: self.workspace.drawer,
-                dark: Some(self.ctx.theme() == egui::Theme::Dark),
+                layout: self.workspace.layout(),
+                dark: Some(theme == egui::Theme::Dark),
                 recent: std::mem::take(&mut self.recent),
                 toured: self.toured,
                 size: Some(self.ctx.content_rect().size().into()),
             };
             // There is no window left to say so.
-            let _ = session.write(path);
+            let _ = preferences.write(path);
         }
     }
 }
@@ -837,7 +986,7 @@ pub(super) fn write_table(app: &mut HalodiApp, title: &'static str, name: &'stat
 /// The layers whose values are in the computer's own memory.
 pub(super) fn read_fields(app: &HalodiApp) -> Vec<Field> {
     let values = |(layer, grid): &(Layer, Arc<Grid>)| {
-        let source = app.scene.field(FieldId::Layer(*layer))?;
+        let source = app.subject.field(FieldId::Layer(*layer))?;
         Some(Field { values: pipeline::FieldValues::Host(grid.clone()), ..source })
     };
     app.readable.iter().filter_map(values).collect()

@@ -7,6 +7,7 @@ use egui::{Align2, Area, Frame, Id, Key, Modal, Order, RichText, ScrollArea, Tex
 use super::app::HalodiApp;
 use super::commands::{self, COMMANDS, GESTURES};
 use super::files::{self, PathAsked};
+use super::session::{Session, autosave, window as sessions};
 use super::workspace::{Pane, Part};
 use super::{export, theme};
 use crate::error::Error;
@@ -21,6 +22,15 @@ pub enum Asked {
         /// A job runs.
         running: bool,
     },
+    /// A file that a session names is not there.
+    Missing {
+        /// The session.
+        session: Box<Session>,
+        /// The file or folder.
+        lost: PathBuf,
+    },
+    /// A window was not closed; its session is in this file.
+    Restore(PathBuf),
     /// A snapshot is not all of the matter: which types of particles stand for it?
     Species {
         /// What was found, and what was expected.
@@ -82,6 +92,12 @@ pub struct Dialogs {
 }
 
 impl Dialogs {
+    /// Whether any is open.
+    pub fn are_open(&self) -> bool {
+        let Self { palette, help, save_view, asked, path, tour } = self;
+        palette.is_some() || *help || *save_view || asked.is_some() || path.is_some() || tour.is_some()
+    }
+
     /// Close the innermost; says whether there was any.
     pub fn close_one(&mut self) -> bool {
         if self.path.take().is_some()
@@ -250,6 +266,21 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
             "Closing the window loses it.".to_owned(),
             answers(&["Save and close…", "Close anyway", "Stay"]),
         ),
+        Asked::Missing { lost, .. } => {
+            let name = lost.file_name().unwrap_or(lost.as_os_str()).to_string_lossy();
+            let folder = lost.parent().unwrap_or(lost).display();
+            (
+                "Something of the session is missing",
+                format!("The session names {name}, which is not in {folder}."),
+                answers(&["Locate…", "Go on without it", "Cancel"]),
+            )
+        }
+        Asked::Restore(_) => (
+            "Restore the session from before?",
+            "Halodi was not closed the last time. What was open then can be opened again, with its view and its scenes."
+                .to_owned(),
+            answers(&["Restore", "Discard it"]),
+        ),
         Asked::Species { text, choices, .. } => (
             "Not all of the matter",
             format!(
@@ -294,6 +325,17 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         (Some(Asked::Close { running: false }), 0) => {
             app.close_when_saved = true;
             app.save_results();
+        }
+        (Some(Asked::Missing { session, lost }), 0) => sessions::locate(app, session, lost),
+        (Some(Asked::Missing { mut session, lost }), 1) => {
+            session.forget(&lost);
+            sessions::complete(app, *session);
+        }
+        (Some(Asked::Restore(path)), answer) => {
+            if answer == 0 {
+                sessions::restore_left_behind(app, &path);
+            }
+            autosave::forget(&path);
         }
         (Some(Asked::Species { config, mut choices, .. }), index) if index < choices.len() => {
             app.open_with_species(*config, choices.swap_remove(index));

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::scene::{FieldId, Scene, Source};
+use super::subject::{FieldId, Source, Subject};
 use crate::device::GpuContext;
 use crate::field::TileBox;
 use crate::pipeline::{Changed, FieldValues};
@@ -117,7 +117,7 @@ impl Drawing {
     /// and the display volume with them. Says whether there is more to come.
     pub fn sync(
         &mut self,
-        scene: &Scene,
+        subject: &Subject,
         shown: &Source,
         compared: Option<&Source>,
         scales: [ColorScale; 2],
@@ -125,8 +125,8 @@ impl Drawing {
         mode: VolumeMode,
     ) -> bool {
         self.frame += 1;
-        let first = self.upload(scene, shown);
-        let second = compared.map(|c| self.upload(scene, c));
+        let first = self.upload(subject, shown);
+        let second = compared.map(|c| self.upload(subject, c));
         self.evict();
         if self.colors.as_ref().is_none_or(|c| !c.matches(&scales[0], opacity)) {
             self.colors = Some(ColorTable::new(&self.gpu.device, &self.gpu.queue, &scales[0], opacity));
@@ -217,7 +217,7 @@ impl Drawing {
         self.slices[look.axis][which].draw(&self.slice_pass, first, second, colors, look, size)
     }
 
-    fn upload(&mut self, scene: &Scene, source: &Source) -> Synced {
+    fn upload(&mut self, subject: &Subject, source: &Source) -> Synced {
         let n = source.n();
         if self.fields.get(&source.id).is_none_or(|e| e.texture.n() != n) {
             let texture = self.painter.create(n);
@@ -229,7 +229,7 @@ impl Drawing {
         let mut regions = None;
         if entry.version != source.version {
             let changed =
-                if entry.version == u64::MAX { Changed::All } else { scene.changed_since(source.id, entry.version) };
+                if entry.version == u64::MAX { Changed::All } else { subject.changed_since(source.id, entry.version) };
             match (&source.values, changed) {
                 (FieldValues::Host(grid), Changed::Tiles(tiles)) if entry.left == 0 => {
                     for tile in &tiles {

@@ -48,7 +48,7 @@ fn paint(app: &mut HalodiApp, ui: &mut Ui) {
             Rect::from_min_max(egui::pos2(canvas.right() + 20.0, 90.0), rect.right_bottom() - egui::vec2(10.0, 110.0));
         axes::color_bar(ui.painter(), bar, &app.view.scale(shown.quantity), shown.unit());
     }
-    if let Some(opened) = app.scene.opened() {
+    if let Some(opened) = app.subject.opened() {
         let text =
             format!("{}, z = {:.2}, {:.2} Mpc/h, {}³ voxels", opened.name, opened.redshift, opened.box_size, opened.n);
         let at = canvas.left_bottom() + egui::vec2(14.0, -14.0);

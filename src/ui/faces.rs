@@ -28,7 +28,7 @@ impl Faces {
     /// Those of the denoising step on show, or of tiles that begin in the corner of the box.
     pub fn of(app: &HalodiApp) -> Option<Self> {
         let n = app.shown_n()?;
-        if let Some(step) = app.scene.step.and_then(|index| app.scene.job.steps.get(index))
+        if let Some(step) = app.subject.step.and_then(|index| app.subject.job.steps.get(index))
             && let Some(tile) = step.tiles.first()
             && tile.size[0] < n
         {

@@ -3,23 +3,44 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{HalodiApp, Session};
+use super::{HalodiApp, Preferences};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
 use crate::pipeline::JobConfig;
 
-/// Open the window on `initial` (its source is opened at once; `None` starts
-/// empty) and return when it is closed.
+/// What a window begins with.
+#[derive(Debug, Clone, Default)]
+pub enum Begin {
+    /// Nothing: it asks what to open.
+    #[default]
+    Empty,
+    /// A source, opened at once.
+    Job(Box<JobConfig>),
+    /// A session, whose talk is given at once or not.
+    Session {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// Whether the talk is given.
+        talk: bool,
+    },
+    /// The talk that comes with Halodi.
+    DemoTalk {
+        /// Whether the networks run, also where their results were kept from another time.
+        live: bool,
+    },
+}
+
+/// Open the window and return when it is closed.
 ///
 /// # Errors
 /// [`Error::Device`] where there is no display or no GPU device, hardware or
 /// software.
-pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+pub fn run(begin: Begin, device: DeviceChoice) -> Result<()> {
     yield_to_the_window();
     let mut gpu = GpuContext::shared()?;
     let app = Hosted::default();
     loop {
-        let closed = open(&app, &gpu, initial.clone(), device);
+        let closed = open(&app, &gpu, begin.clone(), device);
         let lost = app.is_lost();
         if closed.is_ok() && !lost {
             return Ok(());
@@ -76,14 +97,14 @@ impl eframe::App for Hosted {
 }
 
 /// Open a window and return when it is closed.
-fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+fn open(app: &Hosted, gpu: &GpuContext, begin: Begin, device: DeviceChoice) -> Result<()> {
     let setup = egui_wgpu::WgpuSetupExisting {
         instance: gpu.instance.clone(),
         adapter: gpu.adapter.clone(),
         device: gpu.device.clone(),
         queue: gpu.queue.clone(),
     };
-    let size = Session::path().and_then(|path| Session::read(&path).size).unwrap_or([1440.0, 900.0]);
+    let size = Preferences::path().and_then(|path| Preferences::read(&path).size).unwrap_or([1440.0, 900.0]);
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Halodi")
@@ -103,7 +124,22 @@ fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: Devi
         match &mut *hosted.0.borrow_mut() {
             Some(app) => app.go_on(&cc.egui_ctx, format, gpu),
             none => {
-                *none = Some(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, Session::path()));
+                let initial = match &begin {
+                    Begin::Job(config) => Some((**config).clone()),
+                    _ => None,
+                };
+                let path = Preferences::path();
+                let app = none.insert(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, path));
+                match begin {
+                    Begin::Empty | Begin::Job(_) => {}
+                    Begin::Session { path, talk } => {
+                        app.open_session(&path);
+                        if talk {
+                            app.give_talk();
+                        }
+                    }
+                    Begin::DemoTalk { live } => app.give_demo_talk(live),
+                }
             }
         }
         Ok(Box::new(hosted) as Box<dyn eframe::App>)

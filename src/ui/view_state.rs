@@ -1,4 +1,4 @@
-//! What of the scene is looked at, and how: everything that undo undoes and a restart
+//! What of the subject is looked at, and how: everything that undo undoes and a restart
 //! brings back.
 
 use std::collections::BTreeMap;

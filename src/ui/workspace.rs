@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::app::HalodiApp;
 use super::icons::{self, Icon};
+use super::layout::{Arrangement, Layout};
 use super::panels::{histogram, seams, slice, spectra, volume};
-use super::session::{Arrangement, Session};
 
 /// A panel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,15 +65,13 @@ pub struct Workspace {
     pub maximised: Option<Pane>,
     /// Whether the drawer is open.
     pub drawer: bool,
-    /// Nothing but the picture, for a talk.
-    pub talk: bool,
 }
 
 impl Workspace {
-    /// As a session left it.
-    pub fn new(session: &Session) -> Self {
-        let tree = session.arrangement.as_ref().and_then(Arrangement::tree).or_else(|| Arrangement::default().tree());
-        Self { tree, maximised: None, drawer: session.drawer, talk: false }
+    /// As it was left.
+    pub fn new(layout: &Layout) -> Self {
+        let tree = layout.arrangement.as_ref().and_then(Arrangement::tree).or_else(|| Arrangement::default().tree());
+        Self { tree, maximised: layout.maximised, drawer: layout.drawer }
     }
 
     /// The arrangement that Halodi comes with.
@@ -88,9 +86,10 @@ impl Workspace {
         }
     }
 
-    /// The arrangement, to be written.
-    pub fn arrangement(&self) -> Option<Arrangement> {
-        self.tree.as_ref().and_then(Arrangement::of)
+    /// It, to be written.
+    pub fn layout(&self) -> Layout {
+        let arrangement = self.tree.as_ref().and_then(Arrangement::of);
+        Layout { arrangement, maximised: self.maximised, drawer: self.drawer }
     }
 
     /// Let a panel fill the window, or bring the others back.
@@ -101,24 +100,17 @@ impl Workspace {
 
 /// Show the panels in the rest of the window.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
-    let alone = if app.workspace.talk {
-        Some(app.workspace.maximised.unwrap_or(Pane::Volume))
-    } else {
-        app.workspace.maximised
-    };
-    if let Some(pane) = alone {
-        if !app.workspace.talk {
-            ui.horizontal(|ui| {
-                ui.add_space(4.0);
-                ui.strong(title(app, pane));
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if ui.button("Restore").on_hover_text("Show the other panels again (Esc)").clicked() {
-                        app.workspace.maximised = None;
-                    }
-                    buttons(app, ui, pane);
-                });
+    if let Some(pane) = app.workspace.maximised {
+        ui.horizontal(|ui| {
+            ui.add_space(4.0);
+            ui.strong(title(app, pane));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Restore").on_hover_text("Show the other panels again (Esc)").clicked() {
+                    app.workspace.maximised = None;
+                }
+                buttons(app, ui, pane);
             });
-        }
+        });
         pane_ui(app, ui, pane);
         return;
     }
@@ -128,7 +120,8 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     app.workspace.tree.get_or_insert(tree);
 }
 
-fn pane_ui(app: &mut HalodiApp, ui: &mut Ui, pane: Pane) {
+/// Show a panel in the rest of `ui`.
+pub(super) fn pane_ui(app: &mut HalodiApp, ui: &mut Ui, pane: Pane) {
     app.parts.push((Part::Pane(pane), ui.available_rect_before_wrap()));
     match pane {
         Pane::Volume => volume::show(app, ui),

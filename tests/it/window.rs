@@ -4,6 +4,7 @@
 
 mod faults;
 mod habits;
+mod talks;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -90,7 +91,7 @@ fn wait(harness: &mut Harness<'_>, app: &Shared, what: &str, done: impl Fn(&Halo
 /// The demo, read, with its reference.
 fn opened(start: Start) -> (Harness<'static>, Shared) {
     let (mut harness, app) = window(start);
-    wait(&mut harness, &app, "the demo", |app| app.scene().has(Layer::Reference));
+    wait(&mut harness, &app, "the demo", |app| app.subject().has(Layer::Reference));
     wait(&mut harness, &app, "the end of opening", |app| !app.is_running());
     (harness, app)
 }
@@ -111,13 +112,13 @@ fn a_click_on_run_makes_a_map_and_a_bad_file_leaves_it_there() {
     harness.get_by_label("Run").click();
     harness.step();
     wait(&mut harness, &app, "a running job", HalodiApp::is_running);
-    wait(&mut harness, &app, "a map", |app| app.scene().outcome.is_some());
+    wait(&mut harness, &app, "a map", |app| app.subject().outcome.is_some());
     with(&app, |app| {
-        assert!(app.scene().has(Layer::BrightnessTemperature));
+        assert!(app.subject().has(Layer::BrightnessTemperature));
         for series in [Series::DarkMatter, Series::HaloMass(0), Series::Prediction, Series::Reference] {
-            assert!(app.scene().job.spectra.contains_key(&series), "{series:?}");
+            assert!(app.subject().job.spectra.contains_key(&series), "{series:?}");
         }
-        assert!(app.scene().job.weights.iter().any(|w| w.starts_with("LODI")));
+        assert!(app.subject().job.weights.iter().any(|w| w.starts_with("LODI")));
         // What was made came to the front, in the colours that the reference has.
         assert_eq!(app.view().layer, Layer::BrightnessTemperature);
     });
@@ -136,7 +137,7 @@ fn a_click_on_run_makes_a_map_and_a_bad_file_leaves_it_there() {
     wait(&mut harness, &app, "the error", |app| !app.errors().is_empty());
     with(&app, |app| {
         assert!(app.errors()[0].contains("/nowhere/snapshot.hdf5"), "{:?}", app.errors());
-        assert!(app.scene().has(Layer::BrightnessTemperature));
+        assert!(app.subject().has(Layer::BrightnessTemperature));
     });
     // Warnings about the coarse grid may be there too.
     for button in harness.get_all_by_label("Dismiss") {
@@ -160,8 +161,8 @@ fn a_job_can_be_paused_and_cancelled() {
     harness.step();
     wait(&mut harness, &app, "the end", |app| !app.is_running());
     with(&app, |app| {
-        assert!(app.scene().outcome.is_none() && app.errors().is_empty());
-        assert!(app.scene().has(Layer::DarkMatter));
+        assert!(app.subject().outcome.is_none() && app.errors().is_empty());
+        assert!(app.subject().has(Layer::DarkMatter));
     });
 }
 
@@ -172,7 +173,7 @@ fn an_empty_window_leads_to_the_demo() {
     harness.get_by_label("Open snapshot…");
     harness.get_by_label("Open the demo").click();
     harness.step();
-    wait(&mut harness, &app, "the demo", |app| app.scene().has(Layer::Reference));
+    wait(&mut harness, &app, "the demo", |app| app.subject().has(Layer::Reference));
     with(&app, |app| app.look(|view| view.thickness = 3));
     harness.step();
     harness.get_by_role_and_label(Role::Canvas, "Volume");

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use egui::{CollapsingHeader, ComboBox, DragValue, Panel, Response, RichText, ScrollArea, Ui};
 
-use super::significant;
+use super::{scenes, significant};
 use crate::device::DeviceChoice;
 use crate::nn::Sampler;
 use crate::stitch::{Overlap, Shared, Window};
@@ -27,6 +27,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             if !app.workspace.drawer {
                 return;
             }
+            section(ui, "Scenes", |ui| scenes::show(app, ui));
             section(ui, "Settings of the next run", |ui| settings(app, ui));
             section(ui, "Provenance", |ui| provenance(app, ui));
             section(ui, "Log", |ui| app.log.list(ui));
@@ -120,7 +121,7 @@ fn device_name(choice: DeviceChoice) -> &'static str {
 }
 
 fn provenance(app: &HalodiApp, ui: &mut Ui) {
-    if let Some(opened) = app.scene.opened() {
+    if let Some(opened) = app.subject.opened() {
         ui.label(RichText::new(&opened.name).strong());
         row(ui, "Box", &format!("{:.4} Mpc/h", opened.box_size));
         row(ui, "Redshift", &format!("{:.3}", opened.redshift));
@@ -131,7 +132,7 @@ fn provenance(app: &HalodiApp, ui: &mut Ui) {
             ui.label(RichText::new(reference).small());
         }
     }
-    if let Some(device) = &app.scene.job.device {
+    if let Some(device) = &app.subject.job.device {
         ui.add_space(4.0);
         ui.label(RichText::new("Networks").weak());
         ui.label(RichText::new(&device.name).small());
@@ -140,14 +141,14 @@ fn provenance(app: &HalodiApp, ui: &mut Ui) {
     ui.add_space(4.0);
     ui.label(RichText::new("Picture").weak());
     ui.label(RichText::new(app.gpu.name()).small());
-    if !app.scene.job.weights.is_empty() {
+    if !app.subject.job.weights.is_empty() {
         ui.add_space(4.0);
         ui.label(RichText::new("Weights").weak());
-        for sentence in app.scene.job.weights.iter() {
+        for sentence in app.subject.job.weights.iter() {
             ui.label(RichText::new(sentence).small());
         }
     }
-    for note in app.scene.job.warnings.iter() {
+    for note in app.subject.job.warnings.iter() {
         ui.label(RichText::new(note).small().color(ui.visuals().warn_fg_color));
     }
 }
@@ -155,7 +156,7 @@ fn provenance(app: &HalodiApp, ui: &mut Ui) {
 /// Pins, the region and the line, with their numbers.
 fn measured(app: &mut HalodiApp, ui: &mut Ui) {
     let ctx = ui.ctx().clone();
-    let Some(size) = app.scene.opened().map(|o| o.box_size) else { return };
+    let Some(size) = app.subject.opened().map(|o| o.box_size) else { return };
     let place = |p: [f32; 3]| {
         let [x, y, z] = p.map(|v| f64::from(v) * size);
         format!("({x:.2}, {y:.2}, {z:.2})")
@@ -218,7 +219,7 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
     }
 }
 
-fn profile(app: &mut HalodiApp, ui: &mut Ui, fields: &[crate::ui::scene::Source], ends: [[f32; 3]; 2]) {
+fn profile(app: &mut HalodiApp, ui: &mut Ui, fields: &[crate::ui::subject::Source], ends: [[f32; 3]; 2]) {
     let quantity = app.shown.as_ref().map(|(f, _)| f.quantity);
     let chosen: Vec<_> = fields.iter().filter(|f| Some(f.quantity) == quantity).cloned().collect();
     let Some(table) = app.analysis.profile(&ui.ctx().clone(), &chosen, ends) else { return };

@@ -28,7 +28,7 @@ const STAGES: [(Stage, &str, &str); 4] = [
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
-    if app.scene.opened().is_none() && app.job.is_none() {
+    if app.subject.opened().is_none() && app.job.is_none() {
         return;
     }
     Panel::bottom("job").exact_size(40.0).show(ui, |ui| {
@@ -36,8 +36,8 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         ui.horizontal_centered(|ui| {
             buttons(app, ui);
             ui.separator();
-            let progress = app.scene.job.progress;
-            stages(ui, progress, app.job.is_some(), app.scene.outcome.is_some());
+            let progress = app.subject.job.progress;
+            stages(ui, progress, app.job.is_some(), app.subject.outcome.is_some());
             if let Some(progress) = progress.filter(|_| app.job.is_some()) {
                 bar(ui, &progress);
             }
@@ -59,7 +59,7 @@ fn buttons(app: &mut HalodiApp, ui: &mut Ui) {
                 commands::run(app, &ctx, Command::Run);
             }
             let save = Button::new("Save results…");
-            let enabled = app.scene.outcome.is_some();
+            let enabled = app.subject.outcome.is_some();
             let response =
                 ui.add_enabled(enabled, save).on_hover_text("Map, spectra, figures and a report, into a folder");
             if response.on_disabled_hover_text("There is no prediction to save yet.").clicked() {
@@ -123,29 +123,29 @@ fn time(seconds: u64) -> String {
 
 /// The realisations of the map, to browse.
 fn realisations(app: &mut HalodiApp, ui: &mut Ui) {
-    let count = app.scene.realisations();
+    let count = app.subject.realisations();
     if count < 2 {
         return;
     }
     ui.separator();
-    let mut at = app.scene.realisation + 1;
+    let mut at = app.subject.realisation + 1;
     let drag = egui::DragValue::new(&mut at).range(1..=count).prefix("realisation ").suffix(format!(" of {count}"));
     let response = ui
         .add(drag)
         .on_hover_text("Other noise, other maps of the same matter: what all share is known, what differs is not");
     if response.changed() {
-        app.scene.realisation = at - 1;
-        (app.scene.step, app.scene.ensemble) = (None, None);
+        app.subject.realisation = at - 1;
+        (app.subject.step, app.subject.ensemble) = (None, None);
         app.choose_layer(Layer::BrightnessTemperature);
     }
     for (spread, name, meaning) in [
         (false, "mean", "The mean of all realisations: what is known of the map"),
         (true, "spread", "The standard deviation of the realisations in every voxel, mK: what is not known of it"),
     ] {
-        let chosen = app.scene.ensemble == Some(spread);
+        let chosen = app.subject.ensemble == Some(spread);
         if ui.selectable_label(chosen, name).on_hover_text(meaning).clicked() {
-            app.scene.ensemble = (!chosen).then_some(spread);
-            app.scene.step = None;
+            app.subject.ensemble = (!chosen).then_some(spread);
+            app.subject.step = None;
             app.choose_layer(Layer::BrightnessTemperature);
         }
     }
@@ -153,25 +153,25 @@ fn realisations(app: &mut HalodiApp, ui: &mut Ui) {
 
 /// Kept denoising steps, to go back to.
 fn steps(app: &mut HalodiApp, ui: &mut Ui) {
-    let count = app.scene.job.steps.len();
+    let count = app.subject.job.steps.len();
     if count == 0 {
         return;
     }
     ui.separator();
     let last = count - 1;
     // One beyond the last step is the newest state.
-    let mut at = app.scene.step.map_or(count, |s| s.min(last));
+    let mut at = app.subject.step.map_or(count, |s| s.min(last));
     ui.spacing_mut().slider_width = (ui.available_width() - 250.0).clamp(60.0, 260.0);
     let slider = Slider::new(&mut at, 0..=count).show_value(false);
     let response =
         ui.add(slider).on_hover_text("Go back through the denoising steps; at the right end, the newest state");
     if response.accessible_name("Denoising step").changed() {
-        app.scene.step = (at < count).then_some(at);
+        app.subject.step = (at < count).then_some(at);
         app.choose_layer(Layer::BrightnessTemperature);
     }
-    let text = match app.scene.step {
+    let text = match app.subject.step {
         Some(index) => {
-            let step = &app.scene.job.steps[index];
+            let step = &app.subject.job.steps[index];
             format!("step {} of {}", step.step + 1, step.of)
         }
         None => "newest".to_owned(),

@@ -5,6 +5,7 @@ pub mod drawer;
 pub mod empty;
 pub mod histogram;
 pub mod job_bar;
+pub mod scenes;
 pub mod seams;
 pub mod slice;
 pub mod spectra;

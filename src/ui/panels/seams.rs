@@ -25,7 +25,9 @@ fn contents(app: &mut HalodiApp, ui: &mut Ui) {
         ui.centered_and_justified(|ui| ui.weak("A box of so few voxels has no tiles."));
         return;
     };
-    controls(app, ui, n, tile);
+    if !app.presents() {
+        controls(app, ui, n, tile);
+    }
     if !shown.complete {
         ui.centered_and_justified(|ui| ui.weak("Seams are looked for once the field is complete."));
         return;
@@ -124,7 +126,7 @@ fn across(
     height: f32,
 ) {
     let place = app.view.voxel(faces.n);
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     let at = plane as f64 * size / faces.n as f64;
     let text =
         format!("Squared jump across the tile's face at {} = {at:.2} Mpc/h, the nearest to the crosshair", AXES[axis]);

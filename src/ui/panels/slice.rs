@@ -7,7 +7,7 @@ use super::{axes, ink, volume};
 use crate::render::{SLICE_AXES, SliceLook};
 use crate::ui::app::HalodiApp;
 use crate::ui::icons::{self, Icon};
-use crate::ui::scene::FieldId;
+use crate::ui::subject::FieldId;
 use crate::ui::theme;
 use crate::ui::view_state::{Compare, SliceView};
 use crate::ui::workspace::Pane;
@@ -17,7 +17,7 @@ const NAMES: [&str; 3] = ["x", "y", "z"];
 /// The panel's title: its plane, and where it cuts.
 pub fn title(app: &HalodiApp, axis: usize) -> String {
     let [right, up] = SLICE_AXES[axis];
-    match app.scene.opened() {
+    match app.subject.opened() {
         Some(opened) => format!(
             "{}{}   {} = {:.2}",
             NAMES[right],
@@ -105,19 +105,23 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let frame = Frame::new(rect, app.view.slices[axis]);
     steer(app, ui, axis, frame, &response, n);
     let frame = Frame::new(rect, app.view.slices[axis]);
-    if app.scene.comparing(&app.view) == Compare::SideBySide {
+    if app.subject.comparing(&app.view) == Compare::SideBySide {
         let (left, right) = rect.split_left_right_at_fraction(0.5);
         for (index, half) in [left, right].into_iter().enumerate() {
             let frame = Frame::new(half, app.view.slices[axis]);
             picture(app, ui, axis, frame, index);
-            crosshair(app, ui, axis, frame);
+            if app.presents() {
+                volume::names(app, &ui.painter_at(half), half, index);
+            } else {
+                crosshair(app, ui, axis, frame);
+            }
         }
     } else {
         picture(app, ui, axis, frame, 0);
         marks(app, ui, axis, frame, n);
     }
     let painter = ui.painter_at(rect);
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     axes::scale_bar(&painter, rect, size / f64::from(frame.scale()));
     let corner = rect.left_bottom() + egui::vec2(8.0, -8.0);
     let mut text = format!("{} right, {} up", NAMES[right], NAMES[up]);
@@ -125,11 +129,20 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         let what = if app.view.maximum { "maximum" } else { "mean" };
         text = format!("{what} of {} voxels", app.view.thickness);
     }
-    ink(&painter, corner, Align2::LEFT_BOTTOM, text, 11.0, theme::FAINT);
-    if app.scene.comparing(&app.view) == Compare::Swipe {
+    if app.presents() {
+        // There is no title over it.
+        let title = title(app, axis).replace("   ", ", ") + " Mpc/h";
+        ink(&painter, corner, Align2::LEFT_BOTTOM, title, 13.0, theme::INK);
+        if app.subject.comparing(&app.view) != Compare::SideBySide {
+            volume::names(app, &painter, rect, 0);
+        }
+    } else {
+        ink(&painter, corner, Align2::LEFT_BOTTOM, text, 11.0, theme::FAINT);
+    }
+    if app.subject.comparing(&app.view) == Compare::Swipe {
         volume::swipe_line(app, ui, rect, &plane);
     }
-    if response.has_focus() {
+    if response.has_focus() && !app.presents() {
         painter.rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(1.0, theme::ACTIVE), egui::StrokeKind::Inside);
     }
 }
@@ -140,7 +153,7 @@ fn picture(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, index: usize
     let size = [frame.rect.width(), frame.rect.height()].map(|v| (v * points).round().max(0.0) as u32);
     let n = shown.n();
     let thickness = app.view.thickness.clamp(1, n);
-    let swipe = match (app.scene.comparing(&app.view), index) {
+    let swipe = match (app.subject.comparing(&app.view), index) {
         (Compare::Swipe, _) => app.view.swipe,
         (Compare::SideBySide, 1) => -1.0,
         _ => 2.0,
@@ -182,7 +195,7 @@ fn steer(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, response: &Res
         wheel(app, ui, axis, frame, p, n);
     }
     drag(app, ui, axis, frame, response, place);
-    if response.double_clicked() {
+    if response.double_clicked() && !app.presents() {
         app.workspace.toggle_maximised(Pane::Slice(axis));
     } else if response.clicked()
         && let Some(p) = response.interact_pointer_pos()
@@ -367,7 +380,7 @@ fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
     painter.rect_stroke(whole, 0.0, Stroke::new(1.0, theme::FAINT.gamma_multiply(0.6)), egui::StrokeKind::Outside);
     let layer = app.shown.as_ref().is_some_and(|(shown, _)| matches!(shown.id, FieldId::Layer(_)));
     if app.view.tiles && layer {
-        for tile in app.scene.job.active.iter() {
+        for tile in app.subject.job.active.iter() {
             for (low, high) in volume::pieces(*tile, n) {
                 if (low[axis]..high[axis]).contains(&at) {
                     let rect = Rect::from_two_pos(corner(low.to_array()), corner(high.to_array()));
@@ -377,7 +390,9 @@ fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
         }
     }
     crate::ui::faces::on_slice(app, ui, axis, frame.rect, |p| frame.to_screen(p));
-    crosshair(app, ui, axis, frame);
+    if !app.presents() {
+        crosshair(app, ui, axis, frame);
+    }
     if let Some([low, high]) = app.view.region {
         let rect = Rect::from_two_pos(corner(low), corner(high));
         painter.rect_stroke(rect, 0.0, Stroke::new(1.3, theme::INK), egui::StrokeKind::Inside);

@@ -26,22 +26,24 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     ui.add_space(3.0);
     ui.horizontal(|ui| {
         ui.add_space(6.0);
-        ui.selectable_value(&mut app.view.power, Power::Spectrum, "P(k)")
-            .on_hover_text("Power per mode: the variance of the field in waves of wavenumber k");
-        ui.selectable_value(&mut app.view.power, Power::Dimensionless, "Δ²(k)")
-            .on_hover_text("k³P/2π²: the variance per e-fold of wavenumber");
+        if !app.presents() {
+            ui.selectable_value(&mut app.view.power, Power::Spectrum, "P(k)")
+                .on_hover_text("Power per mode: the variance of the field in waves of wavenumber k");
+            ui.selectable_value(&mut app.view.power, Power::Dimensionless, "Δ²(k)")
+                .on_hover_text("k³P/2π²: the variance per e-fold of wavenumber");
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(6.0);
             legend(app, ui);
         });
     });
-    if app.scene.job.spectra.is_empty() {
+    if app.subject.job.spectra.is_empty() {
         ui.centered_and_justified(|ui| ui.weak("Spectra appear as fields are made."));
         return;
     }
     let ctx = ui.ctx().clone();
-    let cross = app.analysis.cross(&ctx, &app.scene);
-    let draws = app.analysis.realisations(&ctx, &app.scene);
+    let cross = app.analysis.cross(&ctx, &app.subject);
+    let draws = app.analysis.realisations(&ctx, &app.subject);
     let bands = bands(app, ui.visuals(), draws.as_deref().map_or(&[], Vec::as_slice));
     let cross = cross.as_deref().and_then(Option::as_ref);
     key(ui, &bands, cross.is_some());
@@ -66,7 +68,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
 fn legend(app: &HalodiApp, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = 7.0;
     let visuals = ui.visuals().clone();
-    for &series in app.scene.job.spectra.keys().rev() {
+    for &series in app.subject.job.spectra.keys().rev() {
         let (name, meaning) = match series {
             Series::DarkMatter => ("DM".to_owned(), series.name()),
             Series::HaloMass(bin) => (format!("H{}", bin + 1), series.name()),
@@ -100,7 +102,7 @@ impl Band {
 
 /// The bands that there are: of the truth, and of the prediction's realisations.
 fn bands(app: &HalodiApp, visuals: &egui::Visuals, realisations: &[PowerSpectrum]) -> Vec<Band> {
-    let draws = &app.scene.job.reference_draws;
+    let draws = &app.subject.job.reference_draws;
     let count = draws.len();
     let truth = Band::new(
         [format!("truth ±1σ, {count} draws"), "truth ±1σ".to_owned()],
@@ -188,7 +190,7 @@ fn plot(
     };
     let logarithmic = kind == Kind::Power;
     let curves: Vec<(Series, Vec<[f64; 2]>)> = curves(app, kind, cross);
-    let spectra = &app.scene.job.spectra;
+    let spectra = &app.subject.job.spectra;
     let nyquist = spectra.values().next().map(|s| s.k_nyquist.log10());
     let first = spectra.values().filter_map(|s| s.k.first()).fold(f64::INFINITY, |a, &b| a.min(b)).log10();
     let end = nyquist.unwrap_or(first + 1.0) + 0.04;
@@ -281,7 +283,7 @@ fn plot(
 
 /// A band in the coordinates of a plot: wavenumbers, low, high.
 fn area(app: &HalodiApp, kind: Kind, band: &Band) -> Option<[Vec<f64>; 3]> {
-    let reference = app.scene.job.spectra.get(&Series::Reference);
+    let reference = app.subject.job.spectra.get(&Series::Reference);
     let mut area = [Vec::new(), Vec::new(), Vec::new()];
     for (shell, &[k, low, high]) in band.shells.iter().enumerate() {
         let ends = match kind {
@@ -310,7 +312,7 @@ fn read_out(app: &HalodiApp, ui: &Ui, response: &egui::Response, kind: Kind, k: 
     for (series, points) in curves(app, kind, cross) {
         let matters = kind != Kind::Power
             || matches!(series, Series::Prediction | Series::Reference)
-            || app.scene.job.spectra.len() < 3;
+            || app.subject.job.spectra.len() < 3;
         let nearest = points.iter().min_by(|a, b| (a[0] - k.log10()).abs().total_cmp(&(b[0] - k.log10()).abs()));
         if let (true, Some([_, y])) = (matters, nearest) {
             let value = if kind == Kind::Power { 10f64.powf(*y) } else { *y };
@@ -432,7 +434,7 @@ fn power_bounds(curves: &[(Series, Vec<[f64; 2]>)], areas: &[([Vec<f64>; 3], egu
 
 /// The points of every curve, in the plot's coordinates.
 fn curves(app: &HalodiApp, kind: Kind, cross: Option<&CrossSpectrum>) -> Vec<(Series, Vec<[f64; 2]>)> {
-    let spectra = &app.scene.job.spectra;
+    let spectra = &app.subject.job.spectra;
     let shells = |s: &PowerSpectrum, values: &[f64], map: fn(f64) -> f64| -> Vec<[f64; 2]> {
         let points = s.k.iter().zip(values).take(s.complete_shells());
         points.map(|(k, v)| [k.log10(), map(*v)]).filter(|p| p[1].is_finite()).collect()

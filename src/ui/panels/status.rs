@@ -13,13 +13,13 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         app.parts.push((Part::Status, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             ui.spacing_mut().item_spacing.x = 10.0;
-            if app.scene.opened().is_some() {
+            if app.subject.opened().is_some() {
                 probe(app, ui);
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let text = format!("{:.0} ms", app.frame_time * 1e3);
                 ui.label(RichText::new(text).small().weak()).on_hover_text(frames(app)).accessible_name("Frame time");
-                if let Some(device) = &app.scene.job.device
+                if let Some(device) = &app.subject.job.device
                     && ui.available_width() > 160.0
                 {
                     let name = device.name.split(" (").next().unwrap_or_default();
@@ -65,7 +65,7 @@ pub fn values(app: &HalodiApp) -> Vec<(String, f64, &'static str)> {
 
 /// The probe's place in Mpc/h.
 fn place(app: &HalodiApp) -> [f64; 3] {
-    let size = app.scene.opened().map_or(1.0, |o| o.box_size);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     app.probe.map(|p| f64::from(p.rem_euclid(1.0)) * size)
 }
 

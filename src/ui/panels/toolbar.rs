@@ -5,7 +5,7 @@ use egui::{ComboBox, Frame, Margin, RichText, Ui};
 use crate::field::Layer;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
-use crate::ui::scene::LAYERS;
+use crate::ui::subject::LAYERS;
 use crate::ui::view_state::{Compare, Partner};
 use crate::ui::workspace::Part;
 
@@ -64,7 +64,7 @@ pub fn short_name(layer: Layer) -> (String, &'static str) {
 fn layers(app: &mut HalodiApp, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = 3.0;
     for (index, layer) in LAYERS.into_iter().enumerate() {
-        let there = app.scene.has(layer);
+        let there = app.subject.has(layer);
         // What only some runs make is shown once it is there.
         if !there && matches!(layer, Layer::ConditionalMean | Layer::Latent | Layer::Disagreement) {
             continue;
@@ -89,10 +89,10 @@ fn layers(app: &mut HalodiApp, ui: &mut Ui) {
 }
 
 fn compare(app: &mut HalodiApp, ui: &mut Ui) {
-    let can = app.scene.can_compare(&app.view);
+    let can = app.subject.can_compare(&app.view);
     ui.add_enabled_ui(can, |ui| {
         let chosen = ComboBox::from_id_salt("compare")
-            .selected_text(app.scene.comparing(&app.view).name())
+            .selected_text(app.subject.comparing(&app.view).name())
             .width(96.0)
             .show_ui(ui, |ui| {
                 for way in Compare::ALL {
@@ -106,14 +106,14 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
             .on_disabled_hover_text(
                 "Predict, or show a 21 cm layer, with a reference or an earlier run to compare with",
             );
-        if app.scene.runs.is_empty() && app.scene.realisations() < 2 {
+        if app.subject.runs.is_empty() && app.subject.realisations() < 2 {
             return;
         }
         let name = |app: &HalodiApp, partner: Partner| match partner {
             Partner::Reference => "reference".to_owned(),
             Partner::Realisation(index) => format!("realisation {}", index + 1),
-            Partner::Run(number) => match app.scene.runs.iter().find(|r| r.number == number) {
-                Some(run) => format!("run {number}: {}", run.settings),
+            Partner::Run(number) => match app.subject.runs.iter().find(|r| r.number == number) {
+                Some(run) => format!("run {number}: {}", run.settings()),
                 None => format!("run {number}"),
             },
         };
@@ -124,15 +124,15 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
         };
         ui.label(RichText::new("with").weak());
         let chosen = ComboBox::from_id_salt("partner").selected_text(short).width(80.0).show_ui(ui, |ui| {
-            if app.scene.has(Layer::Reference) {
+            if app.subject.has(Layer::Reference) {
                 ui.selectable_value(&mut app.view.partner, Partner::Reference, "reference");
             }
-            for number in app.scene.runs.iter().map(|r| r.number).collect::<Vec<_>>() {
+            for number in app.subject.runs.iter().map(|r| r.number).collect::<Vec<_>>() {
                 let text = name(app, Partner::Run(number));
                 ui.selectable_value(&mut app.view.partner, Partner::Run(number), text);
             }
-            if app.scene.realisations() > 1 {
-                for index in 0..app.scene.realisations() {
+            if app.subject.realisations() > 1 {
+                for index in 0..app.subject.realisations() {
                     let partner = Partner::Realisation(index);
                     ui.selectable_value(&mut app.view.partner, partner, format!("realisation {}", index + 1));
                 }

@@ -25,7 +25,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
 fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
     ui.menu_button("Open", |ui| {
         ui.set_min_width(230.0);
-        for command in [Command::Open, Command::Demo, Command::Reference] {
+        for command in [Command::Open, Command::Demo, Command::OpenDemoTalk, Command::Reference] {
             item(app, ui, command);
         }
         if !app.recent.is_empty() {
@@ -42,6 +42,7 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
         ui.separator();
         for command in [
             Command::Save,
+            Command::SaveSession,
             Command::SaveView,
             Command::CopyPicture,
             Command::CopyValues,
@@ -68,7 +69,7 @@ pub fn item(app: &mut HalodiApp, ui: &mut Ui, command: Command) {
 }
 
 fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
-    let Some(opened) = app.scene.opened() else {
+    let Some(opened) = app.subject.opened() else {
         if app.job.is_some() {
             ui.spinner();
             ui.weak("Reading…");
@@ -89,7 +90,7 @@ fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
         "Voxels of {voxel:.4} Mpc/h; the grid resolves waves up to k = {:.2} h/Mpc.",
         std::f64::consts::PI / voxel
     ));
-    if app.scene.job.job != app.job.as_ref().map_or(app.scene.job.job, crate::pipeline::Job::id) {
+    if app.subject.job.job != app.job.as_ref().map_or(app.subject.job.job, crate::pipeline::Job::id) {
         ui.spinner();
         ui.weak("Reading…");
     }

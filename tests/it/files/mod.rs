@@ -13,11 +13,13 @@ use std::sync::Arc;
 
 use halodi::field::Layer;
 use halodi::field::{Cosmology, Grid, MassAssignment, RHO_CRITICAL};
+use halodi::figure::Format;
 use halodi::io::{
     MapHeader, Opened, Properties, Quantity, Snapshot, SnapshotHeader, SnapshotReader, open_source, read_particles,
     write_map,
 };
 use halodi::pipeline::Series;
+use halodi::report::FigureFiles;
 use halodi::stats::power_spectrum;
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, Group, H5Type};
@@ -623,9 +625,11 @@ fn figures_of_a_real_snapshot_are_drawn() {
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let caption = "halodi: gadget4_dm64_L12p5_z1.hdf5, z = 1.000, 64³ in 12.5 Mpc/h; a drawing test, not a prediction.";
-    halodi::report::write_spectrum_figure(&folder.join("spectrum.png"), &spectra, caption).unwrap();
-    halodi::report::write_slices_figure(&folder.join("slices.png"), &fields, caption).unwrap();
-    for name in ["spectrum.png", "slices.png"] {
-        assert!(fs::metadata(folder.join(name)).unwrap().len() > 50_000);
+    let files = |name| FigureFiles::new(folder.join(name), &[Format::Png, Format::Svg, Format::Pdf], caption);
+    let mut written = halodi::report::write_spectrum_figure(&files("spectrum"), &spectra).unwrap();
+    written.extend(halodi::report::write_slices_figure(&files("slices"), &fields).unwrap());
+    assert_eq!(written.len(), 6);
+    for path in written {
+        assert!(fs::metadata(path).unwrap().len() > 20_000);
     }
 }

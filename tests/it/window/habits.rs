@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 /// Write a path into the line that asks for one, and say yes.
-fn answer(harness: &mut Harness<'_>, path: &Path, yes: &str) {
+pub(super) fn answer(harness: &mut Harness<'_>, path: &Path, yes: &str) {
     harness.step();
     let line = harness.get_by_label("Path");
     line.focus();
@@ -22,7 +22,7 @@ fn answer(harness: &mut Harness<'_>, path: &Path, yes: &str) {
 }
 
 /// Wait until a file is there, complete: it is written atomically.
-fn wait_for(harness: &mut Harness<'_>, path: &Path) {
+pub(super) fn wait_for(harness: &mut Harness<'_>, path: &Path) {
     let began = Instant::now();
     while !path.exists() {
         assert!(began.elapsed() < Duration::from_secs(120), "{} is not written", path.display());
@@ -112,7 +112,7 @@ fn a_dropped_or_pasted_file_is_opened_or_compared_with() {
     harness.get_all_by_label("Compare").last().expect("a button").click();
     harness.step();
     wait(&mut harness, &app, "the error", |app| !app.errors().is_empty());
-    with(&app, |app| assert!(app.errors()[0].contains("a map.hdf5") && app.scene().has(Layer::Reference)));
+    with(&app, |app| assert!(app.errors()[0].contains("a map.hdf5") && app.subject().has(Layer::Reference)));
     let began = Instant::now();
     while !with(&app, |app| app.errors().is_empty()) {
         assert!(began.elapsed() < Duration::from_secs(60), "notices stay");
@@ -154,7 +154,7 @@ fn closing_with_a_result_that_is_not_saved_asks_once() {
     harness.get_by_label("A job is running");
     harness.get_by_label("Stay").click();
     harness.step();
-    wait(&mut harness, &app, "a map", |app| app.scene().outcome.is_some());
+    wait(&mut harness, &app, "a map", |app| app.subject().outcome.is_some());
     close(&mut harness);
     harness.get_by_label("The prediction is not saved");
     harness.get_by_label("Save and close…").click();
@@ -162,7 +162,7 @@ fn closing_with_a_result_that_is_not_saved_asks_once() {
     let results = folder.path().join("results");
     answer(&mut harness, &results, "Save");
     wait_for(&mut harness, &results.join("report.json"));
-    wait(&mut harness, &app, "the news", |app| app.scene().saved);
+    wait(&mut harness, &app, "the news", |app| app.subject().saved.is_some());
     for name in ["map.hdf5", "spectrum.csv", "spectrum.png", "slices.png"] {
         assert!(results.join(name).exists(), "{name}");
     }
@@ -198,7 +198,7 @@ fn the_key_that_blinks_is_a_glance_while_it_is_held() {
     press(&mut harness, Key::Num1);
     harness.get_by_label("Run").click();
     harness.step();
-    wait(&mut harness, &app, "a map", |app| app.scene().outcome.is_some());
+    wait(&mut harness, &app, "a map", |app| app.subject().outcome.is_some());
     press(&mut harness, Key::Num6);
     let name = || with(&app, |app| app.on_show().map(|(name, _)| name.to_owned())).unwrap_or_default();
     assert!(name().contains("brightness"), "{}", name());

@@ -1,66 +1,20 @@
-//! What a restart brings back: the view, the arrangement of panels, recent files. Plain
-//! text in the user's folder of settings, never data.
-
-use std::path::{Path, PathBuf};
+//! Where panels are, as it is written: by a session, and by what a restart brings back.
 
 use egui_tiles::{Container, Tile, TileId, Tiles, Tree};
 use serde::{Deserialize, Serialize};
 
-use super::view_state::ViewState;
 use super::workspace::Pane;
-use crate::error::Result;
 
-/// A session as it is written.
+/// Which panels are open, and where.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Session {
-    /// How the scene was looked at.
-    pub view: ViewState,
-    /// Where the panels were.
+pub struct Layout {
+    /// Where the panels are; `None` where they are at first.
     pub arrangement: Option<Arrangement>,
-    /// Whether the drawer was open.
+    /// The panel that fills the window.
+    pub maximised: Option<Pane>,
+    /// Whether the drawer is open.
     pub drawer: bool,
-    /// The theme that was chosen, if one was.
-    pub dark: Option<bool>,
-    /// Files that were open, newest first.
-    pub recent: Vec<PathBuf>,
-    /// Whether the tour was seen.
-    pub toured: bool,
-    /// Size of the window in points.
-    pub size: Option<[f32; 2]>,
-}
-
-impl Session {
-    /// The file that sessions are kept in; `None` where the system has no place for it.
-    pub fn path() -> Option<PathBuf> {
-        use etcetera::BaseStrategy;
-        let folders = etcetera::choose_base_strategy().ok()?;
-        Some(folders.config_dir().join("halodi").join("session.json"))
-    }
-
-    /// Read a session; what cannot be read is from another version, and a new one begins. Numbers
-    /// that no window has made are left out.
-    pub fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let mut session: Self = serde_json::from_str(&text).unwrap_or_default();
-        if !session.view.is_sound() {
-            session.view = ViewState::default();
-        }
-        session.size = session.size.filter(|size| size.iter().all(|side| (1.0..32_768.0).contains(side)));
-        session
-    }
-
-    /// Write it.
-    ///
-    /// # Errors
-    /// [`Error::Output`](crate::Error::Output) where that is not possible.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| crate::Error::output(path, e))?;
-        }
-        let text = serde_json::to_string_pretty(self).expect("a session has nothing that JSON has not");
-        crate::io::atomic::write(path, text.as_bytes())
-    }
 }
 
 /// A tree of panels, as it is written.
@@ -179,22 +133,6 @@ impl Default for Arrangement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::view_state::Quantity;
-
-    #[test]
-    fn a_session_survives_being_written_and_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("new").join("session.json");
-        let mut session = Session { recent: vec!["a.hdf5".into()], drawer: true, ..Session::default() };
-        session.view.scales.insert(Quantity::HaloMass(2), Quantity::HaloMass(2).default_scale());
-        session.view.crosshair = [0.1, 0.2, 0.3];
-        session.arrangement = Some(Arrangement::default());
-        session.write(&path).unwrap();
-        assert_eq!(Session::read(&path), session);
-        std::fs::write(&path, "{ \"view\": 3 }").unwrap();
-        assert_eq!(Session::read(&path), Session::default());
-        assert_eq!(Session::read(&folder.path().join("none")), Session::default());
-    }
 
     #[test]
     fn an_arrangement_comes_back_and_one_without_every_panel_does_not() {
