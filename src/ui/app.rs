@@ -20,7 +20,7 @@ use super::preferences::Preferences;
 use super::subject::{FieldId, LAYERS, Source as Field, Subject};
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
-use super::{commands, dialogs, export, theme};
+use super::{commands, dialogs, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
 use crate::field::{Grid, Layer};
@@ -48,7 +48,7 @@ pub(super) enum Message {
     /// A picture or a table was written there.
     Written(PathBuf),
     /// A picture for the clipboard.
-    Picture(egui::ColorImage),
+    Picture(Arc<egui::ColorImage>),
     /// The system has no dialog for paths.
     NoDialog(PathAsked),
     /// It did not work.
@@ -108,12 +108,14 @@ pub struct HalodiApp {
     /// The coarser grid that the user was told of.
     told_coarser: Option<usize>,
     closing: bool,
+    /// Whether what is drawn now goes into a file: nothing to click, and pictures in full quality.
+    pub(super) on_paper: bool,
     /// Whether the window closes once the results are saved.
     pub(super) close_when_saved: bool,
     preferences: Option<PathBuf>,
     clipboard: Clipboard,
     messages: (Sender<Message>, Receiver<Message>),
-    ctx: Context,
+    pub(super) ctx: Context,
     /// The same for threads that outlive a window.
     waker: Arc<Mutex<Context>>,
     /// Why the graphics device was lost, once it was.
@@ -176,6 +178,7 @@ impl HalodiApp {
             told_warnings: 0,
             told_coarser: None,
             closing: false,
+            on_paper: false,
             close_when_saved: false,
             preferences,
             clipboard: Clipboard::default(),
@@ -364,28 +367,6 @@ impl HalodiApp {
         });
     }
 
-    /// Copy the picture of the volume to the clipboard.
-    pub(super) fn copy_picture(&mut self, ctx: &Context) {
-        let capture = export::capture(self, ctx, 2.0);
-        self.background(move || {
-            Some(match capture.image() {
-                Ok(image) => Message::Picture(image),
-                Err(error) => Message::Failed(error),
-            })
-        });
-    }
-
-    /// Copy the plots of the spectra as a picture.
-    pub(super) fn copy_plots(&mut self, ctx: &Context) {
-        let capture = export::capture_spectra(self, ctx, 2.0);
-        self.background(move || {
-            Some(match capture.image() {
-                Ok(image) => Message::Picture(image),
-                Err(error) => Message::Failed(error),
-            })
-        });
-    }
-
     /// Copy the spectra to the clipboard, a table with commas.
     pub(super) fn copy_spectra(&mut self, ctx: &Context) {
         let mut text = String::from("k [h/Mpc]");
@@ -458,7 +439,7 @@ impl HalodiApp {
                 }
                 Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
                 Message::Picture(image) => {
-                    ctx.copy_image(image);
+                    ctx.copy_image(Arc::unwrap_or_clone(image));
                     self.log.say(Level::Info, "The picture is on the clipboard.");
                 }
                 Message::Failed(error) => self.log.say(Level::Error, error.to_string()),

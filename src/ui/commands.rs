@@ -3,6 +3,8 @@
 use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
 use super::app::HalodiApp;
+use super::dialogs;
+use super::export::{self, FigureAsked, Width};
 use super::log::Level;
 use super::subject::LAYERS;
 use super::view_state::{Compare, SliceView};
@@ -25,8 +27,8 @@ pub enum Command {
     Cancel,
     /// Write results.
     Save,
-    /// Write the picture.
-    SaveView,
+    /// Write a panel as a figure.
+    SaveFigure,
     /// Copy the picture.
     CopyPicture,
     /// Copy the values at the probe.
@@ -137,7 +139,7 @@ pub const COMMANDS: &[Entry] = &[
     bare(FILE, Command::Demo, "Open the demo"),
     bare(FILE, Command::Reference, "Load reference…"),
     ctrl(FILE, Command::Save, "Save results…", Key::R),
-    ctrl(FILE, Command::SaveView, "Save the view as PNG…", Key::S),
+    ctrl(FILE, Command::SaveFigure, "Save a figure…", Key::S),
     bare(FILE, Command::CopyPicture, "Copy the picture"),
     Entry {
         command: Command::CopyValues,
@@ -287,7 +289,7 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         Command::Save => app.subject.outcome.is_some(),
         Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.subject.has(*layer)),
         Command::Compare(_) => app.subject.can_compare(&app.view),
-        Command::SaveView
+        Command::SaveFigure
         | Command::CopyPicture
         | Command::CopyValues
         | Command::AutoRange
@@ -322,14 +324,14 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             }
         }
         Command::Save => app.save_results(),
-        Command::SaveView => app.dialogs.save_view = true,
-        Command::CopyPicture => app.copy_picture(ctx),
+        Command::SaveFigure => dialogs::ask_figure(app),
+        Command::CopyPicture => export::copy(app, FigureAsked { pane: Pane::Volume, width: Width::Page }),
         Command::CopyValues => {
             ctx.copy_text(super::panels::status::probe_text(app));
             app.log.say(Level::Info, "The values are on the clipboard.");
         }
         Command::CopySpectra => app.copy_spectra(ctx),
-        Command::CopyPlots => app.copy_plots(ctx),
+        Command::CopyPlots => export::copy(app, FigureAsked { pane: Pane::Spectra, width: Width::Column }),
         Command::Layer(index) => app.choose_layer(LAYERS[index]),
         Command::Compare(compare) => {
             app.view.compare = if app.view.compare == compare { Compare::Off } else { compare };

@@ -129,7 +129,8 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     app.workspace.tree.get_or_insert(tree);
 }
 
-fn pane_ui(app: &mut HalodiApp, ui: &mut Ui, pane: Pane) {
+/// Show a panel in the rest of `ui`.
+pub(super) fn pane_ui(app: &mut HalodiApp, ui: &mut Ui, pane: Pane) {
     app.parts.push((Part::Pane(pane), ui.available_rect_before_wrap()));
     match pane {
         Pane::Volume => volume::show(app, ui),

@@ -42,7 +42,7 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
         ui.separator();
         for command in [
             Command::Save,
-            Command::SaveView,
+            Command::SaveFigure,
             Command::CopyPicture,
             Command::CopyValues,
             Command::CopySpectra,

@@ -38,7 +38,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         vec![rect]
     };
     for (index, canvas) in canvases.iter().enumerate() {
-        picture(app, ui, *canvas, index, false);
+        picture(app, ui, *canvas, index, app.on_paper);
     }
     overlay(app, ui, &canvases, shown.n());
     plane_knobs(app, ui, canvases[0]);
@@ -369,17 +369,6 @@ fn overlay(app: &HalodiApp, ui: &Ui, canvases: &[Rect], _: usize) {
             let at = canvas.right_top() + egui::vec2(-10.0, 8.0);
             ink(&painter, at, Align2::RIGHT_TOP, &other.name, 14.0, theme::INK);
         }
-    }
-}
-
-/// What is written over the picture when it leaves the window.
-pub fn overlay_for_export(app: &HalodiApp, ui: &Ui, canvas: Rect) {
-    overlay(app, ui, &[canvas], 0);
-    let camera = &app.view.camera;
-    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
-    if camera.orthographic {
-        let height = 2.0 * camera.distance * (0.5f32 * 0.75).tan();
-        axes::scale_bar(&ui.painter_at(canvas), canvas, f64::from(height) * size / f64::from(canvas.height()));
     }
 }
 
