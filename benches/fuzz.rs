@@ -341,6 +341,7 @@ fn manifest() -> Vec<u8> {
     let record = BoxRecord {
         split: Split::Train,
         index: 0,
+        redshift: 1.0,
         seed: Some(1),
         pair: None,
         truth: String::new(),
@@ -353,7 +354,7 @@ fn manifest() -> Vec<u8> {
     let config = DatasetConfig {
         box_size: 25.0,
         particles: 128,
-        redshift: 1.0,
+        redshifts: vec![1.0],
         start: 49.0,
         cosmology: Cosmology::default(),
         gravity: GravityConfig::new(Force::default(), 256),

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::simulate::CosmologyArgs;
-use crate::dataset::{DatasetConfig, Manifest, PairList, Split, make, make_from_pairs, verify};
+use crate::dataset::{DatasetConfig, Manifest, PairList, SAME_REDSHIFT, Split, make, make_from_pairs, verify};
 use crate::error::{Error, Result};
 use crate::sim::HydrogenModel;
 use crate::sim::nbody::{Force, GravityConfig, StepConfig};
@@ -17,13 +17,13 @@ pub struct Dataset {
     /// Folder of the data set; what is there already is kept
     #[arg(long)]
     out: PathBuf,
-    /// Boxes to learn from
+    /// Simulations to learn from, each a box at every redshift
     #[arg(long, default_value_t = 20)]
     train: usize,
-    /// Boxes to select networks by
+    /// Simulations to select networks by
     #[arg(long, default_value_t = 3)]
     validation: usize,
-    /// Boxes to judge networks on
+    /// Simulations to judge networks on
     #[arg(long, default_value_t = 4)]
     test: usize,
     /// Side of a box, Mpc/h
@@ -35,9 +35,9 @@ pub struct Dataset {
     /// Mesh cells per axis [default: twice the particles per axis]
     #[arg(long)]
     mesh: Option<usize>,
-    /// Redshift
-    #[arg(long, default_value_t = 1.0)]
-    redshift: f64,
+    /// Redshifts, from early to late
+    #[arg(long, default_values_t = [1.0], num_args = 1..)]
+    redshift: Vec<f64>,
     /// Redshift of the initial conditions
     #[arg(long, default_value_t = 49.0)]
     start: f64,
@@ -81,7 +81,7 @@ impl Dataset {
         let config = DatasetConfig {
             box_size: self.box_size,
             particles: self.particles,
-            redshift: self.redshift,
+            redshifts: self.redshift.clone(),
             start: self.start,
             cosmology: self.cosmology.cosmology(),
             gravity: GravityConfig::new(self.force, self.mesh.unwrap_or(2 * self.particles)),
@@ -98,7 +98,7 @@ impl Dataset {
             ProgressStyle::with_template("{prefix:20} {bar:32} {percent:>3} %  {msg}").expect("a valid template");
         let bar = ProgressBar::new(1000).with_style(style);
         let made = make(&self.out, &config, &counts, |progress| {
-            let [done, of] = progress.boxes;
+            let [done, of] = progress.simulations;
             bar.set_prefix(format!("{} ({} of {of})", progress.name, done + 1));
             match progress.simulation {
                 Some(simulation) => {
@@ -147,8 +147,11 @@ fn summarise(manifest: &Manifest) -> Result<()> {
         if boxes.is_empty() {
             continue;
         }
-        let mean = boxes.iter().map(|b| b.mean_brightness_temperature).sum::<f64>() / boxes.len() as f64;
-        text += &format!("{}: {} boxes, mean T_b {mean:.4} mK\n", split.folder(), boxes.len());
+        for redshift in manifest.redshifts() {
+            let at: Vec<_> = boxes.iter().filter(|b| (b.redshift - redshift).abs() < SAME_REDSHIFT).collect();
+            let mean = at.iter().map(|b| b.mean_brightness_temperature).sum::<f64>() / at.len().max(1) as f64;
+            text += &format!("{}, z = {redshift:.2}: {} boxes, mean T_b {mean:.4} mK\n", split.folder(), at.len());
+        }
     }
     if let Some(leakage) = &manifest.leakage {
         text += &format!(

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::settings::PaintArgs;
 use super::{names, print, to_json};
-use crate::dataset::{Dataset, Entry, Fields, Origin, Split};
+use crate::dataset::{Dataset, Entry, Fields, Origin, SAME_REDSHIFT, Split};
 use crate::device::{DeviceChoice, compute_device};
 use crate::error::{Error, Result};
-use crate::evaluate::{Predicted, Rescaling, evaluate};
+use crate::evaluate::{BoxEvaluation, Predicted, Rescaling, evaluate};
 use crate::field::{MassAssignment, TileBox};
 use crate::figure::{Format, PROGRAM};
 use crate::io;
@@ -32,6 +32,9 @@ pub struct Evaluate {
     /// Which of its boxes
     #[arg(long, value_enum, default_value_t = Split::Test)]
     split: Split,
+    /// Those at these redshifts alone
+    #[arg(long, num_args = 1.., value_name = "Z")]
+    redshift: Vec<f64>,
     /// Folder for evaluation.json, evaluation.md and the figures
     #[arg(long)]
     out: PathBuf,
@@ -68,10 +71,15 @@ impl Evaluate {
         let models = Models::load(self.weights.as_deref(), device)?;
         let settings = self.paint.settings();
         let training = data.as_ref().map(Dataset::train).unwrap_or_default();
-        let rescaling = Rescaling::fit(training.iter().map(|entry| {
-            let of = Fields::read(&entry.fields())?;
-            Ok((of.dark_matter.density, of.brightness_temperature))
-        }))?;
+        // The baseline is one of the box's own redshift.
+        let rescaling_at = |redshift: f64| {
+            let alike = training.iter().filter(|entry| (entry.redshift - redshift).abs() < SAME_REDSHIFT);
+            Rescaling::fit(alike.map(|entry| {
+                let of = Fields::read(&entry.fields())?;
+                Ok((of.dark_matter.density, of.brightness_temperature))
+            }))
+        };
+        let mut rescaling: Option<(f64, Option<Rescaling>)> = None;
         let interrupted = super::on_interrupt();
         let mut evaluated = Vec::new();
         for (index, case) in cases.iter().enumerate() {
@@ -96,15 +104,13 @@ impl Evaluate {
                 }
                 None => Vec::new(),
             };
+            let redshift = truth.dark_matter.redshift;
+            if rescaling.as_ref().is_none_or(|(at, _)| (at - redshift).abs() >= SAME_REDSHIFT) {
+                rescaling = Some((redshift, rescaling_at(redshift)?));
+            }
+            let rescaling = rescaling.as_ref().and_then(|(_, rescaling)| rescaling.as_ref());
             let predicted = Predicted { condition: &condition, realisations: &realisations, seconds };
-            evaluated.push(evaluate(
-                [&case.name, &case.truth],
-                &truth,
-                predicted,
-                &draws,
-                rescaling.as_ref(),
-                &models,
-            )?);
+            evaluated.push(evaluate([&case.name, &case.truth], &truth, predicted, &draws, rescaling, &models)?);
         }
         let drawn = match evaluated.iter().map(|b| b.draws.count).max() {
             Some(1) | None => "the truth, one map a box".to_owned(),
@@ -120,8 +126,10 @@ impl Evaluate {
         );
         // Boxes of one kind are averaged, others are shown on their own.
         let details = json!({ "program": PROGRAM, "settings": settings, "weights": models.describe() });
+        let alike =
+            |a: &BoxEvaluation, b: &BoxEvaluation| a.k == b.k && (a.redshift - b.redshift).abs() < SAME_REDSHIFT;
         let mut table = String::new();
-        for (index, alike) in evaluated.chunk_by(|a, b| a.k == b.k).enumerate() {
+        for (index, alike) in evaluated.chunk_by(alike).enumerate() {
             let folder = if index == 0 { self.out.clone() } else { self.out.join(alike[0].name.replace('/', "_")) };
             io::check_writable(&folder)?;
             let files = FigureFiles { details: details.clone(), ..FigureFiles::new(folder, &self.figures, &caption) };
@@ -162,10 +170,13 @@ impl Evaluate {
                 Split::Validation => cases.extend(data.validation().iter().map(|entry| Case::of(entry, hydrogen))),
                 Split::Test => cases.extend(data.test().iter().map(|entry| Case::of(entry, hydrogen))),
             }
+            let wanted = |case: &Case| self.redshift.iter().any(|z| (case.redshift - z).abs() < SAME_REDSHIFT);
+            cases.retain(|case| self.redshift.is_empty() || wanted(case));
+            cases.sort_by(|a, b| a.redshift.total_cmp(&b.redshift));
             if cases.is_empty() {
                 return Err(Error::input(
                     self.data.as_deref().unwrap_or(Path::new("")),
-                    format!("it has no box in its {} folder", self.split.folder()),
+                    format!("it has no such box in its {} folder", self.split.folder()),
                     "boxes to judge on",
                     "Run 'halodi dataset' to its end",
                 ));
@@ -177,7 +188,7 @@ impl Evaluate {
             let fields = self.out.join(format!("{}_truth.hdf5", name.replace('/', "_")));
             made.write(&fields, &json!(snapshot))?;
             let painted = Some((snapshot.clone(), config.hydrogen));
-            cases.push(Case { name, fields, truth: made.description, painted });
+            cases.push(Case { name, fields, truth: made.description, redshift: made.frame.redshift, painted });
         }
         Ok(cases)
     }
@@ -226,6 +237,7 @@ struct Case {
     fields: PathBuf,
     /// What the truth is, a part of a sentence.
     truth: String,
+    redshift: f64,
     /// The snapshot on whose haloes the truth was painted, and how; `None` for another truth, of
     /// which there are no further draws.
     painted: Option<(PathBuf, HydrogenModel)>,
@@ -238,6 +250,7 @@ impl Case {
             name: entry.name.clone(),
             fields: entry.fields(),
             truth: entry.truth.clone(),
+            redshift: entry.redshift,
             painted: hydrogen.map(|hydrogen| (entry.snapshot(), hydrogen)),
         }
     }

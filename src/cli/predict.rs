@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::field::MassAssignment;
 use crate::figure::Format;
 use crate::io;
-use crate::pipeline::{self, Ended, Job, JobConfig, Outcome, Source};
+use crate::pipeline::{self, Ended, Job, JobConfig, Outcome, Source, Watch};
 use crate::predict::Stage;
 use crate::report;
 
@@ -55,6 +55,9 @@ pub struct Predict {
     /// A 21 cm map to compare with
     #[arg(long)]
     reference: Option<PathBuf>,
+    /// Write the denoising steps too, as step_NNN.hdf5, to be played in a talk
+    #[arg(long)]
+    keep_steps: bool,
     /// What figures are written as, several with commas
     #[arg(long, value_enum, value_delimiter = ',', default_value = "png")]
     figures: Vec<Format>,
@@ -80,8 +83,13 @@ impl Predict {
             results: None,
             until: Stage::Statistics,
         };
-        let outcome = follow(&pipeline::spawn(config, self.device, || ()))?;
-        let written = report::write_outcome(&self.out, &outcome, &self.figures)?;
+        let job = pipeline::spawn(config, self.device, || ());
+        job.look_at(Watch { fields: self.keep_steps, spectra: false });
+        let outcome = follow(&job)?;
+        let mut written = report::write_outcome(&self.out, &outcome, &self.figures)?;
+        if self.keep_steps {
+            written.extend(report::write_steps(&self.out, &outcome)?);
+        }
         summarise(&outcome);
         let written: Vec<String> = written.iter().map(|path| format!("{}\n", path.display())).collect();
         super::print(&written.concat())

@@ -393,7 +393,9 @@ type Before = Option<ModelCard>;
 
 /// The data as part of a sentence, for the model card.
 fn describe(data: &Dataset, boxes: usize) -> String {
-    let (box_size, voxels, redshift) = data.manifest.config.frame();
+    let (box_size, voxels) = data.manifest.config.frame();
+    let redshifts: Vec<String> = data.manifest.redshifts().iter().map(|z| format!("{z:.1}")).collect();
+    let redshift = redshifts.join(", ");
     let frame = format!("{boxes} boxes of {box_size} Mpc/h with {voxels}³");
     match &data.manifest.config {
         Origin::Simulated(config) => {

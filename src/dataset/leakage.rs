@@ -65,7 +65,7 @@ pub fn measure_leakage(folder: &Path, manifest: &Manifest) -> Result<Option<Leak
     }
     for (i, a) in manifest.boxes.iter().enumerate() {
         for b in &manifest.boxes[i + 1..] {
-            if a.seed.is_some() && a.seed == b.seed {
+            if a.split != b.split && a.seed.is_some() && a.seed == b.seed {
                 return Err(leak(folder, &box_name(a.split, a.index), &box_name(b.split, b.index), "share a seed"));
             }
         }

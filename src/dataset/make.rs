@@ -1,7 +1,9 @@
 //! Making a data set, box by box.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,8 +23,8 @@ pub struct DatasetConfig {
     pub box_size: f64,
     /// Particles per axis, and voxels per axis of the fields.
     pub particles: usize,
-    /// Redshift.
-    pub redshift: f64,
+    /// Redshifts at which every simulation becomes a box, from early to late.
+    pub redshifts: Vec<f64>,
     /// Redshift of the initial conditions.
     pub start: f64,
     /// Cosmology.
@@ -38,7 +40,13 @@ pub struct DatasetConfig {
 }
 
 impl DatasetConfig {
-    /// The run of the box with the given seed.
+    /// The numbers of the boxes that the simulation with this number in its split becomes.
+    fn boxes(&self, simulation: usize) -> Range<usize> {
+        let outputs = self.redshifts.len();
+        simulation * outputs..(simulation + 1) * outputs
+    }
+
+    /// The run with the given seed.
     fn simulation(&self, seed: u64) -> SimulationConfig {
         SimulationConfig {
             start: Start::Seed {
@@ -48,7 +56,7 @@ impl DatasetConfig {
                 redshift: self.start,
                 cosmology: self.cosmology,
             },
-            redshifts: vec![self.redshift],
+            redshifts: self.redshifts.clone(),
             gravity: self.gravity,
             steps: self.steps,
         }
@@ -58,16 +66,16 @@ impl DatasetConfig {
 /// How far a data set is.
 #[derive(Debug, Clone)]
 pub struct DatasetProgress {
-    /// The box under way.
+    /// The box under way, the first of its simulation.
     pub name: String,
-    /// Boxes that are done and wanted in all.
-    pub boxes: [usize; 2],
+    /// Simulations that are done and wanted in all.
+    pub simulations: [usize; 2],
     /// How far its simulation is; `None` while its fields are made.
     pub simulation: Option<Progress>,
 }
 
-/// Make what is missing of a data set with `counts` boxes per split, and measure
-/// leakage. `report` hears of the progress and returns whether to go on; what is
+/// Make what is missing of a data set with `counts` simulations per split, each of which is a box at
+/// every redshift, and measure leakage. `report` hears of the progress and returns whether to go on; what is
 /// done stays done.
 ///
 /// # Errors
@@ -91,16 +99,18 @@ pub fn make(
         return Err(made_otherwise(folder));
     }
     let wanted: Vec<(Split, usize)> =
-        counts.iter().flat_map(|&(split, count)| (0..count).map(move |index| (split, index))).collect();
-    for (done, &(split, index)) in wanted.iter().enumerate() {
-        if manifest.boxes.iter().any(|b| b.split == split && b.index == index) {
+        counts.iter().flat_map(|&(split, count)| (0..count).map(move |number| (split, number))).collect();
+    for (done, &(split, number)) in wanted.iter().enumerate() {
+        let boxes = config.boxes(number);
+        let made = |index: usize| manifest.boxes.iter().any(|b| b.split == split && b.index == index);
+        if boxes.clone().all(made) {
             continue;
         }
-        let name = box_name(split, index);
-        let record = make_box(folder, config, split, index, |simulation| {
-            report(DatasetProgress { name: name.clone(), boxes: [done, wanted.len()], simulation })
+        let name = box_name(split, boxes.start);
+        let records = make_boxes(folder, config, split, number, |simulation| {
+            report(DatasetProgress { name: name.clone(), simulations: [done, wanted.len()], simulation })
         })?;
-        manifest.boxes.push(record);
+        manifest.boxes.extend(records);
         manifest.leakage = None;
         manifest.write(folder)?;
     }
@@ -120,59 +130,67 @@ pub(super) fn made_otherwise(folder: &Path) -> Error {
     )
 }
 
-fn make_box(
+/// Run simulation `number` of a split, and make its boxes.
+fn make_boxes(
     folder: &Path,
     config: &DatasetConfig,
     split: Split,
-    index: usize,
+    number: usize,
     mut report: impl FnMut(Option<Progress>) -> bool,
-) -> Result<BoxRecord> {
-    let name = box_name(split, index);
-    let seed = split.seed(config.seed, index);
-    let place = folder.join(&name);
-    check_writable(&place)?;
-    let (snapshot, fields, checkpoint) =
-        (place.join("snapshot_000.hdf5"), place.join("fields.hdf5"), place.join("checkpoint.hdf5"));
+) -> Result<Vec<BoxRecord>> {
+    let seed = split.seed(config.seed, number);
+    let boxes = config.boxes(number);
+    let places: Vec<PathBuf> = boxes.clone().map(|index| folder.join(box_name(split, index))).collect();
+    places.iter().try_for_each(check_writable)?;
+    let snapshot = |output: usize| places[output].join("snapshot_000.hdf5");
     let run = config.simulation(seed);
     let provenance = json!({ "program": concat!("halodi ", env!("CARGO_PKG_VERSION")), "simulation": run });
+    let checkpoint = places[0].join("checkpoint.hdf5");
     let simulation = Simulation::begin(run, &checkpoint)?;
     let mass = simulation.particle_mass();
-    let record = simulation.run(
+    let ran = simulation.run(
         &Checkpoints::at(checkpoint),
         |progress| report(Some(progress)),
-        |_, phase| {
-            let particles = phase.to_particles(mass);
-            write_snapshot(&snapshot, &particles, phase.box_size, phase.redshift(), &config.cosmology, &provenance)
+        |output, phase| {
+            let (particles, redshift) = (phase.to_particles(mass), phase.redshift());
+            write_snapshot(snapshot(output), &particles, phase.box_size, redshift, &config.cosmology, &provenance)
         },
     )?;
-    if !report(None) {
-        return Err(Error::Cancelled);
-    }
-    let made = reference(
-        &snapshot,
-        &ReferenceConfig {
-            model: ReferenceModel::Haloes,
-            grid: Some(config.particles),
-            assignment: MassAssignment::Cic,
-            line_of_sight: None,
-            hydrogen: HydrogenModel { seed, ..config.hydrogen },
-            species: None,
-        },
-    )?;
-    made.write(&fields, &json!({ "data_set": name, "seed": seed }))?;
-    let checksums = checksums(folder, &[&snapshot, &fields])?;
-    Ok(BoxRecord {
-        split,
-        index,
-        seed: Some(seed),
-        pair: None,
-        truth: made.description.clone(),
-        checksums,
-        haloes: made.haloes.len(),
-        omega_hi: made.hydrogen.omega_hi,
-        mean_brightness_temperature: made.mean_temperature(),
-        seconds: record.seconds,
-    })
+    let fields = |(output, index): (usize, usize)| {
+        if !report(None) {
+            return Err(Error::Cancelled);
+        }
+        let began = Instant::now();
+        let name = box_name(split, index);
+        let (snapshot, fields) = (snapshot(output), places[output].join("fields.hdf5"));
+        let made = reference(
+            &snapshot,
+            &ReferenceConfig {
+                model: ReferenceModel::Haloes,
+                grid: Some(config.particles),
+                assignment: MassAssignment::Cic,
+                line_of_sight: None,
+                hydrogen: HydrogenModel { seed, ..config.hydrogen },
+                species: None,
+            },
+        )?;
+        made.write(&fields, &json!({ "data_set": name, "seed": seed }))?;
+        let checksums = checksums(folder, &[&snapshot, &fields])?;
+        Ok(BoxRecord {
+            split,
+            index,
+            redshift: made.frame.redshift,
+            seed: Some(seed),
+            pair: None,
+            truth: made.description.clone(),
+            checksums,
+            haloes: made.haloes.len(),
+            omega_hi: made.hydrogen.omega_hi,
+            mean_brightness_temperature: made.mean_temperature(),
+            seconds: ran.seconds / places.len() as f64 + began.elapsed().as_secs_f64(),
+        })
+    };
+    boxes.enumerate().map(fields).collect()
 }
 
 fn relative(folder: &Path, path: &Path) -> String {

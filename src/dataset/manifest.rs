@@ -13,6 +13,8 @@ use crate::io::atomic;
 
 /// Name of the manifest in the folder of a data set.
 pub(super) const MANIFEST: &str = "manifest.json";
+/// Redshifts that are one: snapshots of one output differ in the last digits.
+pub const SAME_REDSHIFT: f64 = 0.02;
 
 /// What a box is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -53,6 +55,8 @@ pub struct BoxRecord {
     pub split: Split,
     /// Its number in its split.
     pub index: usize,
+    /// Its redshift.
+    pub redshift: f64,
     /// Seed of its initial conditions and of its HI scatter, if it was simulated here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -85,11 +89,11 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Comoving side of every box in Mpc/h, voxels per axis, and redshift.
-    pub fn frame(&self) -> (f64, usize, f64) {
+    /// Comoving side of every box in Mpc/h, and voxels per axis.
+    pub fn frame(&self) -> (f64, usize) {
         match self {
-            Self::Simulated(DatasetConfig { box_size, particles, redshift, .. }) => (*box_size, *particles, *redshift),
-            Self::Pairs(PairsConfig { box_size, voxels, redshift, .. }) => (*box_size, *voxels, *redshift),
+            Self::Simulated(DatasetConfig { box_size, particles, .. }) => (*box_size, *particles),
+            Self::Pairs(PairsConfig { box_size, voxels, .. }) => (*box_size, *voxels),
         }
     }
 }
@@ -124,6 +128,14 @@ impl Manifest {
         serde_json::from_str(&text).map(Some).map_err(|e| bad(format!("it is not a manifest ({e})")))
     }
 
+    /// The redshifts of its boxes, from early to late.
+    pub fn redshifts(&self) -> Vec<f64> {
+        let mut redshifts: Vec<f64> = self.boxes.iter().map(|record| record.redshift).collect();
+        redshifts.sort_by(|a, b| b.total_cmp(a));
+        redshifts.dedup_by(|a, b| (*a - *b).abs() < SAME_REDSHIFT);
+        redshifts
+    }
+
     /// Write it to the data set in `folder`.
     ///
     /// # Errors
@@ -152,6 +164,8 @@ pub struct Entry<S> {
     pub name: String,
     /// What the truth of its 21 cm map is, a part of a sentence.
     pub truth: String,
+    /// Its redshift.
+    pub redshift: f64,
     split: PhantomData<S>,
 }
 
@@ -212,7 +226,7 @@ impl Dataset {
                     "" => "HI painted on friends-of-friends haloes".to_owned(),
                     truth => truth.to_owned(),
                 };
-                Entry { folder: self.folder.join(&name), name, truth, split: PhantomData }
+                Entry { folder: self.folder.join(&name), name, truth, redshift: record.redshift, split: PhantomData }
             })
             .collect()
     }

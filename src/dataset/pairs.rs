@@ -8,15 +8,13 @@ use serde_json::json;
 
 use super::leakage::measure_leakage;
 use super::make::{checksums, made_otherwise};
-use super::manifest::{BoxRecord, Manifest, Origin, Split, box_name};
+use super::manifest::{BoxRecord, Manifest, Origin, SAME_REDSHIFT, Split, box_name};
 use crate::error::{Error, Result};
 use crate::field::{DarkMatter, Grid, HALO_MASS_BINS, Layer, MassAssignment};
 use crate::io::{GridFile, MapHeader, Opened, SnapshotReader, check_writable, open_source, read_catalogue, write_map};
 use crate::sim::{HydrogenModel, ReferenceConfig, ReferenceModel, halo_mass_maps_on_grid, reference};
 use crate::stats::cross_spectrum;
 
-/// Redshifts that are one: snapshots of one output differ in the last digits.
-const SAME_REDSHIFT: f64 = 0.02;
 /// Least correlation, on the largest scales, of a map with the dark matter that it belongs to.
 const CORRELATED: f64 = 0.3;
 
@@ -62,8 +60,6 @@ pub struct PairsConfig {
     pub box_size: f64,
     /// Voxels per axis of the fields.
     pub voxels: usize,
-    /// Redshift.
-    pub redshift: f64,
     /// How particles are shared among voxels.
     pub assignment: MassAssignment,
 }
@@ -166,7 +162,6 @@ pub fn make_from_pairs(
         let config = PairsConfig {
             box_size: made.dark_matter.density.box_size,
             voxels: made.dark_matter.density.n(),
-            redshift: made.dark_matter.redshift,
             assignment: list.assignment,
         };
         let manifest = manifest.get_or_insert_with(|| Manifest {
@@ -191,13 +186,11 @@ pub fn make_from_pairs(
     Ok((manifest, notes))
 }
 
-/// Refuse a box on another grid or at another redshift than those before it.
+/// Refuse a box on another grid than those before it.
 fn check_alike(pair: &Pair, config: &PairsConfig, common: &PairsConfig) -> Result<()> {
-    let describe =
-        |c: &PairsConfig| format!("{}³ voxels in {:.4} Mpc/h at z = {:.2}", c.voxels, c.box_size, c.redshift);
+    let describe = |c: &PairsConfig| format!("{}³ voxels in {:.4} Mpc/h", c.voxels, c.box_size);
     let alike = config.voxels == common.voxels
         && (config.box_size / common.box_size - 1.0).abs() < 1e-3
-        && (config.redshift - common.redshift).abs() < SAME_REDSHIFT
         && config.assignment == common.assignment;
     if alike {
         return Ok(());
@@ -206,7 +199,7 @@ fn check_alike(pair: &Pair, config: &PairsConfig, common: &PairsConfig) -> Resul
         &pair.dark_matter,
         describe(config),
         format!("{}, as the other boxes of the data set", describe(common)),
-        "Make a data set of its own for it: the networks know one redshift and one voxel",
+        "Make a data set of its own for it: the networks know one size of voxels",
     ))
 }
 
@@ -304,6 +297,7 @@ impl Made {
         Ok(BoxRecord {
             split: pair.split,
             index,
+            redshift: *redshift,
             seed: None,
             pair: Some(pair.clone()),
             truth: self.description.clone(),

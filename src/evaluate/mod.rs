@@ -16,7 +16,7 @@ pub use stitching::{Studied, Variant};
 
 use crate::dataset::Fields;
 use crate::error::Result;
-use crate::field::{DarkMatter, Grid, below, philox};
+use crate::field::{Grid, below, philox};
 use crate::predict::{Condition, Models};
 use crate::stats::{K_HALOES, K_MAPS};
 
@@ -27,6 +27,8 @@ pub struct BoxEvaluation {
     pub name: String,
     /// What the truth is, a part of a sentence.
     pub truth: String,
+    /// Its redshift.
+    pub redshift: f64,
     /// Mean wavenumber per shell in h/Mpc, up to [`K_MAPS`].
     pub k: Vec<f64>,
     /// LODI's first realisation.
@@ -86,18 +88,18 @@ pub fn evaluate(
     let reference = &truth.brightness_temperature;
     let prediction = &realisations[0];
     let (agreement, k) = Agreement::new([prediction, reference], K_MAPS)?;
-    let DarkMatter { density, redshift, cosmology } = &truth.dark_matter;
-    let scale = cosmology.brightness_temperature_scale(*redshift);
+    let scale = truth.dark_matter.brightness_temperature_scale();
     let relation = &models.lodi.config().conditional_mean.relation;
     let halo_mass = condition.halo_mass.each_ref().map(Grid::as_slice);
     let local = Grid::from_values(relation.temperature(&halo_mass, scale), reference.box_size);
     let known = truth.halo_mass.iter().flatten().zip(&condition.halo_mass);
     let halo_mass = known.map(|(truth, ours)| Ok(Agreement::new([ours, truth], K_HALOES)?.0)).collect::<Result<_>>()?;
     let data = models.lodi.config().residual.data(reference.as_slice(), condition.mean.as_slice());
-    let rescaled = rescaling.and_then(|rescaling| rescaling.apply(density));
+    let rescaled = rescaling.and_then(|rescaling| rescaling.apply(&truth.dark_matter.density));
     Ok(BoxEvaluation {
         name: name.to_owned(),
         truth: of_truth.to_owned(),
+        redshift: truth.dark_matter.redshift,
         draws: Draws::new(realisations, reference, draws, k.len()),
         ensemble: (realisations.len() > 1).then(|| Ensemble::new(realisations, reference, &condition.mean, k.len())),
         prediction: agreement,

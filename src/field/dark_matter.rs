@@ -12,3 +12,10 @@ pub struct DarkMatter {
     /// Cosmology.
     pub cosmology: Cosmology,
 }
+
+impl DarkMatter {
+    /// [`Cosmology::brightness_temperature_scale`] at its redshift, mK.
+    pub fn brightness_temperature_scale(&self) -> f64 {
+        self.cosmology.brightness_temperature_scale(self.redshift)
+    }
+}

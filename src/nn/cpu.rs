@@ -5,7 +5,7 @@
 use burn::nn::conv::Conv3d;
 use burn::nn::{GroupNorm, PaddingConfig3d};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use rayon::prelude::*;
 
 /// Values that are worked on together: a register of AVX.
@@ -71,9 +71,9 @@ pub(super) fn silu_5(x: Tensor<5>) -> Tensor<5> {
     Tensor::from_data(TensorData::new(x, shape), &Device::flex())
 }
 
-/// Whether a tensor is in the computer's own memory, and no gradient is asked for.
+/// Whether a tensor is in the computer's own memory, in single precision, and no gradient is asked for.
 fn on_cpu(x: &Tensor<5>) -> bool {
-    !x.is_autodiff() && x.device() == Device::flex()
+    !x.is_autodiff() && x.device() == Device::flex() && x.dtype() == DType::F32
 }
 
 /// Whether the processor has the instructions that the wide versions are compiled for.

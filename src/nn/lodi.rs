@@ -3,7 +3,7 @@
 //! 2021).
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
@@ -12,7 +12,7 @@ use super::features::log_transform;
 use super::residual::Residual;
 use super::schedule::{NoiseSchedule, alpha, sigma};
 use super::unet::{UNet, UNetConfig};
-use crate::field::{HALO_MASS_BINS, LogTransform, NoiseCorrelation};
+use crate::field::{DarkMatter, HALO_MASS_BINS, LogTransform, NoiseCorrelation};
 
 /// What defines a LODI network besides its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,10 +22,8 @@ pub struct LodiConfig {
     pub net: UNetConfig,
     /// Voxels per axis of a training tile.
     pub tile: usize,
-    /// Voxel side it was trained at, Mpc/h.
-    pub voxel: f64,
-    /// Redshift it was trained at.
-    pub redshift: f64,
+    /// What it was trained on.
+    pub trained_on: TrainingRange,
     /// The noise schedule.
     pub schedule: NoiseSchedule,
     /// How its noise is correlated.
@@ -42,6 +40,40 @@ pub struct LodiConfig {
     /// Range of the training set in data space. Estimates are kept within it: a
     /// spectrum, which the brightest voxels rule, does not forgive overshooting.
     pub data_range: [f32; 2],
+}
+
+/// What the boxes of a training span, from the least to the greatest. Beyond it, networks are asked
+/// for what they have never seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRange {
+    /// Voxel side, Mpc/h.
+    pub voxel: f64,
+    /// Redshift.
+    pub redshift: [f64; 2],
+    /// Matter density `Ωm`.
+    pub omega_m: [f64; 2],
+    /// `σ8`.
+    pub sigma_8: [f64; 2],
+}
+
+impl TrainingRange {
+    /// That of some boxes, which are on voxels of one size.
+    ///
+    /// # Panics
+    /// Without any.
+    pub fn of<'a>(boxes: impl Iterator<Item = &'a DarkMatter> + Clone) -> Self {
+        let range = |value: fn(&DarkMatter) -> f64| {
+            let values = boxes.clone().map(value);
+            [values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max)]
+        };
+        Self {
+            voxel: boxes.clone().next().expect("boxes that were learned from").density.voxel(),
+            redshift: range(|b| b.redshift),
+            omega_m: range(|b| b.cosmology.omega_m),
+            sigma_8: range(|b| b.cosmology.sigma_8),
+        }
+    }
 }
 
 /// LODI: the conditional mean, and the denoiser that paints the residual about it.
@@ -81,6 +113,11 @@ impl Lodi {
     /// conditional mean.
     pub fn behind(self, conditional_mean: ConditionalMean, config: LodiConfig) -> Self {
         Self { conditional_mean, net: self.net, config }
+    }
+
+    /// The same denoiser computing in another precision; what goes in and comes out is single.
+    pub fn with_precision(self, precision: FloatDType) -> Self {
+        Self { net: self.net.with_precision(precision), ..self }
     }
 
     /// What the denoiser sees of a box beside the latent, `[CONDITION_CHANNELS, n, n, n]`: halo

@@ -22,7 +22,7 @@ pub use calibration::{CALIBRATION_LEVELS, Calibration, CalibrationTable, Calibra
 pub use conditional_mean::{CONDITION_CHANNELS, ConditionalMean, ConditionalMeanConfig};
 pub use features::{FeatureConfig, log_transform};
 pub use halo::{HALO_CLASSES, Halo, HaloConfig};
-pub use lodi::{Lodi, LodiConfig};
+pub use lodi::{Lodi, LodiConfig, TrainingRange};
 pub use relation::LocalRelation;
 pub use residual::{KNOTS, Residual, Standardised, knot_place};
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};

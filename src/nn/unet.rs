@@ -1,11 +1,11 @@
 //! The attention residual U-Net under both networks.
 
 use burn::config::Config;
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::conv::{Conv3d, Conv3dConfig};
 use burn::nn::{GroupNorm, Linear, LinearConfig};
 use burn::tensor::activation::silu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 
 use super::blocks::{
     Attention, AttentionGate, ResBlock, conv1, conv3, conv3_zero, depth_to_space, group_norm, space_to_depth, upsample,
@@ -126,7 +126,8 @@ struct Up {
 impl UNet {
     /// `x`: `[b, input, nx, ny, nz]`, every side a multiple of
     /// [`UNetConfig::multiple`]; `condition`: `[b]`, about in `[0, 1]`; result:
-    /// `[b, output, nx, ny, nz]`.
+    /// `[b, output, nx, ny, nz]`. Both ends are of single precision, whatever the network
+    /// [computes in](Self::with_precision).
     pub fn forward(&self, x: Tensor<5>, condition: Option<Tensor<1>>) -> Tensor<5> {
         let embedding = match (&self.embedding, condition) {
             (Some(embedding), Some(condition)) => Some(embedding.forward(condition)),
@@ -135,7 +136,8 @@ impl UNet {
         let run = |blocks: &[ResBlock], x: Tensor<5>| -> Tensor<5> {
             blocks.iter().fold(x, |x, block| block.forward(x, embedding.as_ref()))
         };
-        let mut x = convolve(&self.stem, space_to_depth(x, self.patch));
+        let precision: FloatDType = self.stem.weight.val().dtype().into();
+        let mut x = convolve(&self.stem, space_to_depth(x.cast(precision), self.patch));
         let mut skips = Vec::with_capacity(self.encoder.len());
         for level in &self.encoder {
             x = run(&level.blocks, x);
@@ -154,7 +156,18 @@ impl UNet {
             };
             x = run(&level.blocks, Tensor::cat(vec![x, skip], 1));
         }
-        depth_to_space(convolve(&self.head, norm_silu(&self.norm, x, None)), self.patch)
+        depth_to_space(convolve(&self.head, norm_silu(&self.norm, x, None)), self.patch).cast(FloatDType::F32)
+    }
+
+    /// The same network with parameters and feature maps of another precision.
+    pub fn with_precision(self, precision: FloatDType) -> Self {
+        struct Cast(FloatDType);
+        impl ModuleMapper for Cast {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                param.map(|tensor| tensor.cast(self.0))
+            }
+        }
+        self.map(&mut Cast(precision))
     }
 }
 
@@ -177,7 +190,8 @@ impl Embedding {
     }
 
     /// `[b]` to `[b, width]`: sines and cosines of `2^i π s`, so that the finest
-    /// tells apart conditions `2^−frequencies` from each other.
+    /// tells apart conditions `2^−frequencies` from each other. Half precision would not tell the
+    /// finest phases apart, so they are made in single.
     fn forward(&self, scalar: Tensor<1>) -> Tensor<2> {
         let [b] = scalar.dims();
         let device = scalar.device();
@@ -185,6 +199,7 @@ impl Embedding {
         let scales = Tensor::<1>::from_floats(scales.as_slice(), &device).reshape([1, self.frequencies]);
         let phase = scalar.reshape([b, 1]) * scales;
         let features = Tensor::cat(vec![phase.clone().sin(), phase.cos()], 1);
+        let features = features.cast(FloatDType::from(self.first.weight.val().dtype()));
         silu(self.second.forward(silu(self.first.forward(features))))
     }
 }

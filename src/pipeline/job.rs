@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 
 use super::clock::Clock;
 use super::feed::Feed;
+use super::results::{self, KeptStep, Results};
 use super::source::{self, Loaded};
 use super::{
     Control, DeviceInfo, Ended, FieldValues, JobConfig, JobId, JobView, LayerView, Opened, Series, StepRecord, Watch,
@@ -68,6 +69,8 @@ pub struct Outcome {
     pub fields: BTreeMap<Layer, Arc<Grid>>,
     /// The realisations of the 21 cm map, mK; the first is the one among `fields`.
     pub realisations: Vec<Arc<Grid>>,
+    /// The denoising steps that were kept, of the last realisation; none where nobody watched.
+    pub steps: Vec<Arc<StepRecord>>,
     /// The spectra of those fields.
     pub spectra: BTreeMap<Series, PowerSpectrum>,
     /// The device that ran the networks; `None` where none ran.
@@ -203,12 +206,16 @@ impl Run {
         }
         let mut made = Made::default();
         if config.until >= Stage::Halo {
-            made = self.networks(&config, device, &dark_matter)?;
+            made = match &config.results {
+                Some(folder) => self.results(folder, &config, &dark_matter)?,
+                None => self.networks(&config, device, &dark_matter)?,
+            };
         }
         Ok(Outcome {
             opened,
             fields: self.fields,
             realisations: made.realisations,
+            steps: self.steps,
             spectra: self.spectra,
             device: made.device,
             weights: made.weights,
@@ -265,6 +272,37 @@ impl Run {
             self.field(Layer::BrightnessTemperature, &first)?;
         }
         Ok(Made { device: Some(info), weights, realisations })
+    }
+
+    /// Read what an earlier run made.
+    fn results(
+        &mut self,
+        folder: &std::path::Path,
+        config: &JobConfig,
+        dark_matter: &predict::DarkMatter,
+    ) -> Result<Made> {
+        let Results { layers, realisations, steps, weights, device } =
+            results::read(folder, config, &dark_matter.density)?;
+        self.feed.change(|view| {
+            view.device = device.clone().map(Arc::new);
+            view.weights = weights.clone().into();
+        });
+        for KeptStep { index, of, gamma, tiles, latent, estimate } in steps {
+            let latent = self.put(Layer::Latent, FieldValues::Host(Arc::new(latent)), true);
+            let estimate = self.put(Layer::BrightnessTemperature, FieldValues::Host(Arc::new(estimate)), true);
+            self.keep(StepRecord { step: index, of, gamma, latent, estimate, tiles: tiles.into() });
+        }
+        for (&layer, grid) in &layers {
+            self.field(layer, grid)?;
+            match layer {
+                Layer::HaloMass(bin) if grid.mean() > 0.0 => {
+                    self.spectrum(Series::HaloMass(bin), power_spectrum(&grid.overdensity(), None));
+                }
+                Layer::BrightnessTemperature => self.spectrum(Series::Prediction, power_spectrum(grid, None)),
+                _ => {}
+            }
+        }
+        Ok(Made { device, weights, realisations })
     }
 
     /// Wait while paused.

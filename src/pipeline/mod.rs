@@ -6,9 +6,11 @@ mod config;
 mod feed;
 mod job;
 mod layers;
+mod results;
 mod source;
 
 pub use config::{JobConfig, Source};
 pub use feed::{Control, DeviceInfo, Ended, JobId, JobView, Opened, Progress, Series, StepRecord, Watch};
 pub use job::{FrameTimes, Job, Outcome, spawn};
 pub use layers::{Changed, FieldValues, LayerView};
+pub use results::write_steps;

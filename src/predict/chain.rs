@@ -54,7 +54,7 @@ pub fn predict(
 /// # Errors
 /// As [`predict`].
 pub fn condition(dark_matter: &DarkMatter, models: &Models, observer: &mut dyn Observer) -> Result<Condition> {
-    let Models { halo, lodi, device } = models;
+    let Models { halo, lodi, device, .. } = models;
     let maps = halo_maps(dark_matter, &halo.network, device, observer)?;
     for (&layer, map) in HALO_LAYERS.iter().zip(&grids(maps.clone(), dark_matter.density.box_size)?) {
         observer.field(layer, map)?;
@@ -163,7 +163,7 @@ pub fn halo_maps(
     let n = dark_matter.density.n();
     let lattice = halo_lattice(n, halo)?;
     observer.begin(Stage::Halo, lattice.windows(0).len(), 1)?;
-    let features = halo.config().features.on_device(&dark_matter.density, &dark_matter.cosmology, &device.burn);
+    let features = halo.config().features.on_device(dark_matter, &device.burn);
     let matter: Tensor<4> = on_device(&dark_matter.density, &device.burn).unsqueeze_dim(0);
     let matter = matter * dark_matter.cosmology.mean_matter_density();
     let network = |tiles: &[TileBox]| {
@@ -180,11 +180,10 @@ pub fn halo_maps(
 /// # Errors
 /// As [`predict`].
 pub fn coarse_halo_fractions(dark_matter: &DarkMatter, halo: &Halo, device: &ComputeDevice) -> Result<Tensor<4>> {
-    let DarkMatter { density, cosmology, .. } = dark_matter;
-    let lattice = halo_lattice(density.n(), halo)?;
-    let features = halo.config().features.on_device(density, cosmology, &device.burn);
-    let network =
-        |tiles: &[TileBox]| halo.coarse_tiles(windows(&features, tiles, |tile| tile.grown(halo.margin(), density.n())));
+    let n = dark_matter.density.n();
+    let lattice = halo_lattice(n, halo)?;
+    let features = halo.config().features.on_device(dark_matter, &device.burn);
+    let network = |tiles: &[TileBox]| halo.coarse_tiles(windows(&features, tiles, |tile| tile.grown(halo.margin(), n)));
     let mut tiles = Tiles { observer: &mut NoObserver, layers: &[], shown: |_, values| values };
     over_tiles(&lattice, 0, device, network, &mut tiles)
 }
@@ -201,12 +200,11 @@ pub fn expected_temperature(
     device: &ComputeDevice,
     observer: &mut dyn Observer,
 ) -> Result<Tensor<3>> {
-    let DarkMatter { density, redshift, cosmology } = dark_matter;
-    let n = density.n();
+    let n = dark_matter.density.n();
     let lattice = Lattice::new(n, MEAN_TILE, 1, Overlap::Naive)?;
     observer.begin(Stage::ConditionalMean, lattice.windows(0).len(), 1)?;
-    let features = network.config().features.on_device(density, cosmology, &device.burn);
-    let scale = cosmology.brightness_temperature_scale(*redshift);
+    let features = network.config().features.on_device(dark_matter, &device.burn);
+    let scale = dark_matter.brightness_temperature_scale();
     let temperature = |tiles: &[TileBox]| {
         let seen = |fields| windows(fields, tiles, |tile| tile.grown(Voxelwise::REACH, n));
         network.temperature(seen(halo_mass), seen(&features), scale)

@@ -24,6 +24,7 @@
 
 mod chain;
 mod observer;
+mod precision;
 
 use std::path::Path;
 
@@ -49,6 +50,8 @@ pub struct Models {
     pub lodi: Trained<Lodi>,
     /// Where they are.
     pub device: ComputeDevice,
+    /// What the denoiser computes in, a sentence, where that is not single precision.
+    pub precision: Option<String>,
 }
 
 impl Models {
@@ -59,19 +62,31 @@ impl Models {
     /// [`Error::Input`] for weights that are missing, damaged or of another version.
     pub fn load(folder: Option<&Path>, device: ComputeDevice) -> Result<Self> {
         let halo = halo_weights(folder, &device.burn)?;
-        let lodi = lodi_weights(folder, &device.burn)?;
-        Ok(Self { halo, lodi, device })
+        let Trained { network, card, checksum } = lodi_weights(folder, &device.burn)?;
+        let (network, precision) = precision::suited(network, &device);
+        Ok(Self { halo, lodi: Trained { network, card, checksum }, device, precision })
     }
 
-    /// What the weights are and how they were trained, a sentence per network.
+    /// What the weights are and how they were trained, a sentence per network, and what they compute
+    /// in where that is not single precision.
     pub fn describe(&self) -> Vec<String> {
-        vec![self.halo.sentence("HALO"), self.lodi.sentence("LODI")]
+        let mut sentences = vec![self.halo.sentence("HALO"), self.lodi.sentence("LODI")];
+        sentences.extend(self.precision.clone());
+        sentences
     }
 
     /// Where the networks are asked for what they never saw: a sentence each.
     pub fn extrapolations(&self, dark_matter: &DarkMatter) -> Vec<String> {
-        let (halo, lodi) = (self.halo.config(), self.lodi.config());
-        let (voxel, redshift) = (dark_matter.density.voxel(), dark_matter.redshift);
+        /// Differences in `Ωm`, or in `σ8`, that change the power by no more than a few per cent.
+        const ALIKE: f64 = 0.035;
+        let (halo, trained) = (self.halo.config(), &self.lodi.config().trained_on);
+        let DarkMatter { redshift, cosmology, .. } = dark_matter;
+        let voxel = dark_matter.density.voxel();
+        let beyond = |value: f64, [least, most]: [f64; 2], by: f64| value < least - by || value > most + by;
+        let span = |[least, most]: [f64; 2]| match most - least < 0.005 {
+            true => format!("{most:.2}"),
+            false => format!("{least:.2} to {most:.2}"),
+        };
         let mut sentences = Vec::new();
         if (voxel / halo.voxel - 1.0).abs() > 0.1 {
             sentences.push(format!(
@@ -81,11 +96,20 @@ impl Models {
                 (dark_matter.density.box_size / halo.voxel).round()
             ));
         }
-        if (redshift - lodi.redshift).abs() > 0.1 {
+        if beyond(*redshift, trained.redshift, 0.1) {
             sentences.push(format!(
-                "The snapshot is at z = {redshift:.2}, and LODI was trained at z = {:.2}: do not trust the amplitude of \
+                "The snapshot is at z = {redshift:.2}, and LODI was trained at z = {}: do not trust the amplitude of \
                  the map.",
-                lodi.redshift
+                span(trained.redshift)
+            ));
+        }
+        let (omega_m, sigma_8) = (cosmology.omega_m, cosmology.sigma_8);
+        if beyond(omega_m, trained.omega_m, ALIKE) || beyond(sigma_8, trained.sigma_8, ALIKE) {
+            sentences.push(format!(
+                "The cosmology has Ωm = {omega_m:.3} and σ8 = {sigma_8:.3}, and LODI was trained at Ωm = {} and σ8 = {}: \
+                 expect the power of the map to be off by tens of per cent.",
+                span(trained.omega_m),
+                span(trained.sigma_8)
             ));
         }
         sentences

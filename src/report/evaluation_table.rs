@@ -104,9 +104,10 @@ fn claim(boxes: &[BoxEvaluation]) -> String {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let spread = spreads(&|b| Some(mean(&b.ensemble.as_ref()?.spread) / mean(&b.draws.spread)));
     format!(
-        "As painted, mean power over {} boxes and {} realisations over mean power over the same boxes and {} of the \
+        "As painted, at z = {:.2}: mean power over {} boxes and {} realisations over mean power over the same boxes and {} of the \
          truth ({}): {} off on average over {} shells, {} in the worst (k = {k:.2} h/Mpc); {} of {} shells within 10 %. The power of \
          realisations varies by {} of what that of draws does.\n",
+        boxes[0].redshift,
         boxes.len(),
         boxes[0].draws.realisations,
         match boxes[0].draws.count {

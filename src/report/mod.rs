@@ -187,11 +187,7 @@ pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome, formats: &[For
     let files = |name| FigureFiles { details: details(outcome), ..FigureFiles::new(path(name), formats, &line) };
     let mut written = Vec::new();
     if !outcome.fields.is_empty() {
-        let header = MapHeader {
-            redshift: outcome.opened.redshift,
-            cosmology: outcome.opened.cosmology,
-            provenance: details(outcome),
-        };
+        let header = header(outcome);
         let layers: Vec<_> = outcome.fields.iter().map(|(&layer, grid)| (layer, grid.as_ref())).collect();
         write_map(path("map.hdf5"), &header, &layers)?;
         written.push(path("map.hdf5"));
@@ -217,6 +213,20 @@ pub fn write_outcome(folder: impl AsRef<Path>, outcome: &Outcome, formats: &[For
     write_report(&path("report.json"), outcome)?;
     written.push(path("report.json"));
     Ok(written)
+}
+
+/// Write the denoising steps that `outcome` kept into `folder`, beside its map, to be played in a
+/// talk. Returns their paths.
+///
+/// # Errors
+/// As [`pipeline::write_steps`](crate::pipeline::write_steps).
+pub fn write_steps(folder: impl AsRef<Path>, outcome: &Outcome) -> Result<Vec<PathBuf>> {
+    crate::pipeline::write_steps(folder.as_ref(), &header(outcome), &outcome.steps)
+}
+
+/// What is true of all maps of a job.
+fn header(outcome: &Outcome) -> MapHeader {
+    MapHeader { redshift: outcome.opened.redshift, cosmology: outcome.opened.cosmology, provenance: details(outcome) }
 }
 
 /// Write `report.json` alone.
@@ -280,6 +290,7 @@ mod tests {
             },
             realisations: vec![fields[&Layer::BrightnessTemperature].clone()],
             fields,
+            steps: Vec::new(),
             spectra,
             device: Some(DeviceInfo { name: "CPU".to_owned(), reason: "It was asked for.".to_owned() }),
             weights: vec!["untrained".to_owned()],

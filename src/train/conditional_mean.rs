@@ -55,6 +55,7 @@ pub fn conditional_mean_config(boxes: &MeanBoxes, training: &[TrainingBox]) -> R
         features: FeatureConfig {
             // From a halo's own radius to that of a cluster's neighbourhood.
             smoothing: vec![1.5, 3.0, 6.0],
+            redshift: true,
             ..features(training)
         },
         relation: LocalRelation { hydrogen_fraction: hydrogen_fractions(&boxes.0.train)? },
@@ -68,8 +69,7 @@ fn hydrogen_fractions(boxes: &[HaloBox]) -> Result<[f64; HALO_MASS_BINS]> {
     const B: usize = HALO_MASS_BINS;
     let (mut normal, mut right) = ([[0f64; B]; B], [0f64; B]);
     for HaloBox { fields: Fields { dark_matter, brightness_temperature: map, .. }, halo_mass } in boxes {
-        let scale =
-            dark_matter.cosmology.brightness_temperature_scale(dark_matter.redshift) / crate::field::RHO_CRITICAL;
+        let scale = dark_matter.brightness_temperature_scale() / crate::field::RHO_CRITICAL;
         let target = block_means(map.as_slice(), map.n());
         let halo_mass = host(halo_mass.clone())?;
         let maps: Vec<Vec<f64>> = halo_mass.chunks(map.n().pow(3)).map(|m| block_means(m, map.n())).collect();
@@ -119,10 +119,9 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 /// decade of temperature counts, and the few voxels that hold the HI are seen often.
 fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -> Result<VoxelBox> {
     let HaloBox { fields: Fields { dark_matter, brightness_temperature, .. }, halo_mass } = from;
-    let cosmology = &dark_matter.cosmology;
-    let scale = cosmology.brightness_temperature_scale(dark_matter.redshift);
+    let scale = dark_matter.brightness_temperature_scale();
     let halo_mass: Tensor<5> = halo_mass.clone().unsqueeze_dim(0);
-    let features = network.config().features.on_device(&dark_matter.density, cosmology, &device.burn);
+    let features = network.config().features.on_device(dark_matter, &device.burn);
     let local = network.local(&halo_mass, scale);
     let seen = host(network.seen(halo_mass, local.clone(), features.unsqueeze_dim(0)))?;
     let local = host(local)?;

@@ -10,7 +10,7 @@ use super::power::PowerRatio;
 use crate::dataset::Fields;
 use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
-use crate::field::{DarkMatter, Grid, HALO_MASS_BINS, LogTransform};
+use crate::field::{Grid, HALO_MASS_BINS, LogTransform};
 use crate::nn::{FeatureConfig, HALO_CLASSES, Halo, HaloConfig, UNetConfig};
 use crate::predict::{NoObserver, halo_maps};
 use crate::sim::HALO_MASS_EDGES;
@@ -30,6 +30,8 @@ pub(super) fn features(boxes: &[TrainingBox]) -> FeatureConfig {
         distance: LogTransform { floor: 0.2, offset: 0.0, scale: 0.4 },
         smoothing: Vec::new(),
         smoothed: LogTransform { floor: 0.05, offset: 0.0, scale: 0.5 },
+        // A halo is what is denser than the mean by the same factor at all times.
+        redshift: false,
     }
 }
 
@@ -60,10 +62,9 @@ struct Prepared {
 impl Prepared {
     fn new(fields: &Fields, config: &HaloConfig) -> Result<Self> {
         let values = |grid: &Grid| grid.as_slice().to_vec();
-        let DarkMatter { density, cosmology, .. } = &fields.dark_matter;
         Ok(Self {
-            seen: ChannelField { n: fields.n(), values: config.features.of(density, cosmology) },
-            matter: values(density),
+            seen: ChannelField { n: fields.n(), values: config.features.of(&fields.dark_matter) },
+            matter: values(&fields.dark_matter.density),
             fractions: known_fractions(fields)?.each_ref().map(values),
         })
     }

@@ -14,7 +14,8 @@ use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
 use crate::field::{CorrelatedNoise, Grid, HALO_MASS_BINS, LogTransform, NoiseCorrelation, TileBox};
 use crate::nn::{
-    CONDITION_CHANNELS, Calibration, ConditionalMean, Halo, Lodi, LodiConfig, NoiseSchedule, Residual, UNetConfig,
+    CONDITION_CHANNELS, Calibration, ConditionalMean, Halo, Lodi, LodiConfig, NoiseSchedule, Residual, TrainingRange,
+    UNetConfig,
 };
 use crate::predict::{Condition, NoObserver, Observer, Settings, Stage, expected_temperature, paint};
 use crate::stats::K_MAPS;
@@ -105,7 +106,6 @@ impl LodiBox {
 
 /// LODI as it is trained by default, behind a conditional mean.
 pub fn lodi_config(boxes: &LodiBoxes, mean: &ConditionalMean) -> LodiConfig {
-    let first = &boxes.0.train[0].seen.fields.dark_matter;
     let voxels = || {
         boxes.0.train.iter().flat_map(|b| {
             let truth = b.seen.fields.brightness_temperature.as_slice();
@@ -127,8 +127,7 @@ pub fn lodi_config(boxes: &LodiBoxes, mean: &ConditionalMean) -> LodiConfig {
     LodiConfig {
         net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![32, 64]).with_frequencies(8),
         tile: 32,
-        voxel: first.density.voxel(),
-        redshift: first.redshift,
+        trained_on: TrainingRange::of(boxes.0.train.iter().map(|b| &b.seen.fields.dark_matter)),
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 6.0 },
         noise: CORRELATION,
         condition,

@@ -222,7 +222,7 @@ impl HalodiApp {
 
     /// Write results that were not saved where the window can never come back; the folder.
     pub(super) fn rescue(&mut self) -> Option<PathBuf> {
-        let outcome = self.subject.outcome.clone().filter(|_| !self.subject.saved)?;
+        let outcome = self.subject.outcome.clone().filter(|_| self.subject.saved.is_none())?;
         let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
         report::write_outcome(&folder, &outcome, &[Format::Png]).ok()?;
         Some(folder)
@@ -427,8 +427,8 @@ impl HalodiApp {
                 Message::Open(path) => self.open(Source::File(path)),
                 Message::Reference(path) => self.open_reference(path),
                 Message::Saved(folder) => {
-                    self.subject.saved = true;
                     self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
+                    self.subject.saved = Some(folder);
                     if std::mem::take(&mut self.close_when_saved) {
                         self.close(ctx);
                     }
@@ -574,7 +574,7 @@ impl HalodiApp {
         if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
             return;
         }
-        let unsaved = self.subject.outcome.is_some() && !self.subject.saved;
+        let unsaved = self.subject.outcome.is_some() && self.subject.saved.is_none();
         if self.job.is_some() || unsaved {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
             self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() });

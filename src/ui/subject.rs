@@ -1,12 +1,13 @@
 //! What is on show: the job that the window follows, earlier runs, and how their fields
 //! are called.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use crate::field::Grid;
 use crate::field::Layer;
-use crate::pipeline::{Changed, Ended, FieldValues, JobView, Opened, Outcome};
+use crate::pipeline::{Changed, Ended, FieldValues, JobConfig, JobView, Opened, Outcome, Series};
 use crate::stats::PowerSpectrum;
 
 /// Most earlier runs that are kept to compare with.
@@ -17,12 +18,20 @@ const MOST_RUNS: usize = 4;
 pub struct KeptRun {
     /// Counts from 1 since the window was opened.
     pub number: usize,
-    /// What it ran with, for the screen.
-    pub settings: String,
+    /// What it ran with.
+    pub config: JobConfig,
     /// Its map, mK.
     pub map: Arc<Grid>,
     /// The map's spectrum.
     pub spectrum: Option<Arc<PowerSpectrum>>,
+}
+
+impl KeptRun {
+    /// What it ran with, for the screen.
+    pub fn settings(&self) -> String {
+        let settings = &self.config.settings;
+        format!("seed {}, {} steps, {}", settings.seed, settings.steps, settings.overlap.name())
+    }
 }
 
 /// The layers as the window lists them; their keys are 1 to 9.
@@ -125,8 +134,8 @@ pub struct Subject {
     pub job: JobView,
     /// The result of the last job that ran networks on this source.
     pub outcome: Option<Arc<Outcome>>,
-    /// Whether that was written.
-    pub saved: bool,
+    /// The folder that it was written to or read from.
+    pub saved: Option<PathBuf>,
     /// Earlier runs on this box.
     pub runs: Vec<KeptRun>,
     /// The kept step that is shown instead of the newest state.
@@ -147,17 +156,19 @@ impl Subject {
         };
         if job.job != self.job.job {
             self.keep_run();
-            (self.outcome, self.saved, self.step) = (None, false, None);
+            (self.outcome, self.saved, self.step) = (None, None, None);
             (self.realisation, self.ensemble) = (0, None);
         }
         if new_box {
             self.runs.clear();
+            self.counted = 0;
         }
         self.job = job;
         if let Some(Ended::Finished(outcome)) = &self.job.ended
             && !outcome.weights.is_empty()
             && self.outcome.is_none()
         {
+            self.saved = outcome.config.results.clone();
             self.outcome = Some(outcome.clone());
         }
         if self.step.is_some_and(|step| step >= self.job.steps.len()) {
@@ -168,20 +179,21 @@ impl Subject {
 
     /// Keep the finished map of the job that is about to be replaced.
     fn keep_run(&mut self) {
-        let Some(outcome) = &self.outcome else { return };
+        let Some(outcome) = self.outcome.clone() else { return };
+        self.keep(self.counted + 1, &outcome, self.saved.clone());
+    }
+
+    /// Keep the map of a finished run on this box, to compare with; `saved` is the folder that it is
+    /// in, if it is in one.
+    pub fn keep(&mut self, number: usize, outcome: &Outcome, saved: Option<PathBuf>) {
         let Some(map) = outcome.fields.get(&Layer::BrightnessTemperature) else { return };
-        self.counted += 1;
-        let config = &outcome.config;
+        self.counted = self.counted.max(number);
+        self.runs.retain(|run| run.number != number);
         self.runs.push(KeptRun {
-            number: self.counted,
-            settings: format!(
-                "seed {}, {} steps, {}",
-                config.settings.seed,
-                config.settings.steps,
-                config.settings.overlap.name()
-            ),
+            number,
+            config: JobConfig { results: saved, ..outcome.config.clone() },
             map: map.clone(),
-            spectrum: self.job.spectra.get(&crate::pipeline::Series::Prediction).cloned(),
+            spectrum: outcome.spectra.get(&Series::Prediction).cloned().map(Arc::new),
         });
         if self.runs.len() > MOST_RUNS {
             self.runs.remove(0);
@@ -219,7 +231,7 @@ impl Subject {
                     version: number as u64,
                     values: FieldValues::Host(run.map.clone()),
                     quantity: Quantity::Temperature,
-                    name: format!("Run {number} ({})", run.settings),
+                    name: format!("21 cm, run {number}: {}", run.settings()),
                     complete: true,
                 })
             }

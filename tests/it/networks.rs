@@ -12,7 +12,8 @@ use halodi::field::{Cosmology, Grid, HALO_MASS_BINS, Layer, LogTransform, NoiseC
 use halodi::io::{MapHeader, write_map};
 use halodi::nn::{
     CONDITION_CHANNELS, Calibration, ConditionalMean, ConditionalMeanConfig, FeatureConfig, HALO_CLASSES, Halo,
-    HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, Residual, Sampler, Trained, UNetConfig,
+    HaloConfig, LocalRelation, Lodi, LodiConfig, ModelCard, NoiseSchedule, Residual, Sampler, Trained, TrainingRange,
+    UNetConfig,
 };
 use halodi::predict::{
     DarkMatter, Models, NoObserver, Settings, coarse_halo_fractions, expected_temperature, halo_maps, predict,
@@ -30,6 +31,7 @@ fn features(thresholds: &[f64], smoothing: &[f64]) -> FeatureConfig {
         distance: LogTransform::above(0.2),
         smoothing: smoothing.to_vec(),
         smoothed: LogTransform::above(0.1),
+        redshift: false,
     }
 }
 
@@ -47,8 +49,7 @@ fn tiny_lodi() -> LodiConfig {
     LodiConfig {
         net: UNetConfig::new(1 + CONDITION_CHANNELS, 1, vec![8, 16]).with_heads(2).with_frequencies(4),
         tile: 8,
-        voxel: 0.25,
-        redshift: 1.0,
+        trained_on: TrainingRange { voxel: 0.25, redshift: [0.0, 2.0], omega_m: [0.3; 2], sigma_8: [0.8; 2] },
         schedule: NoiseSchedule { gamma_min: -10.0, gamma_max: 5.0 },
         noise: NoiseCorrelation { smooth: 0.5, radius: 1.0 },
         condition: [LogTransform::above(0.1); CONDITION_CHANNELS],
@@ -127,7 +128,12 @@ fn card() -> ModelCard {
 fn models(device: ComputeDevice) -> Models {
     let halo = filled(Halo::new(&tiny_halo(&[1.5, 3.0]), &device.burn));
     let lodi = filled(Lodi::new(&tiny_lodi(), &device.burn));
-    Models { halo: Trained { network: halo, card: card() }, lodi: Trained { network: lodi, card: card() }, device }
+    Models {
+        halo: Trained { network: halo, card: card() },
+        lodi: Trained { network: lodi, card: card() },
+        device,
+        precision: None,
+    }
 }
 
 fn cpu(batch: usize, workers: usize) -> ComputeDevice {
@@ -317,6 +323,7 @@ fn made_up_box(folder: &Path) -> TrainingBox {
     let record = BoxRecord {
         split: Split::Train,
         index: 0,
+        redshift: 1.0,
         seed: Some(1),
         pair: None,
         truth: String::new(),
@@ -329,7 +336,7 @@ fn made_up_box(folder: &Path) -> TrainingBox {
     let config = DatasetConfig {
         box_size: 4.0,
         particles: n,
-        redshift: 1.0,
+        redshifts: vec![1.0],
         start: 49.0,
         cosmology,
         gravity: GravityConfig::new(Force::Mesh, 32),

@@ -109,7 +109,7 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
             Partner::Reference => "reference".to_owned(),
             Partner::Realisation(index) => format!("realisation {}", index + 1),
             Partner::Run(number) => match app.subject.runs.iter().find(|r| r.number == number) {
-                Some(run) => format!("run {number}: {}", run.settings),
+                Some(run) => format!("run {number}: {}", run.settings()),
                 None => format!("run {number}"),
             },
         };

@@ -103,9 +103,10 @@ impl Scene {
         view
     }
 
-    /// The way from the scene before, seconds: no longer than the scene.
+    /// The way from the scene before, seconds: at most half of the scene, so that its action has
+    /// the rest.
     pub fn way_in(&self) -> f32 {
-        self.transition.min(self.seconds)
+        self.transition.min(0.5 * self.seconds)
     }
 
     /// Whether every number is one that the window can have made; what was read from a file may

@@ -162,7 +162,7 @@ fn closing_with_a_result_that_is_not_saved_asks_once() {
     let results = folder.path().join("results");
     answer(&mut harness, &results, "Save");
     wait_for(&mut harness, &results.join("report.json"));
-    wait(&mut harness, &app, "the news", |app| app.subject().saved);
+    wait(&mut harness, &app, "the news", |app| app.subject().saved.is_some());
     for name in ["map.hdf5", "spectrum.csv", "spectrum.png", "slices.png"] {
         assert!(results.join(name).exists(), "{name}");
     }
