@@ -108,6 +108,8 @@ pub struct HalodiApp {
     /// The coarser grid that the user was told of.
     told_coarser: Option<usize>,
     closing: bool,
+    /// The film that is being recorded.
+    pub(super) recording: Option<Recording>,
     /// Whether what is drawn now goes into a file: nothing to click, and pictures in full quality.
     pub(super) on_paper: bool,
     /// Whether the window closes once the results are saved.
@@ -178,6 +180,7 @@ impl HalodiApp {
             told_warnings: 0,
             told_coarser: None,
             closing: false,
+            recording: None,
             on_paper: false,
             close_when_saved: false,
             preferences,
@@ -261,6 +264,17 @@ impl HalodiApp {
     /// Whether a job runs or is paused, for tests.
     pub fn is_running(&self) -> bool {
         self.job.is_some()
+    }
+
+    /// Whether what is to be drawn is not all there yet.
+    pub(super) fn waits(&self) -> bool {
+        let missing = self.shown.is_none() && self.subject.has(self.view.layer);
+        missing || self.analysis.is_pending() || self.drawing.is_uploading()
+    }
+
+    /// The talk as a film: its scenes, or once around the box where there are none.
+    pub(super) fn talk_to_record(&self) -> Talk {
+        if self.talk.scenes.is_empty() { recorder::turn(&self.view) } else { self.talk.clone() }
     }
 
     /// Whether nothing more will change by itself: no job, nothing worked out, the
@@ -575,9 +589,9 @@ impl HalodiApp {
             return;
         }
         let unsaved = self.subject.outcome.is_some() && self.subject.saved.is_none();
-        if self.job.is_some() || unsaved {
+        if self.job.is_some() || self.recording.is_some() || unsaved {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() });
+            self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() || self.recording.is_some() });
         }
     }
 
@@ -791,6 +805,9 @@ impl Drop for HalodiApp {
         // Nobody is left to look at it.
         if let Some(job) = &self.job {
             job.control.cancel();
+        }
+        if let Some(recording) = &self.recording {
+            recording.give_up();
         }
         if let Some(path) = &self.preferences {
             let preferences = Preferences {

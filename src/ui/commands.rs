@@ -29,6 +29,8 @@ pub enum Command {
     Save,
     /// Write a panel as a figure.
     SaveFigure,
+    /// Record the scenes, or a turn around the box, as a film.
+    Record,
     /// Copy the picture.
     CopyPicture,
     /// Copy the values at the probe.
@@ -140,6 +142,7 @@ pub const COMMANDS: &[Entry] = &[
     bare(FILE, Command::Reference, "Load reference…"),
     ctrl(FILE, Command::Save, "Save results…", Key::R),
     ctrl(FILE, Command::SaveFigure, "Save a figure…", Key::S),
+    entry(FILE, Command::Record, "Record a film…", Key::F9),
     bare(FILE, Command::CopyPicture, "Copy the picture"),
     Entry {
         command: Command::CopyValues,
@@ -289,6 +292,7 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         Command::Save => app.subject.outcome.is_some(),
         Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.subject.has(*layer)),
         Command::Compare(_) => app.subject.can_compare(&app.view),
+        Command::Record => open && app.recording.is_none(),
         Command::SaveFigure
         | Command::CopyPicture
         | Command::CopyValues
@@ -325,6 +329,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         }
         Command::Save => app.save_results(),
         Command::SaveFigure => dialogs::ask_figure(app),
+        Command::Record => app.dialogs.film = Some(Default::default()),
         Command::CopyPicture => export::copy(app, FigureAsked { pane: Pane::Volume, width: Width::Page }),
         Command::CopyValues => {
             ctx.copy_text(super::panels::status::probe_text(app));

@@ -8,6 +8,8 @@ use super::app::HalodiApp;
 use super::commands::{self, COMMANDS, GESTURES};
 use super::export::{self, FigureAsked, Width};
 use super::files::{self, PathAsked};
+use super::panels::film;
+use super::recorder::Recipe;
 use super::theme;
 use super::workspace::{Pane, Part};
 use crate::error::Error;
@@ -72,6 +74,8 @@ pub struct Dialogs {
     pub palette: Option<Palette>,
     /// The keys.
     pub help: bool,
+    /// A film that is to be recorded.
+    pub film: Option<Recipe>,
     /// A figure that is to be saved.
     pub figure: Option<FigureAsked>,
     /// A question.
@@ -90,6 +94,7 @@ impl Dialogs {
             || self.palette.take().is_some()
             || self.tour.take().is_some()
             || self.figure.take().is_some()
+            || self.film.take().is_some()
         {
             return true;
         }
@@ -108,6 +113,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     help(app, ui);
     question(app, ui);
     figure(app, ui);
+    film::show(app, ui);
     tour(app, ui);
     files::show(app, ui);
 }

@@ -187,6 +187,12 @@ impl Page {
 
 /// What the figure of a panel is made from.
 fn provenance(app: &HalodiApp, pane: Pane) -> Provenance {
+    let made = made_from(app);
+    Provenance { title: format!("{}: {}", pane.name(), made.title), ..made }
+}
+
+/// What the window shows and how it was made; the title is the name of the field.
+pub fn made_from(app: &HalodiApp) -> Provenance {
     let shown = app.shown.as_ref().map_or("nothing", |(shown, _)| &shown.name);
     let compared = app.shown.as_ref().and_then(|(_, compared)| Some(&compared.as_ref()?.name));
     let opened = app.subject.opened();
@@ -203,7 +209,7 @@ fn provenance(app: &HalodiApp, pane: Pane) -> Provenance {
         "reference": opened.and_then(|o| o.reference.as_ref()),
         "view": app.view,
     });
-    Provenance { title: format!("{}: {shown}", pane.name()), description, details }
+    Provenance { title: shown.to_owned(), description, details }
 }
 
 /// Save a figure under a name of the user's choice, whose ending says the format.

@@ -43,6 +43,7 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
         for command in [
             Command::Save,
             Command::SaveFigure,
+            Command::Record,
             Command::CopyPicture,
             Command::CopyValues,
             Command::CopySpectra,

@@ -363,6 +363,10 @@ fn overlay(app: &HalodiApp, ui: &Ui, canvases: &[Rect], _: usize) {
             _ => (shown.name.clone(), Align2::LEFT_TOP, canvas.left_top()),
         };
         ink(&painter, corner + egui::vec2(10.0, 8.0), align, name, 14.0, theme::INK);
+        if app.on_paper && app.view.camera.orthographic {
+            let height = 2.0 * app.view.camera.distance * (0.5f32 * 0.75).tan();
+            axes::scale_bar(&painter, *canvas, f64::from(height) * size / f64::from(canvas.height()));
+        }
         if app.subject.comparing(&app.view) == Compare::Swipe
             && let Some(other) = compared
         {
