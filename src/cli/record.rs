@@ -58,7 +58,7 @@ impl Record {
     pub fn run(&self) -> Result<()> {
         let session = match &self.session {
             Some(path) => Session::read(path)?,
-            None => Session::of_the_talk()?,
+            None => Session::demo_talk(false)?,
         };
         let name = self.session.as_ref().map_or_else(|| "The talk".to_owned(), |path| path.display().to_string());
         let recipe = Recipe { size: self.size, rate: self.fps, span: [self.from, self.to.unwrap_or(f64::INFINITY)] };

@@ -8,11 +8,11 @@ use crate::error::{Error, Result};
 use crate::figure::{DOTS_PER_INCH, Pixels, Provenance, encode_png};
 
 /// Make the folder `path` with what `fill` adds to it; the folder appears with its last frame.
-pub(super) fn write<'a>(
+pub(super) fn write(
     path: &Path,
     shape: Shape,
-    provenance: &'a Provenance,
-    mut fill: impl FnMut(Box<dyn Sink + 'a>) -> Result<()>,
+    provenance: &Provenance,
+    mut fill: impl FnMut(Box<dyn Sink + '_>) -> Result<()>,
 ) -> Result<()> {
     let failed = |error: std::io::Error| Error::output(path, error);
     if path.is_file() || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) {

@@ -28,4 +28,4 @@ pub use residual::{KNOTS, Residual, Standardised, knot_place};
 pub use schedule::{NoiseSchedule, Sampler, Update, alpha, sigma};
 pub use unet::{UNet, UNetConfig};
 pub use voxelwise::{Voxelwise, inner};
-pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights};
+pub use weights::{ModelCard, Network, Trained, halo_weights, lodi_weights, weights_checksums};

@@ -1,7 +1,9 @@
 //! Weights on disk: safetensors, with the configuration that rebuilds the
 //! network and an account of the training in the file's metadata.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
@@ -12,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConditionalMean, ConditionalMeanConfig, Halo, HaloConfig, Lodi, LodiConfig};
 use crate::error::{Error, Result};
-use crate::io::{atomic, checksum_of};
+use crate::io::{atomic, checksum, checksum_of};
 
+const EMBEDDED_HALO: &[u8] = include_bytes!("../../assets/weights/halo.safetensors");
+const EMBEDDED_LODI: &[u8] = include_bytes!("../../assets/weights/lodi.safetensors");
 const NETWORK: &str = "halodi.network";
 const CONFIG: &str = "halodi.config";
 const CARD: &str = "halodi.card";
@@ -202,10 +206,7 @@ impl<N: Network> Trained<N> {
 pub fn halo_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Halo>> {
     match folder {
         Some(folder) => Trained::load(&folder.join("halo.safetensors"), device),
-        None => {
-            let bytes = include_bytes!("../../assets/weights/halo.safetensors");
-            Trained::from_bytes(bytes, Path::new("embedded halo.safetensors"), device)
-        }
+        None => Trained::from_bytes(EMBEDDED_HALO, Path::new("embedded halo.safetensors"), device),
     }
 }
 
@@ -217,11 +218,25 @@ pub fn halo_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Ha
 pub fn lodi_weights(folder: Option<&Path>, device: &Device) -> Result<Trained<Lodi>> {
     match folder {
         Some(folder) => Trained::load(&folder.join("lodi.safetensors"), device),
-        None => {
-            let bytes = include_bytes!("../../assets/weights/lodi.safetensors");
-            Trained::from_bytes(bytes, Path::new("embedded lodi.safetensors"), device)
-        }
+        None => Trained::from_bytes(EMBEDDED_LODI, Path::new("embedded lodi.safetensors"), device),
     }
+}
+
+/// SHA-256 of the networks' files in `folder`, by name, or of those that come with Halodi.
+///
+/// # Errors
+/// [`Error::Input`] where one cannot be read.
+pub fn weights_checksums(folder: Option<&Path>) -> Result<BTreeMap<String, String>> {
+    static EMBEDDED: LazyLock<[String; 2]> = LazyLock::new(|| [EMBEDDED_HALO, EMBEDDED_LODI].map(checksum_of));
+    let names = ["halo.safetensors", "lodi.safetensors"];
+    let Some(folder) = folder else { return Ok(names.map(str::to_owned).into_iter().zip(EMBEDDED.clone()).collect()) };
+    let sum = |name: &str| {
+        let path = folder.join(name);
+        let sum =
+            checksum(&path).map_err(|e| Error::input(&path, e.to_string(), "a network's weights", "Check the path"))?;
+        Ok((name.to_owned(), sum))
+    };
+    names.into_iter().map(sum).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The window's state and its one frame function.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,12 @@ use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
 use super::preferences::Preferences;
+use super::recorder::{self, Recording};
+use super::session::autosave::{Autosave, left_behind};
+use super::session::{Checksums, ComparedRun, Session, window as sessions};
 use super::subject::{FieldId, LAYERS, Source as Field, Subject};
+use super::talk::presentation::{self, Presentation};
+use super::talk::{Moment, Talk, frame};
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, theme};
@@ -45,6 +50,12 @@ pub(super) enum Message {
     Reference(PathBuf),
     /// Results were written there.
     Saved(PathBuf),
+    /// A session was written there.
+    SessionSaved(PathBuf),
+    /// Something that a session misses was looked for.
+    Located(Box<Session>),
+    /// Sentences that the user should know.
+    Told(Vec<String>),
     /// A picture or a table was written there.
     Written(PathBuf),
     /// A picture for the clipboard.
@@ -55,13 +66,39 @@ pub(super) enum Message {
     Failed(Error),
 }
 
+/// What undo undoes.
+#[derive(Clone, PartialEq)]
+pub(super) struct Edited {
+    pub view: ViewState,
+    pub talk: Talk,
+}
+
 /// The window.
 pub struct HalodiApp {
     pub(super) gpu: GpuContext,
     pub(super) drawing: Drawing,
     pub(super) subject: Subject,
     pub(super) view: ViewState,
-    pub(super) undoer: Undoer<ViewState>,
+    pub(super) talk: Talk,
+    /// The scene that was chosen in the list.
+    pub(super) chosen_scene: Option<usize>,
+    /// The talk that is being given.
+    pub(super) presentation: Option<Presentation>,
+    /// Whether a talk is given as soon as there is something to show.
+    pub(super) give_when_open: bool,
+    /// Whether what runs on the demo is kept for the next time.
+    pub(super) keeps_prepared: bool,
+    /// The session's file, once there is one.
+    pub(super) session: Option<PathBuf>,
+    pub(super) autosave: Option<Autosave>,
+    pub(super) checksums: Checksums,
+    /// Whether the view is that of a session, whose box is still to be opened.
+    pub(super) restoring: bool,
+    /// Runs to compare with that are still to be made.
+    pub(super) waiting_runs: Vec<ComparedRun>,
+    /// The one that is being made, and its number.
+    pub(super) beside: Option<(usize, Job)>,
+    pub(super) undoer: Undoer<Edited>,
     pub(super) workspace: Workspace,
     pub(super) analysis: Analysis,
     pub(super) dialogs: Dialogs,
@@ -70,7 +107,7 @@ pub struct HalodiApp {
     /// What the job that runs, or ran last, was asked for.
     asked_for: JobConfig,
     /// What the job on show was asked for.
-    opened_with: Option<JobConfig>,
+    pub(super) opened_with: Option<JobConfig>,
     pub(super) device_choice: DeviceChoice,
     pub(super) job: Option<Job>,
     pub(super) frames: FrameClock,
@@ -153,6 +190,17 @@ impl HalodiApp {
             canvases: Vec::new(),
             parts: Vec::new(),
             view,
+            talk: Talk::default(),
+            chosen_scene: None,
+            presentation: None,
+            give_when_open: false,
+            keeps_prepared: false,
+            session: None,
+            autosave: None,
+            checksums: Checksums::default(),
+            restoring: false,
+            waiting_runs: Vec::new(),
+            beside: None,
             undoer: Undoer::default(),
             workspace,
             analysis: Analysis::default(),
@@ -190,6 +238,11 @@ impl HalodiApp {
             waker: Arc::new(Mutex::new(ctx.clone())),
             lost,
         };
+        let sessions = app.preferences.as_deref().and_then(Path::parent).map(|folder| folder.join("open"));
+        if let Some(folder) = sessions {
+            app.dialogs.asked = left_behind(&folder).map(Asked::Restore);
+            app.autosave = Autosave::new(&folder);
+        }
         if initial.is_some() {
             app.start(Stage::Field);
         }
@@ -261,6 +314,41 @@ impl HalodiApp {
         change(&mut self.view);
     }
 
+    /// The scenes of the talk, for tests.
+    pub fn talk(&self) -> &Talk {
+        &self.talk
+    }
+
+    /// Show one moment of a talk as its audience sees it, in full quality, and nothing else until
+    /// another one is shown; `captions` tells whether the talk has any, so that there is room for
+    /// them in all of its scenes. A window of [`TALK_HEIGHT`](super::TALK_HEIGHT) points has type of
+    /// the right size.
+    pub fn show_moment(&mut self, ctx: &Context, moment: &Moment<'_>, captions: bool) {
+        presentation::hold(self, ctx, moment, captions);
+    }
+
+    /// The scene of the talk that is being given, for tests.
+    pub fn scene(&self) -> Option<usize> {
+        self.presentation.as_ref().and_then(Presentation::scene)
+    }
+
+    /// Whether nothing but pictures and captions is to be seen.
+    pub(super) fn presents(&self) -> bool {
+        self.presentation.is_some() || self.on_paper
+    }
+
+    /// What undo undoes, as it is.
+    pub(super) fn edited(&self) -> Edited {
+        Edited { view: self.view.clone(), talk: self.talk.clone() }
+    }
+
+    /// Put it back to what it was.
+    pub(super) fn put_back(&mut self, edited: Option<Edited>) {
+        if let Some(Edited { view, talk }) = edited {
+            (self.view, self.talk) = (view, talk);
+        }
+    }
+
     /// Whether a job runs or is paused, for tests.
     pub fn is_running(&self) -> bool {
         self.job.is_some()
@@ -280,7 +368,7 @@ impl HalodiApp {
     /// Whether nothing more will change by itself: no job, nothing worked out, the
     /// picture as fine as it gets.
     pub fn is_settled(&self) -> bool {
-        self.job.is_none() && !self.analysis.is_pending() && !self.ctx.has_requested_repaint()
+        self.job.is_none() && self.beside.is_none() && !self.analysis.is_pending() && !self.ctx.has_requested_repaint()
     }
 
     /// How often the volume was marched through so far, for tests.
@@ -295,30 +383,58 @@ impl HalodiApp {
 
     /// Start the job that the settings describe, up to `until`.
     pub(super) fn start(&mut self, until: Stage) {
-        if self.job.is_some() {
-            return;
+        if self.job.is_none() {
+            self.start_job(JobConfig { until, ..self.settings.clone() });
         }
-        let config = JobConfig { until, ..self.settings.clone() };
+    }
+
+    /// Start a job.
+    pub(super) fn start_job(&mut self, config: JobConfig) {
         self.frames.restart();
         self.chosen_by_user = false;
         self.followed_layer = None;
         self.told_warnings = 0;
-        let waker = self.waker.clone();
-        let wake = move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME);
         self.asked_for = config.clone();
-        self.job = Some(pipeline::spawn(config, self.device_choice, wake));
+        self.job = Some(pipeline::spawn(config, self.device_choice, self.waker()));
     }
 
-    /// Open a source (ending a job that runs).
-    pub fn open(&mut self, source: Source) {
-        if let Some(job) = self.job.take() {
+    /// What a job calls when there is something new to see.
+    pub(super) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let waker = self.waker.clone();
+        move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME)
+    }
+
+    /// End the jobs that run.
+    pub(super) fn stop(&mut self) {
+        for job in self.job.take().into_iter().chain(self.beside.take().map(|(_, job)| job)) {
             job.control.cancel();
         }
+        self.waiting_runs.clear();
+    }
+
+    /// What is being opened does not choose what is looked at.
+    pub(super) fn stay_with_view(&mut self) {
+        self.chosen_by_user = true;
+    }
+
+    /// Put a file first in the list of those that were open.
+    pub(super) fn remember(&mut self, path: &Path) {
+        self.recent.retain(|p| p != path);
+        self.recent.insert(0, path.to_path_buf());
+        self.recent.truncate(RECENT);
+    }
+
+    /// Open a source (ending a job that runs), or a session by its name.
+    pub fn open(&mut self, source: Source) {
         if let Source::File(path) = &source {
-            self.recent.retain(|p| p != path);
-            self.recent.insert(0, path.clone());
-            self.recent.truncate(RECENT);
+            if Session::is_named(path) {
+                let path = path.clone();
+                return self.open_session(&path);
+            }
+            self.remember(path);
         }
+        self.stop();
+        self.restoring = false;
         self.settings.source = source;
         (self.settings.species, self.settings.grid, self.settings.reference) = (None, None, None);
         self.start(Stage::Field);
@@ -326,18 +442,14 @@ impl HalodiApp {
 
     /// Open what `config` was to open, with these types of particles for the dark matter.
     pub(super) fn open_with_species(&mut self, config: JobConfig, types: Vec<usize>) {
-        if let Some(job) = self.job.take() {
-            job.control.cancel();
-        }
+        self.stop();
         self.settings = JobConfig { species: Some(types), ..config };
         self.start(Stage::Field);
     }
 
     /// Compare what is open with a reference map.
     pub fn open_reference(&mut self, path: PathBuf) {
-        if let Some(job) = self.job.take() {
-            job.control.cancel();
-        }
+        self.stop();
         self.settings.reference = Some(path);
         self.start(Stage::Field);
     }
@@ -408,12 +520,12 @@ impl HalodiApp {
     }
 
     /// Close what is open over the picture, innermost first.
-    pub(super) fn back(&mut self) {
+    pub(super) fn back(&mut self, ctx: &Context) {
         if self.dialogs.close_one() {
             return;
         }
-        if self.workspace.talk {
-            self.workspace.talk = false;
+        if self.presents() {
+            presentation::leave(self, ctx);
         } else if self.workspace.maximised.is_some() {
             self.workspace.maximised = None;
         } else if self.view.compare != Compare::Off {
@@ -447,6 +559,13 @@ impl HalodiApp {
                         self.close(ctx);
                     }
                 }
+                Message::SessionSaved(path) => {
+                    self.log.say(Level::Info, format!("The session is in {}.", path.display()));
+                    self.remember(&path);
+                    self.session = Some(path);
+                }
+                Message::Located(session) => sessions::complete(self, *session),
+                Message::Told(sentences) => sentences.into_iter().for_each(|s| self.log.say(Level::Warning, s)),
                 Message::NoDialog(asked) => {
                     self.writes_paths = true;
                     self.dialogs.path = Some(asked);
@@ -459,6 +578,7 @@ impl HalodiApp {
                 Message::Failed(error) => self.log.say(Level::Error, error.to_string()),
             }
         }
+        sessions::runs_beside(self);
         let Some(job) = &self.job else { return };
         job.look_at(Watch { fields: true, spectra: true });
         let news = job.view();
@@ -468,7 +588,8 @@ impl HalodiApp {
         }
         match ended {
             None => return,
-            Some(Ended::Finished(_) | Ended::Cancelled) => {}
+            Some(Ended::Finished(outcome)) => self.keep_prepared(&outcome),
+            Some(Ended::Cancelled) => {}
             Some(Ended::Failed(error)) => match &*error {
                 Error::Consent { types, .. } if !types.is_empty() => {
                     self.dialogs.asked = Some(Asked::species(&error, types, self.asked_for.clone()));
@@ -477,6 +598,7 @@ impl HalodiApp {
             },
         }
         self.job = None;
+        self.restoring = false;
         self.frames.stop();
         if !opened && let Some(open) = self.opened_with.clone() {
             // The settings follow what is still open.
@@ -497,7 +619,12 @@ impl HalodiApp {
             self.analysis.clear();
             self.drawing.clear();
         }
-        if new_box && new_job {
+        if new_job && self.restoring {
+            // The view and the runs are those of the session.
+            self.subject.runs.clear();
+            self.fitted.clear();
+            self.restoring = false;
+        } else if new_box && new_job {
             // A view that a restart brought back belongs to the box that was open then.
             self.fitted.clear();
             self.view.forget_box();
@@ -516,12 +643,16 @@ impl HalodiApp {
         {
             self.followed_layer = Some(layer);
             let gone = !self.subject.has(self.view.layer);
-            if !self.chosen_by_user || gone {
+            // A talk says itself what is seen.
+            if !self.presents() && (!self.chosen_by_user || gone) {
                 self.view.layer = layer;
             }
         }
         if let Partner::Run(number) = self.view.partner
             && !self.subject.runs.iter().any(|r| r.number == number)
+            && !self.waiting_runs.iter().any(|r| r.number == number)
+            && self.beside.as_ref().is_none_or(|(made, _)| *made != number)
+            && !self.presents()
         {
             self.view.partner = Partner::Reference;
         }
@@ -532,6 +663,10 @@ impl HalodiApp {
         let Some((shown, _)) = &self.shown else { return };
         let quantity = shown.quantity;
         let asked = self.analysis.asked_to_fit();
+        // The ranges of a talk are those of its scenes.
+        if self.presents() && !asked {
+            return;
+        }
         if !asked && (self.fitted.contains(&quantity) || self.view.scales.contains_key(&quantity)) {
             return;
         }
@@ -674,7 +809,13 @@ impl HalodiApp {
     fn draw(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
         self.listen(&ctx);
+        if self.give_when_open && !self.restoring && self.subject.opened().is_some() && self.dialogs.asked.is_none() {
+            self.give_when_open = false;
+            presentation::start(self, &ctx, 0);
+        }
+        presentation::keys(self, &ctx);
         commands::keys(self, &ctx);
+        presentation::advance(self, &ctx);
         self.canvases.clear();
         self.parts.clear();
         self.dropped(&ctx);
@@ -711,7 +852,8 @@ impl HalodiApp {
         self.fit(&ctx);
         self.sync(&ctx);
 
-        if !self.workspace.talk {
+        let seen = self.presentation.as_ref().map(|presentation| presentation.seen.clone());
+        if seen.is_none() {
             top_bar::show(self, ui);
             status::show(self, ui);
             job_bar::show(self, ui);
@@ -723,19 +865,28 @@ impl HalodiApp {
                 empty::show(self, ui);
                 return;
             }
-            if !self.workspace.talk {
-                toolbar::show(self, ui);
+            match &seen {
+                Some(seen) => frame::show(self, ui, seen),
+                None => {
+                    toolbar::show(self, ui);
+                    workspace::show(self, ui);
+                }
             }
-            workspace::show(self, ui);
         });
         dialogs::show(self, ui);
-        self.log.toasts(ui, if self.workspace.talk { 0.0 } else { 70.0 });
+        // Before an audience, what there is to tell waits in the log.
+        match seen {
+            Some(_) => presentation::hide_cursor(&ctx),
+            None => self.log.toasts(ui, 70.0),
+        }
         if let Err(reason) = self.clipboard.take(&ctx) {
             self.log.say(Level::Error, format!("The clipboard is out of reach ({reason}); nothing was copied."));
         }
-        if !ctx.input(|i| i.pointer.any_down()) {
-            self.undoer.feed_state(ctx.input(|i| i.time), &self.view);
+        if !ctx.input(|i| i.pointer.any_down()) && !self.presents() {
+            let edited = self.edited();
+            self.undoer.feed_state(ctx.input(|i| i.time), &edited);
         }
+        sessions::autosave(self, &ctx);
     }
 
     /// Where a field has more voxels than the device shows, a coarser one takes its place on
@@ -803,17 +954,16 @@ fn coarser_size(n: usize, most: usize) -> usize {
 impl Drop for HalodiApp {
     fn drop(&mut self) {
         // Nobody is left to look at it.
-        if let Some(job) = &self.job {
-            job.control.cancel();
-        }
         if let Some(recording) = &self.recording {
             recording.give_up();
         }
+        self.stop();
         if let Some(path) = &self.preferences {
+            let theme = self.presentation.as_ref().map_or(self.ctx.theme(), Presentation::theme);
             let preferences = Preferences {
                 view: self.view.clone(),
                 layout: self.workspace.layout(),
-                dark: Some(self.ctx.theme() == egui::Theme::Dark),
+                dark: Some(theme == egui::Theme::Dark),
                 recent: std::mem::take(&mut self.recent),
                 toured: self.toured,
                 size: Some(self.ctx.content_rect().size().into()),

@@ -7,6 +7,7 @@ use super::dialogs;
 use super::export::{self, FigureAsked, Width};
 use super::log::Level;
 use super::subject::LAYERS;
+use super::talk::presentation;
 use super::view_state::{Compare, SliceView};
 use super::workspace::Pane;
 use crate::predict::Stage;
@@ -88,8 +89,16 @@ pub enum Command {
     ResetLayout,
     /// Maximise the volume.
     MaximiseVolume,
-    /// Nothing but the picture.
+    /// Give the talk, or show nothing but the picture.
     Talk,
+    /// The same, from the scene that was chosen.
+    TalkFromHere,
+    /// Add a scene of what is on show.
+    AddScene,
+    /// Give the talk that comes with Halodi.
+    OpenDemoTalk,
+    /// Write what is open into a file.
+    SaveSession,
     /// The whole screen.
     Fullscreen,
     /// Light or dark.
@@ -133,13 +142,20 @@ const JOB: &str = "Job";
 const LAYERS_GROUP: &str = "Layers";
 const LOOK: &str = "View";
 const MEASURE: &str = "Measure";
+const TALK: &str = "Talk";
 const WINDOW: &str = "Window";
 
 /// Every command, as the `?` sheet lists them.
 pub const COMMANDS: &[Entry] = &[
-    ctrl(FILE, Command::Open, "Open snapshot…", Key::O),
+    ctrl(FILE, Command::Open, "Open snapshot or session…", Key::O),
     bare(FILE, Command::Demo, "Open the demo"),
     bare(FILE, Command::Reference, "Load reference…"),
+    Entry {
+        command: Command::SaveSession,
+        name: "Save the session…",
+        key: Some(KeyboardShortcut::new(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::S)),
+        group: FILE,
+    },
     ctrl(FILE, Command::Save, "Save results…", Key::R),
     ctrl(FILE, Command::SaveFigure, "Save a figure…", Key::S),
     entry(FILE, Command::Record, "Record a film…", Key::F9),
@@ -192,7 +208,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(WINDOW, Command::Drawer, "Settings, provenance and log", Key::F2),
     entry(WINDOW, Command::MaximiseVolume, "Maximise the volume", Key::M),
     bare(WINDOW, Command::ResetLayout, "Panels as they were at first"),
-    entry(WINDOW, Command::Talk, "Nothing but the picture, for a talk", Key::F5),
+    entry(TALK, Command::Talk, "Give the talk; without scenes: Nothing but the picture", Key::F5),
+    shift(TALK, Command::TalkFromHere, "Give the talk from the chosen scene on", Key::F5),
+    bare(TALK, Command::OpenDemoTalk, "Give the talk that comes with Halodi"),
+    entry(TALK, Command::AddScene, "Add a scene of what is on show", Key::Insert),
     entry(WINDOW, Command::Fullscreen, "Whole screen", Key::F11),
     bare(WINDOW, Command::Theme, "Light or dark"),
     bare(WINDOW, Command::Tour, "Tour of the window"),
@@ -216,6 +235,7 @@ pub const GESTURES: &[(&str, &str)] = &[
     ("Drag across a spectrum", "show the fields in that band of wavenumbers; a click ends it"),
     ("Arrow keys over a picture", "orbit the volume, or move the crosshair by a voxel"),
     ("Drop a file, or paste its path", "open it, or compare with it"),
+    ("PageDown, PageUp in a talk", "next scene, scene before; K: by themselves; Esc: back to the window"),
 ];
 
 /// The key of a command, for the screen.
@@ -301,10 +321,14 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         | Command::Face { .. }
         | Command::Play
         | Command::Pin
-        | Command::Profile => open,
+        | Command::Profile
+        | Command::TalkFromHere
+        | Command::SaveSession
+        | Command::AddScene
+        | Command::Talk => open,
         Command::CopySpectra | Command::CopyPlots => !app.subject.job.spectra.is_empty(),
-        Command::Undo => app.undoer.has_undo(&app.view),
-        Command::Redo => app.undoer.has_redo(&app.view),
+        Command::Undo => app.undoer.has_undo(&app.edited()),
+        Command::Redo => app.undoer.has_redo(&app.edited()),
         _ => true,
     }
 }
@@ -377,21 +401,24 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Face { forward } => super::faces::go(app, forward),
         Command::Smooth => app.view.smooth = !app.view.smooth,
         Command::Undo => {
-            if let Some(view) = app.undoer.undo(&app.view) {
-                app.view = view.clone();
-            }
+            let before = app.undoer.undo(&app.edited()).cloned();
+            app.put_back(before);
         }
         Command::Redo => {
-            if let Some(view) = app.undoer.redo(&app.view) {
-                app.view = view.clone();
-            }
+            let after = app.undoer.redo(&app.edited()).cloned();
+            app.put_back(after);
         }
         Command::Palette => app.dialogs.palette = Some(Default::default()),
         Command::Help => app.dialogs.help = !app.dialogs.help,
         Command::Drawer => app.workspace.drawer = !app.workspace.drawer,
         Command::ResetLayout => app.workspace.reset(),
         Command::MaximiseVolume => app.workspace.toggle_maximised(Pane::Volume),
-        Command::Talk => app.workspace.talk = !app.workspace.talk,
+        Command::Talk if app.presents() => presentation::leave(app, ctx),
+        Command::Talk => presentation::start(app, ctx, 0),
+        Command::TalkFromHere => presentation::start(app, ctx, app.chosen_scene.unwrap_or(0)),
+        Command::OpenDemoTalk => app.give_demo_talk(false),
+        Command::SaveSession => super::session::window::save(app),
+        Command::AddScene => super::panels::scenes::add(app),
         Command::Fullscreen => {
             let on = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));
             ctx.send_viewport_cmd(egui::ViewportCommand::Fullscreen(!on));
@@ -407,7 +434,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             }
             app.dialogs.tour = Some(0);
         }
-        Command::Escape => app.back(),
+        Command::Escape => app.back(ctx),
     }
 }
 

@@ -10,6 +10,7 @@ use super::export::{self, FigureAsked, Width};
 use super::files::{self, PathAsked};
 use super::panels::film;
 use super::recorder::Recipe;
+use super::session::{Session, autosave, window as sessions};
 use super::theme;
 use super::workspace::{Pane, Part};
 use crate::error::Error;
@@ -24,6 +25,15 @@ pub enum Asked {
         /// A job runs.
         running: bool,
     },
+    /// A file that a session names is not there.
+    Missing {
+        /// The session.
+        session: Box<Session>,
+        /// The file or folder.
+        lost: PathBuf,
+    },
+    /// A window was not closed; its session is in this file.
+    Restore(PathBuf),
     /// A snapshot is not all of the matter: which types of particles stand for it?
     Species {
         /// What was found, and what was expected.
@@ -87,6 +97,18 @@ pub struct Dialogs {
 }
 
 impl Dialogs {
+    /// Whether any is open.
+    pub fn are_open(&self) -> bool {
+        let Self { palette, help, film, figure, asked, path, tour } = self;
+        palette.is_some()
+            || *help
+            || film.is_some()
+            || figure.is_some()
+            || asked.is_some()
+            || path.is_some()
+            || tour.is_some()
+    }
+
     /// Close the innermost; says whether there was any.
     pub fn close_one(&mut self) -> bool {
         if self.path.take().is_some()
@@ -254,6 +276,21 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
             "Closing the window loses it.".to_owned(),
             answers(&["Save and close…", "Close anyway", "Stay"]),
         ),
+        Asked::Missing { lost, .. } => {
+            let name = lost.file_name().unwrap_or(lost.as_os_str()).to_string_lossy();
+            let folder = lost.parent().unwrap_or(lost).display();
+            (
+                "Something of the session is missing",
+                format!("The session names {name}, which is not in {folder}."),
+                answers(&["Locate…", "Go on without it", "Cancel"]),
+            )
+        }
+        Asked::Restore(_) => (
+            "Restore the session from before?",
+            "Halodi was not closed the last time. What was open then can be opened again, with its view and its scenes."
+                .to_owned(),
+            answers(&["Restore", "Discard it"]),
+        ),
         Asked::Species { text, choices, .. } => (
             "Not all of the matter",
             format!(
@@ -298,6 +335,17 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         (Some(Asked::Close { running: false }), 0) => {
             app.close_when_saved = true;
             app.save_results();
+        }
+        (Some(Asked::Missing { session, lost }), 0) => sessions::locate(app, session, lost),
+        (Some(Asked::Missing { mut session, lost }), 1) => {
+            session.forget(&lost);
+            sessions::complete(app, *session);
+        }
+        (Some(Asked::Restore(path)), answer) => {
+            if answer == 0 {
+                sessions::restore_left_behind(app, &path);
+            }
+            autosave::forget(&path);
         }
         (Some(Asked::Species { config, mut choices, .. }), index) if index < choices.len() => {
             app.open_with_species(*config, choices.swap_remove(index));

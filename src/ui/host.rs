@@ -8,18 +8,39 @@ use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
 use crate::pipeline::JobConfig;
 
-/// Open the window on `initial` (its source is opened at once; `None` starts
-/// empty) and return when it is closed.
+/// What a window begins with.
+#[derive(Debug, Clone, Default)]
+pub enum Begin {
+    /// Nothing: it asks what to open.
+    #[default]
+    Empty,
+    /// A source, opened at once.
+    Job(Box<JobConfig>),
+    /// A session, whose talk is given at once or not.
+    Session {
+        /// Its file.
+        path: std::path::PathBuf,
+        /// Whether the talk is given.
+        talk: bool,
+    },
+    /// The talk that comes with Halodi.
+    DemoTalk {
+        /// Whether the networks run, also where their results were kept from another time.
+        live: bool,
+    },
+}
+
+/// Open the window and return when it is closed.
 ///
 /// # Errors
 /// [`Error::Device`] where there is no display or no GPU device, hardware or
 /// software.
-pub fn run(initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+pub fn run(begin: Begin, device: DeviceChoice) -> Result<()> {
     yield_to_the_window();
     let mut gpu = GpuContext::shared()?;
     let app = Hosted::default();
     loop {
-        let closed = open(&app, &gpu, initial.clone(), device);
+        let closed = open(&app, &gpu, begin.clone(), device);
         let lost = app.is_lost();
         if closed.is_ok() && !lost {
             return Ok(());
@@ -76,7 +97,7 @@ impl eframe::App for Hosted {
 }
 
 /// Open a window and return when it is closed.
-fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: DeviceChoice) -> Result<()> {
+fn open(app: &Hosted, gpu: &GpuContext, begin: Begin, device: DeviceChoice) -> Result<()> {
     let setup = egui_wgpu::WgpuSetupExisting {
         instance: gpu.instance.clone(),
         adapter: gpu.adapter.clone(),
@@ -87,6 +108,8 @@ fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: Devi
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Halodi")
+            .with_app_id("halodi")
+            .with_icon(icon())
             .with_inner_size(size)
             .with_min_inner_size([1000.0, 640.0])
             .with_drag_and_drop(true),
@@ -103,7 +126,22 @@ fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: Devi
         match &mut *hosted.0.borrow_mut() {
             Some(app) => app.go_on(&cc.egui_ctx, format, gpu),
             none => {
-                *none = Some(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, Preferences::path()));
+                let initial = match &begin {
+                    Begin::Job(config) => Some((**config).clone()),
+                    _ => None,
+                };
+                let path = Preferences::path();
+                let app = none.insert(HalodiApp::with(&cc.egui_ctx, format, gpu, initial, device, path));
+                match begin {
+                    Begin::Empty | Begin::Job(_) => {}
+                    Begin::Session { path, talk } => {
+                        app.open_session(&path);
+                        if talk {
+                            app.give_talk();
+                        }
+                    }
+                    Begin::DemoTalk { live } => app.give_demo_talk(live),
+                }
             }
         }
         Ok(Box::new(hosted) as Box<dyn eframe::App>)
@@ -120,6 +158,13 @@ fn open(app: &Hosted, gpu: &GpuContext, initial: Option<JobConfig>, device: Devi
             "Check that there is a display, or run 'halodi predict' without one",
         )
     })
+}
+
+/// What stands for the window in lists of windows; nothing where it cannot be read.
+fn icon() -> egui::IconData {
+    let image =
+        image::load_from_memory(include_bytes!("../../assets/package/halodi.png")).unwrap_or_default().to_rgba8();
+    egui::IconData { width: image.width(), height: image.height(), rgba: image.into_raw() }
 }
 
 /// Give the threads that compute a lower priority than those that draw, so that

@@ -30,12 +30,13 @@ mod view_state;
 mod workspace;
 
 pub use app::HalodiApp;
-pub use host::run;
+pub use host::{Begin, run};
 pub use layout::{Arrangement, Layout};
 pub use preferences::Preferences;
 pub use recorder::{FilmProgress, Recipe, Recorder};
 pub use session::{ComparedRun, FileRecord, Session};
 pub use subject::{FieldId, Subject};
+pub use talk::presentation::HEIGHT as TALK_HEIGHT;
 pub use talk::{Action, Moment, Playing, Run, Scene, Sweep, Talk};
 pub use view_state::{Compare, Quantity, ViewState};
 pub use workspace::Pane;

@@ -65,15 +65,13 @@ pub struct Workspace {
     pub maximised: Option<Pane>,
     /// Whether the drawer is open.
     pub drawer: bool,
-    /// Nothing but the picture, for a talk.
-    pub talk: bool,
 }
 
 impl Workspace {
     /// As it was left.
     pub fn new(layout: &Layout) -> Self {
         let tree = layout.arrangement.as_ref().and_then(Arrangement::tree).or_else(|| Arrangement::default().tree());
-        Self { tree, maximised: layout.maximised, drawer: layout.drawer, talk: false }
+        Self { tree, maximised: layout.maximised, drawer: layout.drawer }
     }
 
     /// The arrangement that Halodi comes with.
@@ -102,24 +100,17 @@ impl Workspace {
 
 /// Show the panels in the rest of the window.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
-    let alone = if app.workspace.talk {
-        Some(app.workspace.maximised.unwrap_or(Pane::Volume))
-    } else {
-        app.workspace.maximised
-    };
-    if let Some(pane) = alone {
-        if !app.workspace.talk {
-            ui.horizontal(|ui| {
-                ui.add_space(4.0);
-                ui.strong(title(app, pane));
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if ui.button("Restore").on_hover_text("Show the other panels again (Esc)").clicked() {
-                        app.workspace.maximised = None;
-                    }
-                    buttons(app, ui, pane);
-                });
+    if let Some(pane) = app.workspace.maximised {
+        ui.horizontal(|ui| {
+            ui.add_space(4.0);
+            ui.strong(title(app, pane));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if ui.button("Restore").on_hover_text("Show the other panels again (Esc)").clicked() {
+                    app.workspace.maximised = None;
+                }
+                buttons(app, ui, pane);
             });
-        }
+        });
         pane_ui(app, ui, pane);
         return;
     }

@@ -4,6 +4,7 @@
 
 mod faults;
 mod habits;
+mod talks;
 
 use std::cell::RefCell;
 use std::path::PathBuf;

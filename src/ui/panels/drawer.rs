@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use egui::{CollapsingHeader, ComboBox, DragValue, Panel, Response, RichText, ScrollArea, Ui};
 
-use super::significant;
+use super::{scenes, significant};
 use crate::device::DeviceChoice;
 use crate::nn::Sampler;
 use crate::stitch::{Overlap, Shared, Window};
@@ -27,6 +27,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             if !app.workspace.drawer {
                 return;
             }
+            section(ui, "Scenes", |ui| scenes::show(app, ui));
             section(ui, "Settings of the next run", |ui| settings(app, ui));
             section(ui, "Provenance", |ui| provenance(app, ui));
             section(ui, "Log", |ui| app.log.list(ui));

@@ -37,6 +37,11 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         if ui.add(open).on_hover_text(formats).clicked() {
             commands::run(app, &ctx, Command::Open);
         }
+        ui.add_space(4.0);
+        let talk = Button::new(RichText::new("See the talk").size(15.0)).min_size(size);
+        if ui.add(talk).on_hover_text("Two minutes on the demo, from dark matter to 21 cm; PageDown goes on, Esc leaves").clicked() {
+            commands::run(app, &ctx, Command::OpenDemoTalk);
+        }
         ui.add_space(10.0);
         ui.label(RichText::new("or drop a file anywhere in this window").weak());
         if !app.recent.is_empty() {

@@ -22,10 +22,12 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     let axis_scale = axis_of(ui, &scale, quantity);
     let facts = app.analysis.facts(&ctx, &shown, axis_scale);
     ui.add_space(3.0);
-    ui.horizontal(|ui| {
-        ui.add_space(6.0);
-        controls(app, ui, quantity, scale, facts.as_deref());
-    });
+    if !app.presents() {
+        ui.horizontal(|ui| {
+            ui.add_space(6.0);
+            controls(app, ui, quantity, scale, facts.as_deref());
+        });
+    }
     let rect = ui.available_rect_before_wrap().shrink2(egui::vec2(14.0, 3.0));
     if rect.height() < 30.0 {
         return;

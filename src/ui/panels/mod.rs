@@ -6,6 +6,7 @@ pub mod empty;
 pub mod film;
 pub mod histogram;
 pub mod job_bar;
+pub mod scenes;
 pub mod seams;
 pub mod slice;
 pub mod spectra;

@@ -25,7 +25,9 @@ fn contents(app: &mut HalodiApp, ui: &mut Ui) {
         ui.centered_and_justified(|ui| ui.weak("A box of so few voxels has no tiles."));
         return;
     };
-    controls(app, ui, n, tile);
+    if !app.presents() {
+        controls(app, ui, n, tile);
+    }
     if !shown.complete {
         ui.centered_and_justified(|ui| ui.weak("Seams are looked for once the field is complete."));
         return;

@@ -115,7 +115,11 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         for (index, half) in [left, right].into_iter().enumerate() {
             let frame = Frame::new(half, app.view.slices[axis]);
             picture(app, ui, axis, frame, index);
-            crosshair(app, ui, axis, frame);
+            if app.presents() {
+                volume::names(app, &ui.painter_at(half), half, index);
+            } else {
+                crosshair(app, ui, axis, frame);
+            }
         }
     } else {
         picture(app, ui, axis, frame, 0);
@@ -130,11 +134,20 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         let what = if app.view.maximum { "maximum" } else { "mean" };
         text = format!("{what} of {} voxels", app.view.thickness);
     }
-    ink(&painter, corner, Align2::LEFT_BOTTOM, text, 11.0, theme::FAINT);
+    if app.presents() {
+        // There is no title over it.
+        let title = title(app, axis).replace("   ", ", ") + " Mpc/h";
+        ink(&painter, corner, Align2::LEFT_BOTTOM, title, 13.0, theme::INK);
+        if app.subject.comparing(&app.view) != Compare::SideBySide {
+            volume::names(app, &painter, rect, 0);
+        }
+    } else {
+        ink(&painter, corner, Align2::LEFT_BOTTOM, text, 11.0, theme::FAINT);
+    }
     if app.subject.comparing(&app.view) == Compare::Swipe {
         volume::swipe_line(app, ui, rect, &plane);
     }
-    if response.has_focus() {
+    if response.has_focus() && !app.presents() {
         painter.rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(1.0, theme::ACTIVE), egui::StrokeKind::Inside);
     }
 }
@@ -187,7 +200,7 @@ fn steer(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, response: &Res
         wheel(app, ui, axis, frame, p, n);
     }
     drag(app, ui, axis, frame, response, place);
-    if response.double_clicked() {
+    if response.double_clicked() && !app.presents() {
         app.workspace.toggle_maximised(Pane::Slice(axis));
     } else if response.clicked()
         && let Some(p) = response.interact_pointer_pos()
@@ -382,7 +395,9 @@ fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
         }
     }
     crate::ui::faces::on_slice(app, ui, axis, frame.rect, |p| frame.to_screen(p));
-    crosshair(app, ui, axis, frame);
+    if !app.presents() {
+        crosshair(app, ui, axis, frame);
+    }
     if let Some([low, high]) = app.view.region {
         let rect = Rect::from_two_pos(corner(low), corner(high));
         painter.rect_stroke(rect, 0.0, Stroke::new(1.3, theme::INK), egui::StrokeKind::Inside);

@@ -26,10 +26,12 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     ui.add_space(3.0);
     ui.horizontal(|ui| {
         ui.add_space(6.0);
-        ui.selectable_value(&mut app.view.power, Power::Spectrum, "P(k)")
-            .on_hover_text("Power per mode: the variance of the field in waves of wavenumber k");
-        ui.selectable_value(&mut app.view.power, Power::Dimensionless, "Δ²(k)")
-            .on_hover_text("k³P/2π²: the variance per e-fold of wavenumber");
+        if !app.presents() {
+            ui.selectable_value(&mut app.view.power, Power::Spectrum, "P(k)")
+                .on_hover_text("Power per mode: the variance of the field in waves of wavenumber k");
+            ui.selectable_value(&mut app.view.power, Power::Dimensionless, "Δ²(k)")
+                .on_hover_text("k³P/2π²: the variance per e-fold of wavenumber");
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.add_space(6.0);
             legend(app, ui);

@@ -25,7 +25,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
 fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
     ui.menu_button("Open", |ui| {
         ui.set_min_width(230.0);
-        for command in [Command::Open, Command::Demo, Command::Reference] {
+        for command in [Command::Open, Command::Demo, Command::OpenDemoTalk, Command::Reference] {
             item(app, ui, command);
         }
         if !app.recent.is_empty() {
@@ -44,6 +44,7 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
             Command::Save,
             Command::SaveFigure,
             Command::Record,
+            Command::SaveSession,
             Command::CopyPicture,
             Command::CopyValues,
             Command::CopySpectra,

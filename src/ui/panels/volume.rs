@@ -9,6 +9,7 @@ use crate::field::TileBox;
 use crate::render::{Line, Pace, VolumeLook, VolumeMode};
 use crate::ui::app::HalodiApp;
 use crate::ui::subject::FieldId;
+use crate::ui::talk::presentation::Presentation;
 use crate::ui::theme;
 use crate::ui::view_state::Compare;
 use crate::ui::workspace::Pane;
@@ -30,6 +31,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     };
     steer(app, ui, rect, &response);
+    let complete = app.on_paper || app.presentation.as_ref().is_some_and(Presentation::is_held);
     let side_by_side = app.subject.comparing(&app.view) == Compare::SideBySide;
     let canvases = if side_by_side {
         let (left, right) = rect.split_left_right_at_fraction(0.5);
@@ -38,11 +40,13 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         vec![rect]
     };
     for (index, canvas) in canvases.iter().enumerate() {
-        picture(app, ui, *canvas, index, app.on_paper);
+        picture(app, ui, *canvas, index, complete);
     }
     overlay(app, ui, &canvases, shown.n());
-    plane_knobs(app, ui, canvases[0]);
-    if app.view.handles {
+    if !app.presents() {
+        plane_knobs(app, ui, canvases[0]);
+    }
+    if app.view.handles && !app.presents() {
         handles(app, ui, canvases[0]);
     }
     if app.subject.comparing(&app.view) == Compare::Swipe {
@@ -158,7 +162,7 @@ fn steer(app: &mut HalodiApp, ui: &Ui, rect: Rect, response: &Response) {
     } else if response.dragged_by(PointerButton::Secondary) {
         window_level(app, delta, rect);
     }
-    if response.double_clicked() {
+    if response.double_clicked() && !app.presents() {
         app.workspace.toggle_maximised(Pane::Volume);
     }
     let at = |p: egui::Pos2| Vec2::new((p.x - rect.left()) / rect.width(), (p.y - rect.top()) / rect.height());
@@ -197,6 +201,8 @@ fn steer(app: &mut HalodiApp, ui: &Ui, rect: Rect, response: &Response) {
         // Arrows turn the box instead of moving the focus.
         let filter = egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
         ui.memory_mut(|m| m.set_focus_lock_filter(response.id, filter));
+    }
+    if response.has_focus() && !app.presents() {
         ui.painter().rect_stroke(rect.shrink(1.0), 0.0, Stroke::new(1.0, theme::ACTIVE), egui::StrokeKind::Inside);
     }
 }
@@ -353,26 +359,32 @@ pub fn pieces(tile: TileBox, n: usize) -> Vec<(Vec3, Vec3)> {
 }
 
 fn overlay(app: &HalodiApp, ui: &Ui, canvases: &[Rect], _: usize) {
-    let Some((shown, compared)) = &app.shown else { return };
     let size = app.subject.opened().map_or(1.0, |o| o.box_size);
     for (index, canvas) in canvases.iter().enumerate() {
         let painter = ui.painter_at(*canvas);
         axes::box_axes(&painter, *canvas, &app.view.camera, size);
-        let (name, align, corner) = match (app.subject.comparing(&app.view), index, compared) {
-            (Compare::SideBySide, 1, Some(other)) => (other.name.clone(), Align2::LEFT_TOP, canvas.left_top()),
-            _ => (shown.name.clone(), Align2::LEFT_TOP, canvas.left_top()),
-        };
-        ink(&painter, corner + egui::vec2(10.0, 8.0), align, name, 14.0, theme::INK);
+        names(app, &painter, *canvas, index);
         if app.on_paper && app.view.camera.orthographic {
             let height = 2.0 * app.view.camera.distance * (0.5f32 * 0.75).tan();
             axes::scale_bar(&painter, *canvas, f64::from(height) * size / f64::from(canvas.height()));
         }
-        if app.subject.comparing(&app.view) == Compare::Swipe
-            && let Some(other) = compared
-        {
-            let at = canvas.right_top() + egui::vec2(-10.0, 8.0);
-            ink(&painter, at, Align2::RIGHT_TOP, &other.name, 14.0, theme::INK);
-        }
+    }
+}
+
+/// What the pictures on a canvas are called, in its upper corners.
+pub fn names(app: &HalodiApp, painter: &egui::Painter, canvas: Rect, index: usize) {
+    let Some((shown, compared)) = &app.shown else { return };
+    let way = app.subject.comparing(&app.view);
+    let left = match (way, index, compared) {
+        (Compare::SideBySide, 1, Some(other)) => other,
+        _ => shown,
+    };
+    ink(painter, canvas.left_top() + egui::vec2(10.0, 8.0), Align2::LEFT_TOP, &left.name, 14.0, theme::INK);
+    if way == Compare::Swipe
+        && let Some(other) = compared
+    {
+        let at = canvas.right_top() + egui::vec2(-10.0, 8.0);
+        ink(painter, at, Align2::RIGHT_TOP, &other.name, 14.0, theme::INK);
     }
 }
 
@@ -388,8 +400,10 @@ pub fn swipe_line(app: &mut HalodiApp, ui: &Ui, rect: Rect, id: &str) {
     let color = if response.hovered() || response.dragged() { theme::ACTIVE } else { theme::INK };
     let painter = ui.painter_at(rect);
     painter.vline(x, rect.y_range(), Stroke::new(1.5, color));
-    painter.circle_filled(egui::pos2(x, rect.center().y), 6.0, color);
-    painter.circle_stroke(egui::pos2(x, rect.center().y), 6.0, Stroke::new(1.0, theme::CANVAS));
+    if !app.presents() {
+        painter.circle_filled(egui::pos2(x, rect.center().y), 6.0, color);
+        painter.circle_stroke(egui::pos2(x, rect.center().y), 6.0, Stroke::new(1.0, theme::CANVAS));
+    }
     response.on_hover_cursor(CursorIcon::ResizeHorizontal);
 }
 

@@ -1,9 +1,12 @@
 //! A talk: scenes in their order, and what is seen at any moment of it.
 //!
 //! [`Talk::at`] is a pure function of time. The window plays it from the clock, and a recording
-//! draws its frame `k` at `k / fps` from the same: both show the same pictures.
+//! draws its frame `k` at `k / fps` from the same: both show the same pictures. [`presentation`] is a
+//! talk that is being given, [`frame`] what the audience sees of it.
 
 mod between;
+pub(super) mod frame;
+pub(super) mod presentation;
 mod scene;
 
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::*;
 
 /// Write a path into the line that asks for one, and say yes.
-fn answer(harness: &mut Harness<'_>, path: &Path, yes: &str) {
+pub(super) fn answer(harness: &mut Harness<'_>, path: &Path, yes: &str) {
     harness.step();
     let line = harness.get_by_label("Path");
     line.focus();
@@ -22,7 +22,7 @@ fn answer(harness: &mut Harness<'_>, path: &Path, yes: &str) {
 }
 
 /// Wait until a file is there, complete: it is written atomically.
-fn wait_for(harness: &mut Harness<'_>, path: &Path) {
+pub(super) fn wait_for(harness: &mut Harness<'_>, path: &Path) {
     let began = Instant::now();
     while !path.exists() {
         assert!(began.elapsed() < Duration::from_secs(120), "{} is not written", path.display());

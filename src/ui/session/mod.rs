@@ -4,10 +4,17 @@
 //! The file is JSON. Paths in it are relative to its folder, so that it can be moved together with
 //! the data, and go with checksums that tell whether a file is still the one it was.
 
+pub(super) mod autosave;
+pub(super) mod prepared;
+mod records;
+pub(super) mod window;
+
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::records::Checksums;
 use super::layout::Layout;
 use super::talk::Talk;
 use super::view_state::ViewState;
@@ -34,8 +41,8 @@ pub struct Session {
     pub runs: Vec<ComparedRun>,
     /// The files that these name, as they were.
     pub files: Vec<FileRecord>,
-    /// The networks as they were.
-    pub networks: Vec<FileRecord>,
+    /// SHA-256 of the networks' files, by name.
+    pub networks: BTreeMap<String, String>,
     /// How it is looked at.
     pub view: ViewState,
     /// Where the panels are.
@@ -94,8 +101,7 @@ impl Session {
     }
 
     /// The session in a text that comes with the program and names no files.
-    #[allow(dead_code)] // the talk that comes with Halodi
-    pub(super) fn embedded(text: &str, name: &str) -> Result<Self> {
+    fn embedded(text: &str, name: &str) -> Result<Self> {
         let bad = |found: String| Error::input(name, found, EXPECTED, "Report this");
         Self::parse(text, Path::new(name), bad)
     }
@@ -187,6 +193,12 @@ impl Session {
             }
         });
         self.files.retain(|file| file.path != lost);
+    }
+
+    /// Whether what is missing under this path is a folder.
+    fn is_folder(&self, lost: &Path) -> bool {
+        let jobs = self.job.iter().chain(self.runs.iter().map(|run| &run.job));
+        jobs.flat_map(|job| [&job.weights, &job.results]).any(|path| path.as_deref() == Some(lost))
     }
 
     /// Apply `change` to every path in it.
