@@ -1,4 +1,4 @@
-# The two commands of the README: `make run` and `make test`.
+# The commands of the README: `make run`, `make test` and `make package`.
 
 SHELL := /bin/bash
 # Kept outside the checkout, so that one build of the dependencies serves every
@@ -12,7 +12,7 @@ PROFILE := --release --locked
 # of the window, and the X libraries are loaded by the window itself.
 PACKAGES := cmake libvulkan1 mesa-vulkan-drivers xvfb libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2
 
-.PHONY: run build test lint setup
+.PHONY: run build test lint package setup
 
 run: build
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" = Darwin ]; then \
@@ -32,6 +32,10 @@ test: setup lint
 lint: setup
 	cargo fmt --check
 	cargo clippy $(PROFILE) --all-targets -- -D warnings
+
+# A .deb and a tarball that install without Rust, in out/.
+package: build
+	assets/package/make.sh "$(HALODI)" out
 
 setup:
 	@command -v cargo >/dev/null || { echo "Install Rust first: https://rustup.rs"; exit 1; }

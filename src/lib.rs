@@ -36,6 +36,7 @@ pub mod error;
 pub mod evaluate;
 pub mod field;
 pub mod figure;
+pub mod film;
 pub mod io;
 pub mod memory;
 pub mod nn;

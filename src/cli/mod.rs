@@ -8,6 +8,7 @@ mod dataset;
 mod evaluate;
 mod inspect;
 mod predict;
+mod record;
 mod reference;
 mod seams;
 mod settings;
@@ -41,6 +42,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Inspect(inspect::Inspect),
     Predict(predict::Predict),
+    Record(record::Record),
     Reference(reference::Reference),
     Seams(seams::Seams),
     Simulate(simulate::Simulate),
@@ -57,6 +59,7 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Inspect(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Record(command) => command.run(),
             Self::Reference(command) => command.run(),
             Self::Seams(command) => command.run(),
             Self::Simulate(command) => command.run(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -85,7 +86,7 @@ impl Predict {
         };
         let job = pipeline::spawn(config, self.device, || ());
         job.look_at(Watch { fields: self.keep_steps, spectra: false });
-        let outcome = follow(&job)?;
+        let outcome = follow(&job, &super::on_interrupt())?;
         let mut written = report::write_outcome(&self.out, &outcome, &self.figures)?;
         if self.keep_steps {
             written.extend(report::write_steps(&self.out, &outcome)?);
@@ -96,17 +97,16 @@ impl Predict {
     }
 }
 
-/// Follow a job with a progress bar; Ctrl-C cancels it.
-fn follow(job: &Job) -> Result<Arc<Outcome>> {
-    let control = job.control.clone();
-    // Only the first job of a process can claim the handler; a second keeps the
-    // default, which ends the process.
-    let _ = ctrlc::set_handler(move || control.cancel());
+/// Follow a job with a progress bar, and cancel it once it is interrupted.
+pub(super) fn follow(job: &Job, interrupted: &AtomicBool) -> Result<Arc<Outcome>> {
     let style = ProgressStyle::with_template("{prefix:24} {bar:32} {pos}/{len}  {msg}").expect("a valid template");
     let bar = ProgressBar::new(1).with_style(style);
     let (mut version, mut told, mut device_told) = (0, 0, false);
     loop {
         let view = job.view_after(version, PATIENCE);
+        if interrupted.load(Ordering::Relaxed) {
+            job.control.cancel();
+        }
         version = view.version;
         for sentence in &view.warnings[told..] {
             bar.suspend(|| eprintln!("Note: {sentence}"));

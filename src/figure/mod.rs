@@ -50,13 +50,17 @@ impl Format {
     /// The format of the file at `path`, by its ending.
     ///
     /// # Errors
-    /// [`Error::Output`] for an ending of another kind of file.
+    /// [`Error::Setting`] for an ending of another kind of file.
     pub fn of(path: &Path) -> Result<Self> {
         let end = path.extension().map(|end| end.to_string_lossy().to_lowercase());
         let known = [Self::Png, Self::Svg, Self::Pdf].into_iter().find(|f| end.as_deref() == Some(f.extension()));
         known.ok_or_else(|| {
-            let found = end.map_or("its name has no ending".to_owned(), |end| format!("'.{end}' is no figure"));
-            Error::output(path, format!("{found}: end the name with .png, .svg or .pdf"))
+            let found = end.map_or("no ending".to_owned(), |end| format!("the ending '.{end}'"));
+            Error::setting(
+                format!("{found} of {}", path.display()),
+                "a figure's, .png, .svg or .pdf",
+                "Write it under another name",
+            )
         })
     }
 }
@@ -79,7 +83,7 @@ impl Provenance {
     }
 
     /// The details as text; empty where there are none.
-    fn details(&self) -> String {
+    pub(crate) fn details(&self) -> String {
         if self.details.is_null() { String::new() } else { self.details.to_string() }
     }
 }

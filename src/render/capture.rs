@@ -1,120 +1,120 @@
-//! Pictures of a piece of the window, at any number of pixels a point.
+//! A window that is drawn into memory, at any number of pixels a point.
 
-use crate::device::GpuContext;
-use egui::{Color32, ColorImage, RawInput, Rect, Ui, Vec2, ViewportInfo};
+use egui::epaint::ClippedShape;
+use egui::{Context, RawInput, Rect, Ui, Vec2, ViewportInfo};
 
 use super::March;
+use crate::device::GpuContext;
 use crate::error::{Error, Result};
+use crate::figure::Pixels;
 
-const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+/// Of the pictures: what goes into files.
+pub const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-/// A picture that is still to be drawn.
-pub struct Capture {
+/// A window of egui that nobody sees.
+pub struct Canvas {
     gpu: GpuContext,
-    texture: wgpu::Texture,
-    commands: Vec<wgpu::CommandBuffer>,
-    /// What the picture contains and has to be drawn before it.
-    first: Option<March>,
+    ctx: Context,
+    renderer: egui_wgpu::Renderer,
+    size: Vec2,
+    pixels_per_point: f32,
 }
 
-impl Capture {
-    /// The same, with the picture of a volume in it that `march` draws.
-    pub fn after(self, march: Option<March>) -> Self {
-        Self { first: march, ..self }
+impl Canvas {
+    /// Of `size` points with `pixels_per_point`. Text, lines and pictures are laid out for that
+    /// many pixels.
+    pub fn new(gpu: &GpuContext, size: Vec2, pixels_per_point: f32) -> Self {
+        Self {
+            gpu: gpu.clone(),
+            ctx: Context::default(),
+            renderer: egui_wgpu::Renderer::new(&gpu.device, FORMAT, Default::default()),
+            size,
+            pixels_per_point,
+        }
     }
 
-    /// Draw the picture, off the thread that paints the window: it takes a while.
+    /// Its context.
+    pub fn ctx(&self) -> &Context {
+        &self.ctx
+    }
+
+    /// Look as the windows of `other` do, in a theme.
+    pub fn style(&self, other: &Context, theme: egui::Theme) {
+        self.ctx.set_theme(theme);
+        self.ctx.set_style_of(theme, other.style_of(theme));
+    }
+
+    /// One frame, `time` seconds after the first: the shapes that `add` puts into the window.
+    pub fn frame(&mut self, time: f64, add: impl FnMut(&mut Ui)) -> Vec<ClippedShape> {
+        let mut input = RawInput {
+            screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, self.size)),
+            max_texture_side: Some(self.gpu.device.limits().max_texture_dimension_2d as usize),
+            time: Some(time),
+            ..Default::default()
+        };
+        let info = ViewportInfo { native_pixels_per_point: Some(self.pixels_per_point), ..Default::default() };
+        input.viewports.insert(input.viewport_id, info);
+        let mut output = self.ctx.run_ui(input, add);
+        for (id, deltas) in output.textures_delta.set.drain() {
+            for delta in deltas {
+                self.renderer.update_texture(&self.gpu.device, &self.gpu.queue, id, &delta);
+            }
+        }
+        for id in output.textures_delta.free.drain() {
+            self.renderer.free_texture(&id);
+        }
+        let shapes = std::mem::take(&mut output.shapes);
+        output.drop_without_applying_deltas();
+        shapes
+    }
+
+    /// Draw `shapes` of the last frame, and before them the pictures of volumes in them that
+    /// `marches` draw. It takes a while: off the thread that paints the window.
     ///
     /// # Errors
     /// [`Error::Device`] where the device was lost meanwhile.
-    pub fn image(self) -> Result<ColorImage> {
-        if let Some(march) = self.first {
-            march.run();
+    pub fn pixels(&mut self, shapes: Vec<ClippedShape>, marches: &[March]) -> Result<Pixels> {
+        marches.iter().for_each(March::run);
+        let (gpu, pixels_per_point) = (&self.gpu, self.pixels_per_point);
+        let jobs = self.ctx.tessellate(shapes, pixels_per_point);
+        let size = [self.size.x, self.size.y].map(|v| ((v * pixels_per_point).round() as u32).max(1));
+        let screen = egui_wgpu::ScreenDescriptor { pixels_per_point, size_in_pixels: size };
+        let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("capture"),
+            size: wgpu::Extent3d { width: size[0], height: size[1], depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: FORMAT,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        });
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let mut commands = self.renderer.update_buffers(&gpu.device, &gpu.queue, &mut encoder, &jobs, &screen);
+        {
+            let view = texture.create_view(&Default::default());
+            let mut pass = encoder
+                .begin_render_pass(&wgpu::RenderPassDescriptor {
+                    label: Some("capture"),
+                    color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                        view: &view,
+                        depth_slice: None,
+                        resolve_target: None,
+                        ops: wgpu::Operations {
+                            load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
+                            store: wgpu::StoreOp::Store,
+                        },
+                    })],
+                    ..Default::default()
+                })
+                .forget_lifetime();
+            self.renderer.render(&mut pass, &jobs, &screen);
         }
-        self.gpu.queue.submit(self.commands);
-        let (width, height) = (self.texture.width() as usize, self.texture.height() as usize);
-        let pixels = read_pixels(&self.gpu, &self.texture)?;
-        let pixels = pixels.into_iter().map(|[r, g, b, _]| Color32::from_rgb(r, g, b)).collect();
-        Ok(ColorImage::new([width, height], pixels))
+        commands.push(encoder.finish());
+        gpu.queue.submit(commands);
+        let pixels = read_pixels(gpu, &texture)?;
+        Ok(Pixels { size, rgb: pixels.into_iter().flat_map(|[r, g, b, _]| [r, g, b]).collect() })
     }
-}
-
-/// Draw what `add` puts into a window of `size` points with `pixels_per_point`, styled as
-/// `ctx` is. Text, lines and pictures are laid out for that many pixels.
-pub fn draw_ui(
-    gpu: &GpuContext,
-    ctx: &egui::Context,
-    size: Vec2,
-    pixels_per_point: f32,
-    mut add: impl FnMut(&mut Ui),
-) -> Capture {
-    let own = egui::Context::default();
-    own.set_global_style(ctx.global_style());
-    own.set_theme(ctx.theme());
-    own.set_style_of(ctx.theme(), ctx.global_style());
-    let mut renderer = egui_wgpu::Renderer::new(&gpu.device, FORMAT, Default::default());
-    let mut output = egui::FullOutput::default();
-    // The second frame knows the sizes that the first one found.
-    for frame in 0..2 {
-        let mut input = RawInput {
-            screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, size)),
-            max_texture_side: Some(gpu.device.limits().max_texture_dimension_2d as usize),
-            time: Some(f64::from(frame)),
-            ..Default::default()
-        };
-        let info = ViewportInfo { native_pixels_per_point: Some(pixels_per_point), ..Default::default() };
-        input.viewports.insert(input.viewport_id, info);
-        output = own.run_ui(input, &mut add);
-        for (id, deltas) in output.textures_delta.set.drain() {
-            for delta in deltas {
-                renderer.update_texture(&gpu.device, &gpu.queue, id, &delta);
-            }
-        }
-        output.textures_delta.free.clear();
-    }
-    let jobs = own.tessellate(std::mem::take(&mut output.shapes), pixels_per_point);
-    output.drop_without_applying_deltas();
-    let screen = egui_wgpu::ScreenDescriptor {
-        pixels_per_point,
-        size_in_pixels: [size.x, size.y].map(|v| ((v * pixels_per_point).round() as u32).max(1)),
-    };
-    let texture = gpu.device.create_texture(&wgpu::TextureDescriptor {
-        label: Some("capture"),
-        size: wgpu::Extent3d {
-            width: screen.size_in_pixels[0],
-            height: screen.size_in_pixels[1],
-            depth_or_array_layers: 1,
-        },
-        mip_level_count: 1,
-        sample_count: 1,
-        dimension: wgpu::TextureDimension::D2,
-        format: FORMAT,
-        usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
-        view_formats: &[],
-    });
-    let mut encoder = gpu.device.create_command_encoder(&Default::default());
-    let mut commands = renderer.update_buffers(&gpu.device, &gpu.queue, &mut encoder, &jobs, &screen);
-    {
-        let view = texture.create_view(&Default::default());
-        let mut pass = encoder
-            .begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("capture"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: &view,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
-                        store: wgpu::StoreOp::Store,
-                    },
-                })],
-                ..Default::default()
-            })
-            .forget_lifetime();
-        renderer.render(&mut pass, &jobs, &screen);
-    }
-    commands.push(encoder.finish());
-    Capture { gpu: gpu.clone(), texture, commands, first: None }
 }
 
 /// The pixels of a texture of four bytes a pixel, row by row.

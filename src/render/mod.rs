@@ -19,10 +19,11 @@ mod present;
 mod shaders;
 mod slice;
 mod transfer;
+mod vector;
 mod volume;
 
 pub use camera::OrbitCamera;
-pub use capture::{Capture, draw_ui, read_pixels};
+pub use capture::{Canvas, FORMAT, read_pixels};
 pub use colormap::ColorMap;
 pub use display::{Classifier, DisplayVolume, Placed};
 pub use field_texture::{FieldPainter, FieldTexture, TextureSource};
@@ -33,4 +34,5 @@ pub use present::{Line, PresentPass, Presented};
 pub use shaders::{SHADERS, source};
 pub use slice::{SLICE_AXES, SliceLook, SlicePass, SlicePicture};
 pub use transfer::{ColorScale, ColorTable, Opacity, Stretch, Tick};
+pub use vector::{drawing, pictures};
 pub use volume::{VolumeLook, VolumeMode, VolumePass};

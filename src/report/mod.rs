@@ -165,7 +165,7 @@ pub fn provenance_line(outcome: &Outcome) -> String {
 }
 
 /// What a job was asked and what it ran with, for programs that read maps and figures.
-fn details(outcome: &Outcome) -> serde_json::Value {
+pub fn details(outcome: &Outcome) -> serde_json::Value {
     serde_json::json!({
         "program": PROGRAM,
         "config": outcome.config,

@@ -149,6 +149,9 @@ impl Analysis {
             || self.seams.is_pending()
             || self.region.is_pending()
             || self.line.is_pending()
+            || self.ensemble.is_pending()
+            || self.draws.is_pending()
+            || self.copies.values().any(Derived::is_pending)
     }
 
     /// The values of a field in the computer's own memory; those of a while ago where they

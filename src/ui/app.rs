@@ -17,6 +17,7 @@ use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
 use super::preferences::Preferences;
+use super::recorder::{self, Recording};
 use super::session::autosave::{Autosave, left_behind};
 use super::session::{Checksums, ComparedRun, Session, window as sessions};
 use super::subject::{FieldId, LAYERS, Source as Field, Subject};
@@ -24,7 +25,7 @@ use super::talk::presentation::{self, Presentation};
 use super::talk::{Moment, Talk, frame};
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
-use super::{commands, dialogs, export, theme};
+use super::{commands, dialogs, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
 use crate::field::{Grid, Layer};
@@ -58,7 +59,7 @@ pub(super) enum Message {
     /// A picture or a table was written there.
     Written(PathBuf),
     /// A picture for the clipboard.
-    Picture(egui::ColorImage),
+    Picture(Arc<egui::ColorImage>),
     /// The system has no dialog for paths.
     NoDialog(PathAsked),
     /// It did not work.
@@ -144,12 +145,16 @@ pub struct HalodiApp {
     /// The coarser grid that the user was told of.
     told_coarser: Option<usize>,
     closing: bool,
+    /// The film that is being recorded.
+    pub(super) recording: Option<Recording>,
+    /// Whether what is drawn now goes into a file: nothing to click, and pictures in full quality.
+    pub(super) on_paper: bool,
     /// Whether the window closes once the results are saved.
     pub(super) close_when_saved: bool,
     preferences: Option<PathBuf>,
     clipboard: Clipboard,
     messages: (Sender<Message>, Receiver<Message>),
-    ctx: Context,
+    pub(super) ctx: Context,
     /// The same for threads that outlive a window.
     waker: Arc<Mutex<Context>>,
     /// Why the graphics device was lost, once it was.
@@ -223,6 +228,8 @@ impl HalodiApp {
             told_warnings: 0,
             told_coarser: None,
             closing: false,
+            recording: None,
+            on_paper: false,
             close_when_saved: false,
             preferences,
             clipboard: Clipboard::default(),
@@ -327,7 +334,7 @@ impl HalodiApp {
 
     /// Whether nothing but pictures and captions is to be seen.
     pub(super) fn presents(&self) -> bool {
-        self.presentation.is_some()
+        self.presentation.is_some() || self.on_paper
     }
 
     /// What undo undoes, as it is.
@@ -345,6 +352,17 @@ impl HalodiApp {
     /// Whether a job runs or is paused, for tests.
     pub fn is_running(&self) -> bool {
         self.job.is_some()
+    }
+
+    /// Whether what is to be drawn is not all there yet.
+    pub(super) fn waits(&self) -> bool {
+        let missing = self.shown.is_none() && self.subject.has(self.view.layer);
+        missing || self.analysis.is_pending() || self.drawing.is_uploading()
+    }
+
+    /// The talk as a film: its scenes, or once around the box where there are none.
+    pub(super) fn talk_to_record(&self) -> Talk {
+        if self.talk.scenes.is_empty() { recorder::turn(&self.view) } else { self.talk.clone() }
     }
 
     /// Whether nothing more will change by itself: no job, nothing worked out, the
@@ -475,28 +493,6 @@ impl HalodiApp {
         });
     }
 
-    /// Copy the picture of the volume to the clipboard.
-    pub(super) fn copy_picture(&mut self, ctx: &Context) {
-        let capture = export::capture(self, ctx, 2.0);
-        self.background(move || {
-            Some(match capture.image() {
-                Ok(image) => Message::Picture(image),
-                Err(error) => Message::Failed(error),
-            })
-        });
-    }
-
-    /// Copy the plots of the spectra as a picture.
-    pub(super) fn copy_plots(&mut self, ctx: &Context) {
-        let capture = export::capture_spectra(self, ctx, 2.0);
-        self.background(move || {
-            Some(match capture.image() {
-                Ok(image) => Message::Picture(image),
-                Err(error) => Message::Failed(error),
-            })
-        });
-    }
-
     /// Copy the spectra to the clipboard, a table with commas.
     pub(super) fn copy_spectra(&mut self, ctx: &Context) {
         let mut text = String::from("k [h/Mpc]");
@@ -576,7 +572,7 @@ impl HalodiApp {
                 }
                 Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
                 Message::Picture(image) => {
-                    ctx.copy_image(image);
+                    ctx.copy_image(Arc::unwrap_or_clone(image));
                     self.log.say(Level::Info, "The picture is on the clipboard.");
                 }
                 Message::Failed(error) => self.log.say(Level::Error, error.to_string()),
@@ -728,9 +724,9 @@ impl HalodiApp {
             return;
         }
         let unsaved = self.subject.outcome.is_some() && self.subject.saved.is_none();
-        if self.job.is_some() || unsaved {
+        if self.job.is_some() || self.recording.is_some() || unsaved {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() });
+            self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() || self.recording.is_some() });
         }
     }
 
@@ -958,6 +954,9 @@ fn coarser_size(n: usize, most: usize) -> usize {
 impl Drop for HalodiApp {
     fn drop(&mut self) {
         // Nobody is left to look at it.
+        if let Some(recording) = &self.recording {
+            recording.give_up();
+        }
         self.stop();
         if let Some(path) = &self.preferences {
             let theme = self.presentation.as_ref().map_or(self.ctx.theme(), Presentation::theme);

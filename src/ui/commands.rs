@@ -3,6 +3,8 @@
 use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
 use super::app::HalodiApp;
+use super::dialogs;
+use super::export::{self, FigureAsked, Width};
 use super::log::Level;
 use super::subject::LAYERS;
 use super::talk::presentation;
@@ -26,8 +28,10 @@ pub enum Command {
     Cancel,
     /// Write results.
     Save,
-    /// Write the picture.
-    SaveView,
+    /// Write a panel as a figure.
+    SaveFigure,
+    /// Record the scenes, or a turn around the box, as a film.
+    Record,
     /// Copy the picture.
     CopyPicture,
     /// Copy the values at the probe.
@@ -153,7 +157,8 @@ pub const COMMANDS: &[Entry] = &[
         group: FILE,
     },
     ctrl(FILE, Command::Save, "Save results…", Key::R),
-    ctrl(FILE, Command::SaveView, "Save the view as PNG…", Key::S),
+    ctrl(FILE, Command::SaveFigure, "Save a figure…", Key::S),
+    entry(FILE, Command::Record, "Record a film…", Key::F9),
     bare(FILE, Command::CopyPicture, "Copy the picture"),
     Entry {
         command: Command::CopyValues,
@@ -308,7 +313,8 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         Command::Save => app.subject.outcome.is_some(),
         Command::Layer(index) => LAYERS.get(index).is_some_and(|layer| app.subject.has(*layer)),
         Command::Compare(_) => app.subject.can_compare(&app.view),
-        Command::SaveView
+        Command::Record => open && app.recording.is_none(),
+        Command::SaveFigure
         | Command::CopyPicture
         | Command::CopyValues
         | Command::AutoRange
@@ -347,14 +353,15 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             }
         }
         Command::Save => app.save_results(),
-        Command::SaveView => app.dialogs.save_view = true,
-        Command::CopyPicture => app.copy_picture(ctx),
+        Command::SaveFigure => dialogs::ask_figure(app),
+        Command::Record => app.dialogs.film = Some(Default::default()),
+        Command::CopyPicture => export::copy(app, FigureAsked { pane: Pane::Volume, width: Width::Page }),
         Command::CopyValues => {
             ctx.copy_text(super::panels::status::probe_text(app));
             app.log.say(Level::Info, "The values are on the clipboard.");
         }
         Command::CopySpectra => app.copy_spectra(ctx),
-        Command::CopyPlots => app.copy_plots(ctx),
+        Command::CopyPlots => export::copy(app, FigureAsked { pane: Pane::Spectra, width: Width::Column }),
         Command::Layer(index) => app.choose_layer(LAYERS[index]),
         Command::Compare(compare) => {
             app.view.compare = if app.view.compare == compare { Compare::Off } else { compare };

@@ -12,11 +12,13 @@ pub struct Derived<K, V> {
     have: Option<(K, Arc<V>)>,
     pending: Option<(K, Receiver<V>)>,
     began: Option<Instant>,
+    /// Whether what was asked for last is not there yet.
+    behind: bool,
 }
 
 impl<K, V> Default for Derived<K, V> {
     fn default() -> Self {
-        Self { have: None, pending: None, began: None }
+        Self { have: None, pending: None, began: None, behind: false }
     }
 }
 
@@ -31,6 +33,7 @@ impl<K: PartialEq + Clone, V: Send + 'static> Derived<K, V> {
     ) -> Option<(&K, &Arc<V>)> {
         self.listen();
         let current = self.have.as_ref().is_some_and(|(k, _)| k == key);
+        self.behind = !current;
         if !current && self.pending.is_none() {
             let since = self.began.map_or(PAUSE, |t| t.elapsed());
             if since < PAUSE {
@@ -54,9 +57,9 @@ impl<K: PartialEq + Clone, V: Send + 'static> Derived<K, V> {
         *self = Self::default();
     }
 
-    /// Whether something is being computed.
+    /// Whether something is being computed, or waits for its turn.
     pub fn is_pending(&self) -> bool {
-        self.pending.is_some()
+        self.pending.is_some() || self.behind
     }
 
     fn listen(&mut self) {

@@ -6,10 +6,13 @@ use egui::{Align2, Area, Frame, Id, Key, Modal, Order, RichText, ScrollArea, Tex
 
 use super::app::HalodiApp;
 use super::commands::{self, COMMANDS, GESTURES};
+use super::export::{self, FigureAsked, Width};
 use super::files::{self, PathAsked};
+use super::panels::film;
+use super::recorder::Recipe;
 use super::session::{Session, autosave, window as sessions};
+use super::theme;
 use super::workspace::{Pane, Part};
-use super::{export, theme};
 use crate::error::Error;
 use crate::pipeline::{JobConfig, Source};
 
@@ -81,8 +84,10 @@ pub struct Dialogs {
     pub palette: Option<Palette>,
     /// The keys.
     pub help: bool,
-    /// Saving the view.
-    pub save_view: bool,
+    /// A film that is to be recorded.
+    pub film: Option<Recipe>,
+    /// A figure that is to be saved.
+    pub figure: Option<FigureAsked>,
     /// A question.
     pub asked: Option<Asked>,
     /// A path that is to be written.
@@ -94,8 +99,14 @@ pub struct Dialogs {
 impl Dialogs {
     /// Whether any is open.
     pub fn are_open(&self) -> bool {
-        let Self { palette, help, save_view, asked, path, tour } = self;
-        palette.is_some() || *help || *save_view || asked.is_some() || path.is_some() || tour.is_some()
+        let Self { palette, help, film, figure, asked, path, tour } = self;
+        palette.is_some()
+            || *help
+            || film.is_some()
+            || figure.is_some()
+            || asked.is_some()
+            || path.is_some()
+            || tour.is_some()
     }
 
     /// Close the innermost; says whether there was any.
@@ -104,14 +115,12 @@ impl Dialogs {
             || self.asked.take().is_some()
             || self.palette.take().is_some()
             || self.tour.take().is_some()
+            || self.figure.take().is_some()
+            || self.film.take().is_some()
         {
             return true;
         }
-        if self.save_view || self.help {
-            (self.save_view, self.help) = (false, false);
-            return true;
-        }
-        false
+        std::mem::take(&mut self.help)
     }
 }
 
@@ -125,7 +134,8 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     palette(app, ui);
     help(app, ui);
     question(app, ui);
-    save_view(app, ui);
+    figure(app, ui);
+    film::show(app, ui);
     tour(app, ui);
     files::show(app, ui);
 }
@@ -344,34 +354,45 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
     }
 }
 
-fn save_view(app: &mut HalodiApp, ui: &mut Ui) {
-    if !app.dialogs.save_view {
-        return;
+/// Ask for a figure of a panel: the one that fills the window, or the volume.
+pub fn ask_figure(app: &mut HalodiApp) {
+    let pane = app.workspace.maximised.unwrap_or(Pane::Volume);
+    app.dialogs.figure = Some(FigureAsked { pane, width: Width::default() });
+}
+
+fn figure(app: &mut HalodiApp, ui: &mut Ui) {
+    let Some(mut asked) = app.dialogs.figure.take() else { return };
+    let panes = export::panes(app);
+    if !panes.contains(&asked.pane) {
+        let Some(first) = panes.first() else { return };
+        asked.pane = *first;
     }
-    let ctx = ui.ctx().clone();
-    let [width, height] = export::SIZE;
-    let modal = frame(&ctx, "save view", 16).show(&ctx, |ui| {
-        ui.set_width(330.0);
-        ui.heading("Save the view");
-        ui.label(RichText::new("The volume with its axes and colour bar, laid out for the size.").weak());
+    let modal = frame(ui.ctx(), "figure", 16).show(ui.ctx(), |ui| {
+        ui.set_width(340.0);
+        ui.heading("Save a figure");
+        ui.label(
+            RichText::new("A panel as it is on the screen, on white; what it was made from is in the file.").weak(),
+        );
         ui.add_space(6.0);
-        let mut chosen = None;
-        for factor in 1..=4u32 {
-            let text = format!("{factor}×   {} × {} pixels", width as u32 * factor, height as u32 * factor);
-            if ui.add(egui::Button::new(text).min_size(egui::vec2(ui.available_width(), 28.0))).clicked() {
-                chosen = Some(factor);
+        ui.horizontal_wrapped(|ui| {
+            for pane in panes {
+                ui.selectable_value(&mut asked.pane, pane, pane.name());
             }
+        });
+        ui.add_space(4.0);
+        for width in Width::ALL {
+            ui.radio_value(&mut asked.width, width, width.name());
         }
-        ui.add_space(6.0);
-        let cancel = ui.button("Cancel").clicked();
-        (chosen, cancel)
+        ui.add_space(4.0);
+        let endings = "The ending of its name says what it will be: .png (300 dots an inch), .svg or .pdf.";
+        ui.label(RichText::new(endings).small().weak());
+        ui.add_space(8.0);
+        ui.horizontal(|ui| (ui.button("Save…").clicked(), ui.button("Cancel").clicked())).inner
     });
-    let (chosen, cancel) = modal.inner;
-    if let Some(factor) = chosen {
-        export::save(app, &ctx, factor as f32);
-    }
-    if chosen.is_some() || cancel || modal.should_close() {
-        app.dialogs.save_view = false;
+    match modal.inner {
+        (true, _) => export::save(app, asked),
+        (false, cancel) if cancel || modal.should_close() => {}
+        _ => app.dialogs.figure = Some(asked),
     }
 }
 

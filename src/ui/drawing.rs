@@ -63,7 +63,7 @@ pub struct Drawing {
     pub volumes: [Offscreen; 2],
     /// Pictures of the slices across x, y and z, two of each for side by side.
     pub slices: [[SlicePicture; 2]; 3],
-    planned: Option<March>,
+    planned: Vec<March>,
     most_voxels: usize,
     frame: u64,
 }
@@ -84,7 +84,7 @@ impl Drawing {
             display: None,
             colors: None,
             volumes: [Offscreen::new(gpu.clone(), wake.clone()), Offscreen::new(gpu.clone(), wake)],
-            planned: None,
+            planned: Vec::new(),
             slices: Default::default(),
             frame: 0,
             gpu: gpu.clone(),
@@ -192,13 +192,18 @@ impl Drawing {
         let passes = (8_000_000 / (size[0] * size[1]).max(1)).clamp(1, 4);
         let march = March::new(&self.volume_pass, volume, colors, look, size, passes)?;
         let picture = march.picture();
-        self.planned = Some(march);
+        self.planned.push(march);
         Some(picture)
     }
 
-    /// What was planned last.
-    pub fn take_planned(&mut self) -> Option<March> {
-        self.planned.take()
+    /// What was planned since it was asked last.
+    pub fn take_planned(&mut self) -> Vec<March> {
+        std::mem::take(&mut self.planned)
+    }
+
+    /// Whether there are textures that are not all there yet.
+    pub fn is_uploading(&self) -> bool {
+        self.fields.values().any(|entry| entry.left > 0 && entry.used == self.frame)
     }
 
     /// Draw a slice, or take the picture that is there.

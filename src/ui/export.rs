@@ -1,83 +1,245 @@
-//! The view as a picture that leaves the window.
+//! Panels as figures: for a paper, a slide or the clipboard. What is on the screen is drawn again, on
+//! white and for the width of a journal's columns.
 
-use egui::{Color32, Context, Rect, Ui};
+use std::path::Path;
+use std::sync::Arc;
+
+use egui::epaint::ClippedShape;
+use egui::{Color32, Rect, Theme, Ui, UiBuilder, Vec2};
+use serde_json::json;
 
 use super::app::{HalodiApp, Message};
 use super::files::{self, Wanted};
-use super::panels::{axes, spectra, volume};
+use super::panels::{axes, slice};
 use super::theme;
-use crate::error::Error;
-use crate::render::draw_ui;
+use super::workspace::{self, Pane, Part};
+use crate::error::Result;
+use crate::figure::{DOTS_PER_INCH, Format, INCH, PROGRAM, Pixels, Provenance, encode_png};
+use crate::io::atomic;
+use crate::render::{Canvas, FORMAT, March, PresentPass, drawing, pictures};
+use crate::report;
 
-/// Size of the picture in points; times a factor in pixels.
-pub const SIZE: [f32; 2] = [1280.0, 960.0];
-/// Size of the plots of the spectra in points.
-const PLOTS: [f32; 2] = [560.0, 840.0];
-/// Width of the colour bar with its values.
-const BAR: f32 = 130.0;
+/// Points of the window a millimetre: type of 7 to 9 points of a printer.
+const POINTS: f32 = 4.5;
+/// Room for a colour bar with its values, points.
+const BAR: f32 = 92.0;
+/// Room for the lengths at the left of a slice and below it, points.
+const LENGTHS: [f32; 2] = [56.0, 44.0];
 
-/// Draw the volume with its axes and colour bar, `factor` pixels a point.
-pub fn capture(app: &mut HalodiApp, ctx: &Context, factor: f32) -> crate::render::Capture {
-    let gpu = app.gpu.clone();
-    let present = app.drawing.present.clone();
-    // Pictures that leave the window have their own format.
-    app.drawing.present = crate::render::PresentPass::new(gpu.clone(), wgpu::TextureFormat::Rgba8Unorm);
-    let picture = draw_ui(&gpu, ctx, SIZE.into(), factor, |ui| paint(app, ui));
-    app.drawing.present = present;
-    picture.after(app.drawing.take_planned())
+/// How wide a figure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Width {
+    /// A column of a journal of two.
+    #[default]
+    Column,
+    /// Both columns.
+    Page,
 }
 
-/// Draw the plots of the spectra, `factor` pixels a point.
-pub fn capture_spectra(app: &mut HalodiApp, ctx: &Context, factor: f32) -> crate::render::Capture {
-    let gpu = app.gpu.clone();
-    draw_ui(&gpu, ctx, PLOTS.into(), factor, |ui| {
-        let fill = ui.visuals().panel_fill;
-        ui.painter().rect_filled(Rect::from_min_size(egui::Pos2::ZERO, PLOTS.into()), 0.0, fill);
-        spectra::show(app, ui);
-    })
-}
+impl Width {
+    /// Both widths.
+    pub const ALL: [Self; 2] = [Self::Column, Self::Page];
 
-fn paint(app: &mut HalodiApp, ui: &mut Ui) {
-    let rect = Rect::from_min_size(egui::Pos2::ZERO, SIZE.into());
-    ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
-    let canvas = rect.with_max_x(rect.right() - BAR);
-    volume::picture(app, ui, canvas, 0, true);
-    volume::overlay_for_export(app, ui, canvas);
-    if let Some((shown, _)) = &app.shown {
-        let bar =
-            Rect::from_min_max(egui::pos2(canvas.right() + 20.0, 90.0), rect.right_bottom() - egui::vec2(10.0, 110.0));
-        axes::color_bar(ui.painter(), bar, &app.view.scale(shown.quantity), shown.unit());
-    }
-    if let Some(opened) = app.subject.opened() {
-        let text =
-            format!("{}, z = {:.2}, {:.2} Mpc/h, {}³ voxels", opened.name, opened.redshift, opened.box_size, opened.n);
-        let at = canvas.left_bottom() + egui::vec2(14.0, -14.0);
-        ui.painter().text(at, egui::Align2::LEFT_BOTTOM, text, egui::FontId::proportional(13.0), theme::FAINT);
-    }
-}
-
-/// Save the view as a PNG of a name of the user's choice.
-pub fn save(app: &mut HalodiApp, ctx: &Context, factor: f32) {
-    let capture = capture(app, ctx, factor);
-    files::ask(app, "Save the view", Wanted::New("halodi.png"), move |path| {
-        let written = capture.image().and_then(|image| {
-            let [width, height] = image.size;
-            let bytes: Vec<u8> = image.pixels.iter().flat_map(Color32::to_array).collect();
-            let mut png = std::io::Cursor::new(Vec::new());
-            image::write_buffer_with_format(
-                &mut png,
-                &bytes,
-                width as u32,
-                height as u32,
-                image::ExtendedColorType::Rgba8,
-                image::ImageFormat::Png,
-            )
-            .map_err(|e| Error::output(&path, e))?;
-            crate::io::atomic::write(&path, png.get_ref())
-        });
-        match written {
-            Ok(()) => Message::Written(path),
-            Err(error) => Message::Failed(error),
+    /// In millimetres.
+    pub fn millimetres(self) -> f32 {
+        match self {
+            Self::Column => 88.0,
+            Self::Page => 180.0,
         }
+    }
+
+    /// Name for the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Column => "One column, 88 mm",
+            Self::Page => "Two columns, 180 mm",
+        }
+    }
+}
+
+/// A figure that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FigureAsked {
+    /// The panel.
+    pub pane: Pane,
+    /// How wide.
+    pub width: Width,
+}
+
+/// The panels that can be made figures: those on the screen.
+pub fn panes(app: &HalodiApp) -> Vec<Pane> {
+    let on_screen = |pane: &Pane| app.parts.iter().any(|(part, _)| *part == Part::Pane(*pane));
+    Pane::ALL.into_iter().filter(on_screen).collect()
+}
+
+/// A figure that was laid out; it is drawn when it is known what for, off the window's thread.
+pub struct Figure {
+    canvas: Canvas,
+    shapes: Vec<ClippedShape>,
+    marches: Vec<March>,
+    size: Vec2,
+    provenance: Provenance,
+}
+
+impl Figure {
+    /// Its pixels, 300 an inch.
+    ///
+    /// # Errors
+    /// Where the graphics device was lost.
+    pub fn pixels(mut self) -> Result<Pixels> {
+        self.canvas.pixels(self.shapes, &self.marches)
+    }
+
+    /// Write it to `path`, whose ending says the format.
+    ///
+    /// # Errors
+    /// For another ending, where the file cannot be written, and where the graphics device was lost.
+    pub fn write(mut self, path: &Path) -> Result<()> {
+        let format = Format::of(path)?;
+        if format == Format::Png {
+            let provenance = std::mem::take(&mut self.provenance);
+            return atomic::write(path, &encode_png(&self.pixels()?, DOTS_PER_INCH, &provenance));
+        }
+        let pictures = pictures(&self.shapes);
+        let pixels = if pictures.is_empty() { None } else { Some(self.canvas.pixels(pictures, &self.marches)?) };
+        let unit = f64::from(1.0 / POINTS);
+        let drawing = drawing(&self.shapes, self.size, unit, pixels.as_ref().map(|pixels| (pixels, dots_per_point())));
+        match format {
+            Format::Svg => atomic::write(path, drawing.svg(&self.provenance).as_bytes()),
+            _ => atomic::write(path, &drawing.pdf(&self.provenance)),
+        }
+    }
+}
+
+/// Dots of a picture a point of the window.
+fn dots_per_point() -> f32 {
+    (DOTS_PER_INCH / INCH) as f32 / POINTS
+}
+
+/// Lay out a panel as a figure.
+pub fn figure(app: &mut HalodiApp, asked: FigureAsked) -> Figure {
+    let FigureAsked { pane, width } = asked;
+    let parts = std::mem::take(&mut app.parts);
+    let canvases = std::mem::take(&mut app.canvases);
+    let on_screen = parts.iter().find(|(part, _)| *part == Part::Pane(pane)).map(|(_, rect)| rect.size());
+    let page = Page::new(pane, POINTS * width.millimetres(), on_screen.unwrap_or(Vec2::new(4.0, 3.0)));
+    let mut canvas = Canvas::new(&app.gpu, page.size, dots_per_point());
+    canvas.style(&app.ctx, Theme::Light);
+    canvas.ctx().style_mut_of(Theme::Light, |style| {
+        style.visuals.panel_fill = Color32::WHITE;
+        style.visuals.extreme_bg_color = Color32::WHITE;
+    });
+    // Pictures that leave the window have their own format.
+    let present = std::mem::replace(&mut app.drawing.present, PresentPass::new(app.gpu.clone(), FORMAT));
+    app.on_paper = true;
+    let mut shapes = Vec::new();
+    // The second frame knows the sizes that the first one found.
+    for frame in 0..2 {
+        app.drawing.take_planned();
+        shapes = canvas.frame(f64::from(frame), |ui| page.show(app, ui));
+    }
+    app.on_paper = false;
+    app.drawing.present = present;
+    (app.parts, app.canvases) = (parts, canvases);
+    let marches = app.drawing.take_planned();
+    Figure { canvas, shapes, marches, size: page.size, provenance: provenance(app, pane) }
+}
+
+/// A figure's sheet, and where things are on it.
+struct Page {
+    pane: Pane,
+    size: Vec2,
+    /// The panel itself.
+    inner: Rect,
+}
+
+impl Page {
+    /// A sheet of `width` points for a panel that has the proportions of `on_screen`.
+    fn new(pane: Pane, width: f32, on_screen: Vec2) -> Self {
+        let tall = (on_screen.y / on_screen.x.max(1.0)).clamp(0.2, 2.5);
+        let [left, right, below] = match pane {
+            Pane::Volume => [0.0, BAR, 0.0],
+            Pane::Slice(_) => [LENGTHS[0], BAR, LENGTHS[1]],
+            _ => [0.0; 3],
+        };
+        let inner = width - left - right;
+        let top = if below > 0.0 { 8.0 } else { 0.0 };
+        let inner = Rect::from_min_size(egui::pos2(left, top), egui::vec2(inner, (inner * tall).round()));
+        Self { pane, size: egui::vec2(width, inner.bottom() + below), inner }
+    }
+
+    fn show(&self, app: &mut HalodiApp, ui: &mut Ui) {
+        ui.painter().rect_filled(Rect::from_min_size(egui::Pos2::ZERO, self.size), 0.0, Color32::WHITE);
+        let mut own = ui.new_child(UiBuilder::new().max_rect(self.inner).id_salt("figure"));
+        own.set_clip_rect(self.inner);
+        workspace::pane_ui(app, &mut own, self.pane);
+        if let Pane::Slice(axis) = self.pane {
+            let size = app.subject.opened().map_or(1.0, |o| o.box_size);
+            axes::lengths(ui.painter(), self.inner, slice::extent(app, axis, self.inner), axis, size);
+        }
+        if let (Pane::Volume | Pane::Slice(_), Some((shown, _))) = (self.pane, &app.shown) {
+            let room = Rect::from_min_max(self.inner.right_top(), egui::pos2(self.size.x, self.inner.bottom()));
+            let bar = Rect::from_center_size(room.center(), egui::vec2(BAR - 16.0, (0.8 * room.height()).min(330.0)));
+            axes::color_bar(ui.painter(), bar, &app.view.scale(shown.quantity), shown.unit(), theme::PRINT);
+        }
+    }
+}
+
+/// What the figure of a panel is made from.
+fn provenance(app: &HalodiApp, pane: Pane) -> Provenance {
+    let made = made_from(app);
+    Provenance { title: format!("{}: {}", pane.name(), made.title), ..made }
+}
+
+/// What the window shows and how it was made; the title is the name of the field.
+pub fn made_from(app: &HalodiApp) -> Provenance {
+    let shown = app.shown.as_ref().map_or("nothing", |(shown, _)| &shown.name);
+    let compared = app.shown.as_ref().and_then(|(_, compared)| Some(&compared.as_ref()?.name));
+    let opened = app.subject.opened();
+    let description = match (&app.subject.outcome, opened) {
+        (Some(outcome), _) => report::provenance_line(outcome),
+        (None, Some(o)) => format!("{PROGRAM}: {}, z = {:.3}, {}³ in {} Mpc/h.", o.name, o.redshift, o.n, o.box_size),
+        (None, None) => PROGRAM.to_owned(),
+    };
+    let details = json!({
+        "program": PROGRAM,
+        "shown": shown,
+        "compared": compared,
+        "made": app.subject.outcome.as_ref().map(|outcome| report::details(outcome)),
+        "reference": opened.and_then(|o| o.reference.as_ref()),
+        "view": app.view,
+    });
+    Provenance { title: shown.to_owned(), description, details }
+}
+
+/// Save a figure under a name of the user's choice, whose ending says the format.
+pub fn save(app: &mut HalodiApp, asked: FigureAsked) {
+    let figure = figure(app, asked);
+    let name = match asked.pane {
+        Pane::Volume => "halodi_volume.png",
+        Pane::Slice(2) => "halodi_xy.png",
+        Pane::Slice(1) => "halodi_xz.png",
+        Pane::Slice(_) => "halodi_yz.png",
+        Pane::Colors => "halodi_histogram.pdf",
+        Pane::Spectra => "halodi_spectra.pdf",
+        Pane::Seams => "halodi_seams.pdf",
+    };
+    files::ask(app, "Save the figure (.png, .svg or .pdf)", Wanted::New(name), move |path| match figure.write(&path) {
+        Ok(()) => Message::Written(path),
+        Err(error) => Message::Failed(error),
+    });
+}
+
+/// Copy a figure to the clipboard.
+pub fn copy(app: &mut HalodiApp, asked: FigureAsked) {
+    let figure = figure(app, asked);
+    app.background(move || {
+        Some(match figure.pixels() {
+            Ok(Pixels { size, rgb }) => {
+                let pixels = rgb.as_chunks::<3>().0.iter().map(|[r, g, b]| Color32::from_rgb(*r, *g, *b)).collect();
+                Message::Picture(Arc::new(egui::ColorImage::new(size.map(|v| v as usize), pixels)))
+            }
+            Err(error) => Message::Failed(error),
+        })
     });
 }

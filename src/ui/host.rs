@@ -108,6 +108,8 @@ fn open(app: &Hosted, gpu: &GpuContext, begin: Begin, device: DeviceChoice) -> R
     let options = eframe::NativeOptions {
         viewport: egui::ViewportBuilder::default()
             .with_title("Halodi")
+            .with_app_id("halodi")
+            .with_icon(icon())
             .with_inner_size(size)
             .with_min_inner_size([1000.0, 640.0])
             .with_drag_and_drop(true),
@@ -156,6 +158,13 @@ fn open(app: &Hosted, gpu: &GpuContext, begin: Begin, device: DeviceChoice) -> R
             "Check that there is a display, or run 'halodi predict' without one",
         )
     })
+}
+
+/// What stands for the window in lists of windows; nothing where it cannot be read.
+fn icon() -> egui::IconData {
+    let image =
+        image::load_from_memory(include_bytes!("../../assets/package/halodi.png")).unwrap_or_default().to_rgba8();
+    egui::IconData { width: image.width(), height: image.height(), rgba: image.into_raw() }
 }
 
 /// Give the threads that compute a lower priority than those that draw, so that

@@ -129,7 +129,7 @@ impl Source {
 }
 
 /// What is on show, beside how it is looked at.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Subject {
     /// The job that is shown: its source was read.
     pub job: JobView,

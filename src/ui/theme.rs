@@ -8,7 +8,9 @@ use crate::pipeline::Series;
 pub const CANVAS: Color32 = Color32::from_rgb(9, 10, 13);
 /// Writing over pictures.
 pub const INK: Color32 = Color32::from_rgb(222, 224, 230);
-/// The same, for what matters less.
+/// Writing on paper.
+pub const PRINT: Color32 = Color32::from_rgb(30, 30, 34);
+/// Over pictures, for what matters less.
 pub const FAINT: Color32 = Color32::from_rgb(150, 154, 163);
 /// What is being worked on, over pictures.
 pub const ACTIVE: Color32 = Color32::from_rgb(90, 210, 245);

@@ -1,10 +1,10 @@
 //! What is written over pictures: axes with their lengths, scale bars, colour bars.
 
-use egui::{Align2, Painter, Pos2, Rect, Stroke};
+use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke};
 use glam::{Vec2, Vec3};
 
 use super::ink;
-use crate::render::{ColorScale, OrbitCamera};
+use crate::render::{ColorScale, OrbitCamera, SLICE_AXES};
 use crate::ui::theme;
 
 const NAMES: [&str; 3] = ["x", "y", "z"];
@@ -93,7 +93,7 @@ pub fn scale_bar(painter: &Painter, rect: Rect, per_point: f64) {
     painter.rect_filled(
         Rect::from_two_pos(start, end).expand2(egui::vec2(4.0, 5.0)),
         3.0,
-        egui::Color32::from_black_alpha(120),
+        Color32::from_black_alpha(120),
     );
     let stroke = Stroke::new(2.0, theme::INK);
     painter.line_segment([start, end], stroke);
@@ -104,8 +104,47 @@ pub fn scale_bar(painter: &Painter, rect: Rect, per_point: f64) {
     ink(painter, at, Align2::CENTER_BOTTOM, format!("{} Mpc/h", length(round)), 11.5, theme::INK);
 }
 
-/// An upright colour bar with its values, for pictures that leave the window.
-pub fn color_bar(painter: &Painter, rect: Rect, scale: &ColorScale, title: &str) {
+/// Lengths along the left and the lower side of a slice across `axis` that fills `rect` and shows
+/// `extent` (left, bottom, right, top in box sides) of a box of `size` Mpc/h, on paper.
+pub fn lengths(painter: &Painter, rect: Rect, extent: [f32; 4], axis: usize, size: f64) {
+    let [left, bottom, right, top] = extent.map(f64::from).map(|v| v * size);
+    let ink = theme::PRINT;
+    let stroke = Stroke::new(1.0, ink);
+    painter.rect_stroke(rect, 0.0, stroke, egui::StrokeKind::Outside);
+    for (upright, from, to, points) in [(false, left, right, rect.width()), (true, bottom, top, rect.height())] {
+        let step = round_step(to - from, (points / 55.0).clamp(1.0, 8.0) as usize);
+        for tick in (from / step).ceil() as i64..=(to / step).floor() as i64 {
+            let value = tick as f64 * step;
+            let share = ((value - from) / (to - from)) as f32;
+            let (at, out, align, far) = match upright {
+                false => (
+                    Pos2::new(rect.left() + share * rect.width(), rect.bottom()),
+                    [0.0, 4.0],
+                    Align2::CENTER_TOP,
+                    [0.0, 6.0],
+                ),
+                true => (
+                    Pos2::new(rect.left(), rect.bottom() - share * rect.height()),
+                    [-4.0, 0.0],
+                    Align2::RIGHT_CENTER,
+                    [-7.0, 0.0],
+                ),
+            };
+            painter.line_segment([at, at + egui::vec2(out[0], out[1])], stroke);
+            let text = length(value).replace('-', "−");
+            painter.text(at + egui::vec2(far[0], far[1]), align, text, FontId::proportional(11.5), ink);
+        }
+    }
+    let [across, up] = SLICE_AXES[axis].map(|axis| format!("{}  [Mpc/h]", NAMES[axis]));
+    let below = Pos2::new(rect.center().x, rect.bottom() + 40.0);
+    painter.text(below, Align2::CENTER_BOTTOM, across, FontId::proportional(12.5), ink);
+    let galley = painter.layout_no_wrap(up, FontId::proportional(12.5), ink);
+    let beside = Pos2::new(rect.left() - 52.0, rect.center().y + 0.5 * galley.size().x);
+    painter.add(egui::epaint::TextShape::new(beside, galley, ink).with_angle(-std::f32::consts::FRAC_PI_2));
+}
+
+/// An upright colour bar with its values and a title over it, in `ink`.
+pub fn color_bar(painter: &Painter, rect: Rect, scale: &ColorScale, title: &str, ink: Color32) {
     const BANDS: usize = 128;
     let bar = Rect::from_min_max(rect.left_top() + egui::vec2(0.0, 24.0), rect.left_bottom() + egui::vec2(16.0, 0.0));
     let height = bar.height() / BANDS as f32;
@@ -114,17 +153,16 @@ pub fn color_bar(painter: &Painter, rect: Rect, scale: &ColorScale, title: &str)
         let [r, g, b] = scale.map.color(if scale.reversed { 1.0 - t } else { t });
         let bottom = bar.bottom() - i as f32 * height;
         let band = Rect::from_min_max(Pos2::new(bar.left(), bottom - height - 0.3), Pos2::new(bar.right(), bottom));
-        painter.rect_filled(band, 0.0, egui::Color32::from_rgb(r, g, b));
+        painter.rect_filled(band, 0.0, Color32::from_rgb(r, g, b));
     }
     painter.rect_stroke(bar, 0.0, Stroke::new(1.0, theme::FAINT), egui::StrokeKind::Outside);
     for tick in scale.ticks(7) {
         let y = bar.bottom() - tick.at * bar.height();
-        painter
-            .line_segment([Pos2::new(bar.right(), y), Pos2::new(bar.right() + 4.0, y)], Stroke::new(1.0, theme::INK));
+        painter.line_segment([Pos2::new(bar.right(), y), Pos2::new(bar.right() + 4.0, y)], Stroke::new(1.0, ink));
         let at = Pos2::new(bar.right() + 8.0, y);
-        painter.text(at, Align2::LEFT_CENTER, tick.label, egui::FontId::proportional(12.5), theme::INK);
+        painter.text(at, Align2::LEFT_CENTER, tick.label, FontId::proportional(12.5), ink);
     }
-    painter.text(rect.left_top(), Align2::LEFT_TOP, title, egui::FontId::proportional(13.0), theme::INK);
+    painter.text(rect.left_top(), Align2::LEFT_TOP, title, FontId::proportional(13.0), ink);
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod axes;
 pub mod drawer;
 pub mod empty;
+pub mod film;
 pub mod histogram;
 pub mod job_bar;
 pub mod scenes;

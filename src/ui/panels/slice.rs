@@ -90,6 +90,11 @@ impl Frame {
     }
 }
 
+/// What a slice across `axis` shows in `rect`: left, bottom, right, top in box sides.
+pub fn extent(app: &HalodiApp, axis: usize, rect: Rect) -> [f32; 4] {
+    Frame::new(rect, app.view.slices[axis]).extent
+}
+
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let rect = ui.available_rect_before_wrap();

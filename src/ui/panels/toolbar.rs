@@ -191,7 +191,7 @@ fn volume_settings(app: &mut HalodiApp, ui: &mut Ui) {
     ui.checkbox(&mut app.view.tiles, "Outline tiles at work (T)");
     ui.checkbox(&mut app.view.faces, "Light the faces of tiles (E)");
     ui.separator();
-    for command in [Command::ResetView, Command::SaveView, Command::CopyPicture] {
+    for command in [Command::ResetView, Command::SaveFigure, Command::CopyPicture] {
         super::top_bar::item(app, ui, command);
     }
 }

@@ -42,8 +42,9 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
         ui.separator();
         for command in [
             Command::Save,
+            Command::SaveFigure,
+            Command::Record,
             Command::SaveSession,
-            Command::SaveView,
             Command::CopyPicture,
             Command::CopyValues,
             Command::CopySpectra,

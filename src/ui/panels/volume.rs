@@ -31,7 +31,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     };
     steer(app, ui, rect, &response);
-    let complete = app.presentation.as_ref().is_some_and(Presentation::is_held);
+    let complete = app.on_paper || app.presentation.as_ref().is_some_and(Presentation::is_held);
     let side_by_side = app.subject.comparing(&app.view) == Compare::SideBySide;
     let canvases = if side_by_side {
         let (left, right) = rect.split_left_right_at_fraction(0.5);
@@ -364,6 +364,10 @@ fn overlay(app: &HalodiApp, ui: &Ui, canvases: &[Rect], _: usize) {
         let painter = ui.painter_at(*canvas);
         axes::box_axes(&painter, *canvas, &app.view.camera, size);
         names(app, &painter, *canvas, index);
+        if app.on_paper && app.view.camera.orthographic {
+            let height = 2.0 * app.view.camera.distance * (0.5f32 * 0.75).tan();
+            axes::scale_bar(&painter, *canvas, f64::from(height) * size / f64::from(canvas.height()));
+        }
     }
 }
 
@@ -381,17 +385,6 @@ pub fn names(app: &HalodiApp, painter: &egui::Painter, canvas: Rect, index: usiz
     {
         let at = canvas.right_top() + egui::vec2(-10.0, 8.0);
         ink(painter, at, Align2::RIGHT_TOP, &other.name, 14.0, theme::INK);
-    }
-}
-
-/// What is written over the picture when it leaves the window.
-pub fn overlay_for_export(app: &HalodiApp, ui: &Ui, canvas: Rect) {
-    overlay(app, ui, &[canvas], 0);
-    let camera = &app.view.camera;
-    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
-    if camera.orthographic {
-        let height = 2.0 * camera.distance * (0.5f32 * 0.75).tan();
-        axes::scale_bar(&ui.painter_at(canvas), canvas, f64::from(height) * size / f64::from(canvas.height()));
     }
 }
 
