@@ -1,7 +1,9 @@
 //! Times of frames of the volume, as a user meets them: orbiting with the processor to
 //! itself, orbiting while other threads compute, resting. Run with
-//! `cargo bench --bench frames [voxels per axis]`.
+//! `cargo bench --bench frames -- [VOXELS | FIELD]`: a lognormal field of so many voxels per axis, or one of
+//! a file. `benches/peers/vtk_volume.py FIELD.npy` is the same with VTK.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 use glam::Vec2;
 use halodi::device::GpuContext;
 use halodi::field::{Grid, Stream, fill_normal, smooth_widely};
+use halodi::io::{Opened, open_source};
 use halodi::render::{
     Classifier, ColorMap, ColorScale, ColorTable, FieldPainter, Offscreen, Opacity, OrbitCamera, Pace, Placed,
     PresentPass, VolumeLook, VolumeMode, VolumePass,
@@ -18,10 +21,18 @@ const SIZE: [u32; 2] = [800, 600];
 const FRAMES: usize = 60;
 
 fn main() {
-    let n = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(128);
+    let wanted = std::env::args().skip(1).find(|a| !a.starts_with('-'));
+    let field = match wanted.as_deref().map(|a| (a, a.parse().ok())) {
+        None => lognormal(128),
+        Some((_, Some(n))) => lognormal(n),
+        Some((file, None)) => match open_source(Path::new(file)).expect("a grid") {
+            Opened::Grid(grid) => grid.grid,
+            Opened::Snapshot(_) => panic!("{file} is a snapshot, not a grid"),
+        },
+    };
+    let n = field.n();
     let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
     println!("{}, {n}³ voxels, {} × {} pixels", gpu.name(), SIZE[0], SIZE[1]);
-    let field = lognormal(n);
     let scale = ColorScale::log(field.quantile(0.3), field.quantile(0.9999), ColorMap::Inferno);
 
     let mut painter = FieldPainter::new(gpu.clone());

@@ -18,13 +18,15 @@ pub enum Layer {
     Latent,
     /// Predicted 21 cm brightness temperature, mK.
     BrightnessTemperature,
+    /// By how much the windows disagree that overlap in the prediction, mK.
+    Disagreement,
     /// Reference 21 cm brightness temperature, mK.
     Reference,
 }
 
 impl Layer {
     /// Every layer, in the order of the data flow.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DarkMatter,
         Self::HaloMass(0),
         Self::HaloMass(1),
@@ -33,6 +35,7 @@ impl Layer {
         Self::ConditionalMean,
         Self::Latent,
         Self::BrightnessTemperature,
+        Self::Disagreement,
         Self::Reference,
     ];
 
@@ -44,6 +47,7 @@ impl Layer {
             Self::ConditionalMean => "21 cm conditional mean".to_owned(),
             Self::Latent => "21 cm latent".to_owned(),
             Self::BrightnessTemperature => "21 cm brightness temperature".to_owned(),
+            Self::Disagreement => "Disagreement of windows".to_owned(),
             Self::Reference => "21 cm reference".to_owned(),
         }
     }
@@ -53,7 +57,11 @@ impl Layer {
         match self {
             Self::DarkMatter => "1+δ",
             Self::HaloMass(_) => "(Msun/h)/(Mpc/h)³",
-            Self::ConditionalMean | Self::Latent | Self::BrightnessTemperature | Self::Reference => "mK",
+            Self::ConditionalMean
+            | Self::Latent
+            | Self::BrightnessTemperature
+            | Self::Disagreement
+            | Self::Reference => "mK",
         }
     }
 }

@@ -734,9 +734,11 @@ fn open_map(path: &Path, file: &File, selection: Option<&str>) -> Result<GridHea
     let quantity = match layer {
         Layer::DarkMatter => Quantity::OnePlusDelta,
         Layer::HaloMass(_) => Quantity::Other(layer.name()),
-        Layer::ConditionalMean | Layer::Latent | Layer::BrightnessTemperature | Layer::Reference => {
-            Quantity::BrightnessTemperature
-        }
+        Layer::ConditionalMean
+        | Layer::Latent
+        | Layer::BrightnessTemperature
+        | Layer::Disagreement
+        | Layer::Reference => Quantity::BrightnessTemperature,
     };
     Ok(GridHeader {
         path: path.to_path_buf(),

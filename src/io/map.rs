@@ -44,6 +44,7 @@ pub fn dataset_name(layer: Layer) -> String {
         Layer::ConditionalMean => "conditional_mean_brightness_temperature".to_owned(),
         Layer::Latent => "latent_brightness_temperature".to_owned(),
         Layer::BrightnessTemperature => "brightness_temperature".to_owned(),
+        Layer::Disagreement => "disagreement_of_windows".to_owned(),
         Layer::Reference => "reference_brightness_temperature".to_owned(),
     }
 }

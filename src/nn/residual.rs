@@ -119,6 +119,11 @@ impl Standardised {
     pub fn temperature(&self, x: Tensor<3>) -> Tensor<3> {
         (self.mean.clone() + x * self.deviation.clone()).clamp_min(0.0).square()
     }
+
+    /// The deviation in mK that one of `spread` about data `x` stands for, `[n, n, n]` each.
+    pub fn deviation_of_temperature(&self, x: Tensor<3>, spread: Tensor<3>) -> Tensor<3> {
+        (self.temperature(x.clone() + spread.clone()) - self.temperature(x - spread)).abs() / 2.0
+    }
 }
 
 /// Where an expected temperature in mK lies among the knots, 0 the first.

@@ -432,6 +432,10 @@ impl Observer for Run {
             let latent = self.put(Layer::Latent, latent, true);
             let estimate = self.shown(made.estimate())?;
             let estimate = self.put(Layer::BrightnessTemperature, estimate, true);
+            if let Some(disagreement) = made.disagreement() {
+                let disagreement = self.shown(disagreement)?;
+                self.put(Layer::Disagreement, disagreement, true);
+            }
             let tiles = made.tiles.into();
             self.keep(StepRecord { step: made.index, of: made.of, gamma: made.gamma, latent, estimate, tiles });
         }

@@ -8,7 +8,7 @@ use crate::device::{ComputeDevice, host};
 use crate::error::Result;
 use crate::field::{Grid, HALO_MASS_BINS, Layer, TileBox};
 use crate::nn::{Calibrator, ConditionalMean, Halo, Lodi, Standardised, Voxelwise, inner};
-use crate::stitch::{LatentOverlap, Lattice, Overlap, Step, TileRun, cut, over_tiles, put_together};
+use crate::stitch::{Joined, LatentOverlap, Lattice, Overlap, Step, TileRun, cut, over_tiles, put_together};
 
 /// Voxels per axis of a tile of the conditional mean. Any would do, as its network sees no
 /// farther than the next voxel.
@@ -108,14 +108,14 @@ impl Condition {
         (lodi, device): (&Lodi, &ComputeDevice),
         (lattice, step): (&Lattice, usize),
         run: &mut dyn TileRun,
-    ) -> Result<Tensor<3>> {
+    ) -> Result<Joined<3>> {
         let latent: Tensor<4> = latent.clone().unsqueeze_dim(0);
         let beyond = beyond(lattice, lodi);
         let denoise = |tiles: &[TileBox]| {
             let window = |fields| windows(fields, tiles, |tile| tile.grown(beyond, lattice.n()));
             inner(lodi.denoise(window(&latent), window(&self.fields), gamma), beyond)
         };
-        Ok(over_tiles(lattice, step, device, denoise, run)?.squeeze_dim(0))
+        Ok(over_tiles(lattice, step, device, denoise, run)?.single())
     }
 
     /// The estimate of the clean residual from a `latent` `[n, n, n]` at `gamma`, through tiles
@@ -126,7 +126,7 @@ impl Condition {
     pub fn denoise(&self, latent: &Tensor<3>, gamma: f64, lodi: &Lodi, device: &ComputeDevice) -> Result<Tensor<3>> {
         let lattice = Settings { overlap: Overlap::Naive, ..Settings::default() }.lattice(self.mean.n(), lodi)?;
         let mut tiles = Tiles { observer: &mut NoObserver, layers: &[], shown: |_, values| values };
-        self.estimate(latent, gamma, (lodi, device), (&lattice, 0), &mut tiles)
+        Ok(self.estimate(latent, gamma, (lodi, device), (&lattice, 0), &mut tiles)?.field)
     }
 
     /// An estimate `[n, n, n]` at `gamma`, calibrated and within the range of the data.
@@ -171,7 +171,7 @@ pub fn halo_maps(
         halo.fractions(seen) * windows(&matter, tiles, |tile| tile)
     };
     let mut tiles = Tiles { observer, layers: &HALO_LAYERS, shown: |_, values| values };
-    over_tiles(&lattice, 0, device, network, &mut tiles)
+    Ok(over_tiles(&lattice, 0, device, network, &mut tiles)?.field)
 }
 
 /// What HALO's U-Net alone says of a box: the logarithms of the classes' fractions,
@@ -185,7 +185,7 @@ pub fn coarse_halo_fractions(dark_matter: &DarkMatter, halo: &Halo, device: &Com
     let features = halo.config().features.on_device(dark_matter, &device.burn);
     let network = |tiles: &[TileBox]| halo.coarse_tiles(windows(&features, tiles, |tile| tile.grown(halo.margin(), n)));
     let mut tiles = Tiles { observer: &mut NoObserver, layers: &[], shown: |_, values| values };
-    over_tiles(&lattice, 0, device, network, &mut tiles)
+    Ok(over_tiles(&lattice, 0, device, network, &mut tiles)?.field)
 }
 
 /// The mean brightness temperature given halo maps `[HALO_MASS_BINS, n, n, n]` in
@@ -210,7 +210,7 @@ pub fn expected_temperature(
         network.temperature(seen(halo_mass), seen(&features), scale)
     };
     let mut tiles = Tiles { observer, layers: &[Layer::ConditionalMean], shown: |_, values| values };
-    Ok(over_tiles(&lattice, 0, device, temperature, &mut tiles)?.squeeze_dim(0))
+    Ok(over_tiles(&lattice, 0, device, temperature, &mut tiles)?.single().field)
 }
 
 /// Paint one realisation of the 21 cm map, mK.
@@ -251,7 +251,7 @@ pub fn paint(
         painted.push(plan.run(&device.burn, |step: Step| {
             let mut tiles = Tiles { observer: &mut *observer, layers: &[Layer::BrightnessTemperature], shown };
             let fused = condition.estimate(step.latent, step.gamma, (lodi, device), (part, step.index), &mut tiles)?;
-            let estimate = condition.calibrated(step.gamma, fused, lodi);
+            let estimate = condition.calibrated(step.gamma, fused.field, lodi);
             observer.step(&StepMade {
                 index: number * settings.steps + step.index,
                 of,
@@ -259,13 +259,19 @@ pub fn paint(
                 tiles: &part.windows(step.index),
                 latent: step.latent,
                 estimate: &estimate,
+                disagreement: fused.disagreement.as_ref(),
                 standardised: &condition.standardised,
             })?;
             Ok(estimate)
         })?);
     }
-    let clean = put_together(painted, &lattice, device);
-    let map = Grid::from_values(host(condition.standardised.temperature(clean))?, condition.mean.box_size);
+    let Joined { field: clean, disagreement } = put_together(painted, &lattice, device);
+    let box_size = condition.mean.box_size;
+    if let Some(disagreement) = disagreement {
+        let disagreement = host(condition.standardised.deviation_of_temperature(clean.clone(), disagreement))?;
+        observer.field(Layer::Disagreement, &Grid::from_values(disagreement, box_size))?;
+    }
+    let map = Grid::from_values(host(condition.standardised.temperature(clean))?, box_size);
     observer.field(Layer::BrightnessTemperature, &map)?;
     Ok(map)
 }

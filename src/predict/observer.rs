@@ -63,6 +63,7 @@ pub struct StepMade<'a> {
     pub tiles: &'a [TileBox],
     pub(super) latent: &'a Tensor<3>,
     pub(super) estimate: &'a Tensor<3>,
+    pub(super) disagreement: Option<&'a Tensor<3>>,
     pub(super) standardised: &'a Standardised,
 }
 
@@ -70,6 +71,12 @@ impl StepMade<'_> {
     /// The noisy latent that the step began with, as the temperature it stands for, mK.
     pub fn latent(&self) -> Tensor<3> {
         self.standardised.temperature(self.latent.clone())
+    }
+
+    /// By how much the estimates of windows that overlap disagree, mK; `None` where none do.
+    pub fn disagreement(&self) -> Option<Tensor<3>> {
+        let spread = self.disagreement?.clone();
+        Some(self.standardised.deviation_of_temperature(self.estimate.clone(), spread))
     }
 
     /// The step's estimate of the clean map, mK.

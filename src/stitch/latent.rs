@@ -153,14 +153,14 @@ mod tests {
             let gain = v * a / (a * a * v + s * s);
             let network =
                 |tiles: &[TileBox]| Tensor::cat(tiles.iter().map(|&tile| cut(&latent, tile)).collect(), 0) * gain;
-            Ok(over_tiles(lattice, step.index, &device, network, &mut Unheard)?.squeeze_dim(0))
+            Ok(over_tiles(lattice, step.index, &device, network, &mut Unheard)?.single().field)
         };
         let parts = lattice.parts().into_iter().map(|part| {
             let estimate = |step: Step| estimate(&part, step);
             let plan = LatentOverlap { own_noise: part.own_noise(), ..plan(Sampler::DpmSolver2m) };
             plan.run(&device.burn, estimate).unwrap()
         });
-        host(put_together(parts.collect(), &lattice, &device)).unwrap()
+        host(put_together(parts.collect(), &lattice, &device).field).unwrap()
     }
 
     #[test]

@@ -11,5 +11,5 @@ mod windows;
 
 pub use latent::{LatentOverlap, Step};
 pub use lattice::{Blend, Lattice, Overlap, Shared, Tiling, Window};
-pub use tiles::{TileRun, over_tiles, put_together};
+pub use tiles::{Joined, TileRun, over_tiles, put_together};
 pub use windows::{cut, gather, join};

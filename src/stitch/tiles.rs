@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::lattice::Lattice;
+use super::lattice::{Lattice, Tiling};
 use super::windows::join;
 use crate::device::ComputeDevice;
 use crate::error::Result;
@@ -23,6 +23,52 @@ pub trait TileRun {
     fn made(&mut self, tile: TileBox, output: Tensor<5>) -> Result<()>;
 }
 
+/// A field that was put together from windows.
+#[derive(Debug, Clone)]
+pub struct Joined<const D: usize> {
+    /// The field.
+    pub field: Tensor<D>,
+    /// By how much windows that overlap disagree: the weighted rms of their departures from the field. `None` where
+    /// none do.
+    pub disagreement: Option<Tensor<D>>,
+}
+
+impl Joined<4> {
+    /// Its only channel.
+    pub fn single(self) -> Joined<3> {
+        let single = |field: Tensor<4>| field.squeeze_dim(0);
+        Joined { field: single(self.field), disagreement: self.disagreement.map(single) }
+    }
+}
+
+/// Sums over windows that overlap.
+struct Sums {
+    /// Of weighted values.
+    first: Tensor<4>,
+    /// Of weighted squares.
+    second: Tensor<4>,
+}
+
+impl Sums {
+    fn new(values: Tensor<4>, weights: Tensor<4>) -> Self {
+        let first = values.clone() * weights;
+        Self { second: first.clone() * values, first }
+    }
+
+    fn add(sum: Option<Self>, more: Self) -> Option<Self> {
+        Some(match sum {
+            Some(sum) => Self { first: sum.first + more.first, second: sum.second + more.second },
+            None => more,
+        })
+    }
+
+    fn joined(self, lattice: &Lattice, device: &ComputeDevice) -> Joined<4> {
+        let [field, squares] = [self.first, self.second].map(|sum| over_total(sum, lattice, device));
+        let variance = (squares - field.clone().square()).clamp_min(0.0);
+        Joined { field, disagreement: Some(variance.sqrt()) }
+    }
+}
+
 /// What `network` makes of a box on the lattice of a `step`: `[c, n, n, n]`, on the device.
 /// `network` is given tiles and returns `[tiles, c, side, side, side]`. Where tiles overlap
 /// their outputs are fused with the lattice's weights, in the lattice's order, so that the
@@ -37,9 +83,10 @@ pub fn over_tiles(
     device: &ComputeDevice,
     network: impl Fn(&[TileBox]) -> Tensor<5> + Sync,
     run: &mut dyn TileRun,
-) -> Result<Tensor<4>> {
-    let window = window(lattice, device);
-    let mut fused: Option<Tensor<4>> = None;
+) -> Result<Joined<4>> {
+    // What is painted apart is put together afterwards.
+    let window = window(lattice, device).filter(|_| !lattice.is_part());
+    let mut sums: Option<Sums> = None;
     for tiling in lattice.tilings(step) {
         let tiles = tiling.tiles();
         let mut outputs = Vec::with_capacity(tiles.len());
@@ -54,35 +101,35 @@ pub fn over_tiles(
             for (index, &tile) in batch.iter().enumerate() {
                 run.made(tile, made.clone().narrow(0, index, 1))?;
             }
-            outputs.push(match &window {
-                // What is painted apart is put together afterwards.
-                Some(window) if !lattice.is_part() => made * window.clone(),
-                _ => made,
-            });
+            outputs.push(made);
         }
-        let fields = join(outputs, &tiling);
-        fused = Some(match fused {
-            Some(sum) => sum + fields,
-            None => fields,
-        });
+        let field = join(outputs, &tiling);
+        match &window {
+            // Without weights there is one tiling.
+            None => return Ok(Joined { field, disagreement: None }),
+            Some(window) => sums = Sums::add(sums, Sums::new(field, over_box(window, &tiling))),
+        }
     }
-    let fused = fused.expect("a lattice has tiles");
-    Ok(if lattice.is_part() { fused } else { over_total(fused, lattice, device) })
+    Ok(sums.expect("a lattice has tiles").joined(lattice, device))
 }
 
 /// Put together what was painted apart: the field `[n, n, n]` of every one of the lattice's
 /// [parts](Lattice::parts), in their order.
-pub fn put_together(fields: Vec<Tensor<3>>, lattice: &Lattice, device: &ComputeDevice) -> Tensor<3> {
+pub fn put_together(fields: Vec<Tensor<3>>, lattice: &Lattice, device: &ComputeDevice) -> Joined<3> {
     let Some(window) = window(lattice, device).filter(|_| fields.len() > 1) else {
-        return fields.into_iter().next().expect("a lattice has a part");
+        return Joined { field: fields.into_iter().next().expect("a lattice has a part"), disagreement: None };
     };
     let weighted = fields.into_iter().zip(lattice.parts()).map(|(field, part)| {
-        let tiling = &part.tilings(0)[0];
-        let windows = vec![window.clone(); tiling.tiles().len()];
-        field * join(windows, tiling).squeeze_dim(0)
+        let weights = over_box(&window, &part.tilings(0)[0]);
+        Sums::new(field.unsqueeze_dim(0), weights)
     });
-    let sum: Tensor<3> = weighted.reduce(|a, b| a + b).expect("a lattice has a part");
-    over_total(sum.unsqueeze_dim(0), lattice, device).squeeze_dim(0)
+    let sums = weighted.fold(None, Sums::add).expect("a lattice has a part");
+    sums.joined(lattice, device).single()
+}
+
+/// The weights of the windows of a tiling, `[1, n, n, n]`, zero where none lies.
+fn over_box(window: &Tensor<5>, tiling: &Tiling) -> Tensor<4> {
+    join(vec![window.clone(); tiling.tiles().len()], tiling)
 }
 
 /// The weights of a window, `[1, 1, side, side, side]`, where windows overlap.
@@ -101,4 +148,58 @@ fn over_total(sum: Tensor<4>, lattice: &Lattice, device: &ComputeDevice) -> Tens
         shape[axis] = lattice.n();
         sum / Tensor::<1>::from_floats(total.as_slice(), &device.burn).reshape(shape)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::host;
+    use crate::stitch::Overlap;
+
+    struct Unheard;
+    impl TileRun for Unheard {
+        fn working_on(&mut self, _: &[TileBox]) -> Result<()> {
+            Ok(())
+        }
+        fn made(&mut self, _: TileBox, _: Tensor<5>) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn windows_that_overlap_disagree_by_the_spread_of_what_they_say() {
+        let (n, side, device) = (16, 8, ComputeDevice::cpu("a test"));
+        // Every window says a number of its own everywhere.
+        let says = |tile: &TileBox| (tile.origin[0] * 100 + tile.origin[1] * 10 + tile.origin[2]) as f32;
+        let network = |tiles: &[TileBox]| {
+            let windows = tiles.iter().map(|tile| Tensor::full([1, 1, side, side, side], says(tile), &device.burn));
+            Tensor::cat(windows.collect(), 0)
+        };
+        let joined = |overlap: Overlap| {
+            let lattice = Lattice::new(n, side, 2, overlap).unwrap();
+            (over_tiles(&lattice, 0, &device, network, &mut Unheard).unwrap(), lattice)
+        };
+        let (blended, lattice) = joined(Overlap::Blended);
+        let (field, spread) = (host(blended.field).unwrap(), host(blended.disagreement.unwrap()).unwrap());
+        let weights = lattice.weights().unwrap();
+        for voxel in [[0, 0, 0], [3, 9, 14], [15, 8, 7], [5, 5, 5]] {
+            let (mut total, mut first, mut second) = (0f64, 0f64, 0f64);
+            for tile in lattice.windows(0) {
+                let within: [usize; 3] = std::array::from_fn(|axis| (voxel[axis] + n - tile.origin[axis]) % n);
+                if within.iter().all(|&i| i < side) {
+                    let weight = within.iter().map(|&i| f64::from(weights[i])).product::<f64>();
+                    let value = f64::from(says(&tile));
+                    total += weight;
+                    first += weight * value;
+                    second += weight * value * value;
+                }
+            }
+            let mean = first / total;
+            let expected = (second / total - mean * mean).sqrt();
+            let at = (voxel[0] * n + voxel[1]) * n + voxel[2];
+            assert!((f64::from(field[at]) / mean - 1.0).abs() < 1e-4, "{} for {mean}", field[at]);
+            assert!((f64::from(spread[at]) / expected - 1.0).abs() < 1e-2, "{} for {expected}", spread[at]);
+        }
+        assert!(joined(Overlap::Shifted).0.disagreement.is_none());
+    }
 }

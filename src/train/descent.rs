@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::Draws;
 use super::power::{PowerPoint, PowerRatio};
-use super::state::{CurvePoint, Progress, State};
+use super::state::{CurvePoint, Progress, State, Weights, least_validation};
 use crate::device::ComputeDevice;
 use crate::error::{Error, Result};
 use crate::nn::Network;
@@ -141,7 +141,7 @@ pub struct Report {
 /// A network that has learned.
 #[derive(Debug, Clone)]
 pub struct Learned<M> {
-    /// The moving average of its weights.
+    /// The moving average of its weights, of the step where it did best on validation boxes.
     pub network: M,
     /// Steps taken.
     pub steps: usize,
@@ -191,7 +191,8 @@ pub(super) trait Task<M>: Sync {
     fn loss(&self, model: &M, crops: &[Self::Crop], device: &Device) -> Tensor<1>;
 }
 
-/// Descend from `model` (on the plain device) and return the moving average of the weights.
+/// Descend from `model` (on the plain device) and return the moving average of the weights at the step where it did
+/// best on the validation boxes; the last one where nothing is validated.
 ///
 /// The state is kept in `folder`, and what is there is taken up. `report` is
 /// called after every step and returns whether to go on.
@@ -205,8 +206,9 @@ pub(super) fn descend<M: Network, T: Task<M>>(
 ) -> Result<Learned<M>> {
     let config = serde_json::to_string_pretty(model.configuration()).expect("plain structs serialise");
     let state = State::new(folder.to_path_buf());
-    let average = model.clone();
-    let (model, mut average, mut optimizer, progress) = state.load(model, average, settings.optimizer(), settings)?;
+    let fresh = Weights { average: model.clone(), selected: model.clone(), model };
+    let (weights, mut optimizer, progress) = state.load(fresh, settings.optimizer(), settings)?;
+    let Weights { model, mut average, mut selected } = weights;
     let mut model = model.train();
     let mut progress = progress.unwrap_or(Progress {
         config: settings.clone(),
@@ -246,6 +248,10 @@ pub(super) fn descend<M: Network, T: Task<M>>(
                 .sum::<f64>()
                     / crops.len() as f64
             });
+            let least = least_validation(&progress.curve);
+            if validation.is_none_or(|now| least.is_none_or(|least| now < least)) {
+                selected = average.clone();
+            }
             progress.curve.push(CurvePoint {
                 step: progress.step,
                 loss: sum / count as f64,
@@ -259,7 +265,8 @@ pub(super) fn descend<M: Network, T: Task<M>>(
             Report { step: progress.step, steps: settings.steps, loss, validation, seconds_per_step, looking: None };
         let mut go_on = report(now);
         if go_on && (last || settings.power_every > 0 && progress.step.is_multiple_of(settings.power_every)) {
-            let looked = task.power(&average, device, &mut |done, all| {
+            let looked_at = if last { &selected } else { &average };
+            let looked = task.power(looked_at, device, &mut |done, all| {
                 now.looking = Some([done, all]);
                 report(now)
             });
@@ -271,15 +278,18 @@ pub(super) fn descend<M: Network, T: Task<M>>(
             }
         }
         if last || !go_on || saved.elapsed().as_secs_f64() > SAVE_EVERY {
-            state.save(&model.valid(), &average, &optimizer, &progress, &config)?;
+            let weights = Weights { model: model.valid(), average: average.clone(), selected: selected.clone() };
+            state.save(&weights, &optimizer, &progress, &config)?;
             saved = Instant::now();
         }
         if !go_on {
             break;
         }
     }
+    // A training that was stopped before it was ever validated has its average.
+    let network = if progress.curve.is_empty() { average } else { selected };
     Ok(Learned {
-        network: average,
+        network,
         steps: progress.step,
         seconds: progress.seconds,
         curve: progress.curve,
@@ -361,4 +371,86 @@ fn moved_towards<M: Module>(average: M, model: &M, fraction: f64) -> M {
     let mut collect = Collect(GradientsParams::new());
     model.visit(&mut collect);
     average.map(&mut Move { towards: collect.0, fraction })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::field::LogTransform;
+    use crate::nn::{ConditionalMean, ConditionalMeanConfig, FeatureConfig, LocalRelation};
+
+    /// Training goes on downhill; validation is at its best on the way.
+    struct Overfit;
+
+    impl Task<ConditionalMean> for Overfit {
+        type Crop = bool;
+
+        fn draw(&self, _: &mut Draws, validating: bool) -> Vec<bool> {
+            vec![validating]
+        }
+
+        fn power(
+            &self,
+            _: &ConditionalMean,
+            _: &ComputeDevice,
+            _: &mut dyn FnMut(usize, usize) -> bool,
+        ) -> Result<Vec<PowerRatio>> {
+            Ok(Vec::new())
+        }
+
+        fn loss(&self, network: &ConditionalMean, crops: &[bool], device: &Device) -> Tensor<1> {
+            let seen = Tensor::ones([1, network.config().channels(), 3, 3, 3], device);
+            let says = network.log_temperature(seen, Tensor::ones([1, 1, 1, 1, 1], device)).mean();
+            if crops[0] { (says + 0.5).square() } else { says }
+        }
+    }
+
+    #[test]
+    fn the_weights_that_did_best_on_validation_boxes_are_kept_also_over_a_stop() {
+        let device = ComputeDevice::cpu("a test");
+        let transform = LogTransform::above(0.1);
+        let config = ConditionalMeanConfig {
+            width: 4,
+            halo_mass: transform,
+            temperature: transform,
+            features: FeatureConfig {
+                dark_matter: transform,
+                thresholds: Vec::new(),
+                mass: transform,
+                distance: transform,
+                smoothing: Vec::new(),
+                smoothed: transform,
+                redshift: false,
+            },
+            relation: LocalRelation { hydrogen_fraction: [0.0; 4] },
+        };
+        let settings = TrainConfig {
+            steps: 60,
+            batch: 1,
+            learning_rate: 0.05,
+            warmup: 0,
+            ema_decay: 0.5,
+            validate_every: 2,
+            validation_crops: 1,
+            power_every: 0,
+            ..TrainConfig::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let descended = |stop_at: usize, name: &str| {
+            device.burn.seed(1);
+            let network = ConditionalMean::new(&config, &device.burn);
+            let go_on = |report: Report| report.step < stop_at;
+            descend(network, &Overfit, &settings, &device, &folder.path().join(name), go_on).unwrap()
+        };
+        let whole = descended(usize::MAX, "whole");
+        let (least, last) = (least_validation(&whole.curve).unwrap(), whole.curve.last().unwrap().validation.unwrap());
+        assert!(last > 4.0 * least, "{least} is the least, {last} the last");
+        let now = |learned: &Learned<ConditionalMean>| {
+            f64::from(Overfit.loss(&learned.network, &[true], &device.burn).into_scalar::<f32>())
+        };
+        assert!((now(&whole) / least - 1.0).abs() < 1e-3, "{} for {least}", now(&whole));
+        descended(40, "stopped");
+        let resumed = descended(usize::MAX, "stopped");
+        assert!((now(&resumed) - now(&whole)).abs() < 1e-6);
+    }
 }

@@ -25,6 +25,11 @@ pub struct CurvePoint {
     pub seconds: f64,
 }
 
+/// The least validation loss of a curve.
+pub(super) fn least_validation(curve: &[CurvePoint]) -> Option<f64> {
+    curve.iter().filter_map(|point| point.validation).min_by(f64::total_cmp)
+}
+
 /// How far a training is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Progress {
@@ -38,6 +43,19 @@ pub(super) struct Progress {
     pub power: Vec<PowerPoint>,
 }
 
+/// The weights of a training.
+#[derive(Debug, Clone)]
+pub(super) struct Weights<M> {
+    /// Those that descend.
+    pub model: M,
+    /// Their moving average.
+    pub average: M,
+    /// The average that did best on validation boxes so far.
+    pub selected: M,
+}
+
+/// The files of [`Weights`].
+const WEIGHTS: [&str; 3] = ["model.bpk", "average.bpk", "selected.bpk"];
 /// Name of the network's configuration in the state.
 const CONFIG: &str = "config.json";
 
@@ -72,8 +90,7 @@ impl State {
     /// Write everything; what was there before stays until all is written.
     pub fn save<M: Module>(
         &self,
-        model: &M,
-        average: &M,
+        weights: &Weights<M>,
         optimizer: &ModuleOptimizer,
         progress: &Progress,
         config: &str,
@@ -82,8 +99,9 @@ impl State {
         let fresh = self.folder.with_extension("new");
         let _ = std::fs::remove_dir_all(&fresh);
         std::fs::create_dir_all(&fresh).map_err(|e| failed(&e))?;
-        model.clone().save_file(Self::file(&fresh, "model.bpk")).map_err(|e| failed(&e))?;
-        average.clone().save_file(Self::file(&fresh, "average.bpk")).map_err(|e| failed(&e))?;
+        for (module, file) in [&weights.model, &weights.average, &weights.selected].into_iter().zip(WEIGHTS) {
+            module.clone().save_file(Self::file(&fresh, file)).map_err(|e| failed(&e))?;
+        }
         optimizer.save(Self::file(&fresh, "optimizer.bpk")).map_err(|e| failed(&e))?;
         let text = serde_json::to_string_pretty(progress).expect("plain structs serialise");
         std::fs::write(Self::file(&fresh, "progress.json"), text).map_err(|e| failed(&e))?;
@@ -98,19 +116,18 @@ impl State {
         Ok(())
     }
 
-    /// Take up what is there: model, its average and the optimiser as they were.
-    /// `None` where nothing is. More steps may be asked for than before; every
+    /// Take up what is there: weights and optimiser as they were, and how far they are. They are those
+    /// that were given, and `None`, where nothing is. More steps may be asked for than before; every
     /// other setting must be the same.
     pub fn load<M: Module>(
         &self,
-        model: M,
-        average: M,
+        weights: Weights<M>,
         optimizer: ModuleOptimizer,
         settings: &TrainConfig,
-    ) -> Result<(M, M, ModuleOptimizer, Option<Progress>)> {
+    ) -> Result<(Weights<M>, ModuleOptimizer, Option<Progress>)> {
         let path = Self::file(&self.folder, "progress.json");
         let Ok(text) = std::fs::read_to_string(&path) else {
-            return Ok((model, average, optimizer, None));
+            return Ok((weights, optimizer, None));
         };
         let bad = |found: String| {
             Error::input(
@@ -125,9 +142,14 @@ impl State {
             return Err(bad("the state of a training with other settings".to_owned()));
         }
         let failed = |error: &dyn std::fmt::Display| bad(format!("it is damaged ({error})"));
-        let model = model.try_load_file(Self::file(&self.folder, "model.bpk")).map_err(|e| failed(&e))?;
-        let average = average.try_load_file(Self::file(&self.folder, "average.bpk")).map_err(|e| failed(&e))?;
+        let load = |module: M, file: &str| module.try_load_file(Self::file(&self.folder, file)).map_err(|e| failed(&e));
+        let [model, average, selected] = WEIGHTS;
+        let weights = Weights {
+            model: load(weights.model, model)?,
+            average: load(weights.average, average)?,
+            selected: load(weights.selected, selected)?,
+        };
         let optimizer = optimizer.load(Self::file(&self.folder, "optimizer.bpk")).map_err(|e| failed(&e))?;
-        Ok((model, average, optimizer, Some(progress)))
+        Ok((weights, optimizer, Some(progress)))
     }
 }

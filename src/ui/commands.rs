@@ -179,6 +179,7 @@ pub const COMMANDS: &[Entry] = &[
     entry(LAYERS_GROUP, Command::Layer(6), "21 cm reference", Key::Num7),
     entry(LAYERS_GROUP, Command::Layer(7), "21 cm conditional mean", Key::Num8),
     entry(LAYERS_GROUP, Command::Layer(8), "21 cm latent", Key::Num9),
+    entry(LAYERS_GROUP, Command::Layer(9), "Disagreement of windows", Key::Num0),
     entry(LAYERS_GROUP, Command::Compare(Compare::Blink), "Blink between prediction and reference", Key::B),
     entry(LAYERS_GROUP, Command::Compare(Compare::Swipe), "Swipe between them", Key::W),
     entry(LAYERS_GROUP, Command::Compare(Compare::SideBySide), "Side by side", Key::D),

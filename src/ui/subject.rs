@@ -34,8 +34,8 @@ impl KeptRun {
     }
 }
 
-/// The layers as the window lists them; their keys are 1 to 9.
-pub const LAYERS: [Layer; 9] = [
+/// The layers as the window lists them; their keys are 1 to 9 and 0.
+pub const LAYERS: [Layer; 10] = [
     Layer::DarkMatter,
     Layer::HaloMass(0),
     Layer::HaloMass(1),
@@ -45,6 +45,7 @@ pub const LAYERS: [Layer; 9] = [
     Layer::Reference,
     Layer::ConditionalMean,
     Layer::Latent,
+    Layer::Disagreement,
 ];
 
 /// Which field.
@@ -121,7 +122,7 @@ impl Source {
         match self.quantity {
             Quantity::Matter => Layer::DarkMatter.unit(),
             Quantity::HaloMass(bin) => Layer::HaloMass(bin).unit(),
-            Quantity::Temperature | Quantity::Difference => Layer::Reference.unit(),
+            Quantity::Temperature | Quantity::Difference | Quantity::Disagreement => Layer::Reference.unit(),
             Quantity::Band => "",
         }
     }

@@ -19,6 +19,8 @@ pub enum Quantity {
     Temperature,
     /// Differences of brightness temperatures, mK.
     Difference,
+    /// By how much windows disagree, mK.
+    Disagreement,
     /// A band of wavenumbers of a field.
     Band,
 }
@@ -29,6 +31,7 @@ impl Quantity {
         match layer {
             Layer::DarkMatter => Self::Matter,
             Layer::HaloMass(bin) => Self::HaloMass(bin),
+            Layer::Disagreement => Self::Disagreement,
             _ => Self::Temperature,
         }
     }
@@ -41,6 +44,7 @@ impl Quantity {
             Self::HaloMass(_) => ColorScale::log(1e10, 1e14, ColorMap::Viridis),
             Self::Temperature => ColorScale::log(0.02, 30.0, ColorMap::Inferno),
             Self::Difference => ColorScale::symmetric(5.0),
+            Self::Disagreement => ColorScale::log(0.005, 5.0, ColorMap::Viridis),
             Self::Band => ColorScale::symmetric(1.0),
         }
     }
@@ -50,7 +54,7 @@ impl Quantity {
         match self {
             Self::Matter => Opacity { low: 0.34, high: 1.0, gain: 150.0 },
             Self::HaloMass(_) => Opacity { low: 0.05, high: 0.9, gain: 220.0 },
-            Self::Temperature => Opacity { low: 0.12, high: 0.95, gain: 160.0 },
+            Self::Temperature | Self::Disagreement => Opacity { low: 0.12, high: 0.95, gain: 160.0 },
             Self::Difference | Self::Band => Opacity { low: 0.18, high: 0.9, gain: 220.0 },
         }
     }

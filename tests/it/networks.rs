@@ -129,8 +129,8 @@ fn models(device: ComputeDevice) -> Models {
     let halo = filled(Halo::new(&tiny_halo(&[1.5, 3.0]), &device.burn));
     let lodi = filled(Lodi::new(&tiny_lodi(), &device.burn));
     Models {
-        halo: Trained { network: halo, card: card() },
-        lodi: Trained { network: lodi, card: card() },
+        halo: Trained { network: halo, card: card(), checksum: None },
+        lodi: Trained { network: lodi, card: card(), checksum: None },
         device,
         precision: None,
     }
@@ -256,7 +256,7 @@ fn weights_survive_the_disk_and_the_wrong_ones_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lodi.safetensors");
     let device = Device::flex();
-    let saved = Trained { network: filled(Lodi::new(&tiny_lodi(), &device)), card: card() };
+    let saved = Trained { network: filled(Lodi::new(&tiny_lodi(), &device)), card: card(), checksum: None };
     saved.save(&path).unwrap();
     let loaded = Trained::<Lodi>::load(&path, &device).unwrap();
     assert_eq!((loaded.config(), &loaded.card), (&tiny_lodi(), &card()));

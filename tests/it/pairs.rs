@@ -84,7 +84,7 @@ fn pairs_of_grids_go_from_a_list_to_networks_that_are_judged() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("HALO stays as it is"));
     let learned = || {
         let path = Path::new(&out).join("lodi.safetensors");
-        let Trained { network, card } = Trained::<Lodi>::load(&path, &Device::flex()).unwrap();
+        let Trained { network, card, .. } = Trained::<Lodi>::load(&path, &Device::flex()).unwrap();
         (network.config().clone(), card)
     };
     let before = learned();

@@ -53,6 +53,10 @@ pub fn short_name(layer: Layer) -> (String, &'static str) {
             "Latent".to_owned(),
             "The noisy latent that LODI denoises, as the brightness temperature it stands for, mK.",
         ),
+        Layer::Disagreement => (
+            "Windows".to_owned(),
+            "By how much the windows that overlap disagree about the brightness temperature, mK.",
+        ),
         Layer::Reference => ("Ref".to_owned(), "Reference brightness temperature, mK, to compare the prediction with."),
     }
 }
@@ -61,8 +65,8 @@ fn layers(app: &mut HalodiApp, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.x = 3.0;
     for (index, layer) in LAYERS.into_iter().enumerate() {
         let there = app.subject.has(layer);
-        // On the way from haloes to 21 cm: shown once they are there.
-        if !there && matches!(layer, Layer::ConditionalMean | Layer::Latent) {
+        // What only some runs make is shown once it is there.
+        if !there && matches!(layer, Layer::ConditionalMean | Layer::Latent | Layer::Disagreement) {
             continue;
         }
         let (name, meaning) = short_name(layer);

@@ -84,8 +84,11 @@ fn lock_of(path: &Path) -> PathBuf {
 
 /// The newest session in `folder` whose window was not closed. Older ones are forgotten.
 pub(in crate::ui) fn left_behind(folder: &Path) -> Option<PathBuf> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
-    let mut left: Vec<PathBuf> = entries.filter(|path| Session::is_named(path) && is_abandoned(path)).collect();
+    let files: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
+    let (mut left, locks): (Vec<PathBuf>, Vec<PathBuf>) =
+        files.into_iter().filter(|path| is_abandoned(path)).partition(|path| Session::is_named(path));
+    // A window that broke off before it had anything to write.
+    locks.iter().filter(|lock| !lock.with_extension(Session::ENDING).exists()).for_each(|lock| forget(lock));
     left.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
     let newest = left.pop();
     left.iter().for_each(|path| forget(path));

@@ -67,7 +67,10 @@ fn color_bar(app: &HalodiApp, ui: &Ui, room: Rect) {
     let Some((shown, _)) = &app.shown else { return };
     let tall = (0.72 * room.height()).min(460.0);
     let bar = Rect::from_center_size(room.center(), egui::vec2(room.width() - 12.0, tall));
-    axes::color_bar(ui.painter(), bar, &app.view.scale(shown.quantity), shown.unit(), theme::INK);
+    axes::color_bar(ui.painter(), bar, &app.view.scale(shown.quantity), "", theme::INK);
+    // Units are longer than the bar is wide: to the left, where the picture is empty.
+    let at = egui::pos2(bar.right(), bar.top());
+    ui.painter().text(at, egui::Align2::RIGHT_TOP, shown.unit(), egui::FontId::proportional(13.0), theme::INK);
 }
 
 /// Places for so many panels, the first the widest.

@@ -52,6 +52,10 @@ struct Live {
     left: Option<ViewState>,
     /// A talk of one scene, where there are no others.
     own: Option<Talk>,
+    /// Whether the scene has started the networks: once is enough, also where they fail.
+    started: bool,
+    /// Whether they ran while the scene was seen: what they made is not played again in it.
+    ran: bool,
 }
 
 /// How the window was, to be so again.
@@ -99,7 +103,16 @@ pub(in crate::ui) fn start(app: &mut HalodiApp, ctx: &Context, scene: usize) {
         Talk { scenes: vec![Scene { panes, view: app.view.clone(), ..Scene::default() }] }
     });
     let last = app.talk.scenes.len().saturating_sub(1);
-    let live = Live { scene: scene.min(last), since: None, from: None, goes_on: false, left: None, own };
+    let live = Live {
+        scene: scene.min(last),
+        since: None,
+        from: None,
+        goes_on: false,
+        left: None,
+        own,
+        started: false,
+        ran: false,
+    };
     let before = Before::of(app, ctx);
     app.presentation = Some(Presentation { seen: Seen::default(), live: Some(Box::new(live)), before });
     ctx.memory_mut(|memory| memory.stop_text_input());
@@ -129,7 +142,7 @@ pub(in crate::ui) fn hold(app: &mut HalodiApp, ctx: &Context, moment: &Moment<'_
     };
     ctx.set_theme(Theme::Dark);
     let seen = Seen { captions, ..seen(moment) };
-    show(app, moment);
+    show(app, moment, true);
     app.presentation = Some(Presentation { seen, live: None, before });
 }
 
@@ -165,6 +178,7 @@ pub(in crate::ui) fn keys(app: &mut HalodiApp, ctx: &Context) {
 impl Live {
     fn call(&mut self, scene: usize, view: &ViewState) {
         (self.from, self.scene, self.since, self.left) = (Some((self.scene, view.clone())), scene, None, None);
+        (self.started, self.ran) = (false, false);
     }
 }
 
@@ -190,11 +204,12 @@ pub(in crate::ui) fn advance(app: &mut HalodiApp, ctx: &Context) {
         presentation.seen =
             Seen { captions: talk.scenes.iter().any(|scene| !scene.caption.is_empty()), ..seen(&moment) };
         let taken_over = live.left.as_ref().is_some_and(|left| *left != app.view);
+        compute(app, &moment, &mut live.started);
+        live.ran |= app.job.is_some();
         if !taken_over {
-            show(app, &moment);
+            show(app, &moment, !live.ran);
             live.left = Some(app.view.clone());
         }
-        compute(app, &moment);
         if !moment.at_rest || live.goes_on {
             ctx.request_repaint_after(std::time::Duration::from_millis(16));
         }
@@ -212,8 +227,9 @@ fn seen(moment: &Moment<'_>) -> Seen {
     }
 }
 
-/// Look as a moment does, as far as there is anything to look at.
-fn show(app: &mut HalodiApp, moment: &Moment<'_>) {
+/// Look as a moment does, as far as there is anything to look at; `play` kept denoising steps, or
+/// show the newest state.
+fn show(app: &mut HalodiApp, moment: &Moment<'_>, play: bool) {
     app.view = moment.view.clone();
     let there = |layer: &Layer| app.subject.has(*layer);
     if !there(&app.view.layer)
@@ -222,15 +238,15 @@ fn show(app: &mut HalodiApp, moment: &Moment<'_>) {
         app.view.layer = layer;
     }
     let steps: Vec<usize> = app.subject.job.steps.iter().map(|step| step.step + 1).collect();
-    // While a run is painting, what it paints is seen.
-    let played = moment.playing.filter(|_| app.subject.outcome.is_some());
+    let played = moment.playing.filter(|_| play && app.subject.outcome.is_some());
     app.subject.step = played.and_then(|playing| playing.step(&steps));
 }
 
 /// Start the networks where a scene asks for them, and hold them where it does.
-fn compute(app: &mut HalodiApp, moment: &Moment<'_>) {
+fn compute(app: &mut HalodiApp, moment: &Moment<'_>, started: &mut bool) {
     let run = moment.playing.map(|playing| playing.run);
-    if run.is_some() && app.subject.outcome.is_none() && app.job.is_none() && app.subject.opened().is_some() {
+    let wanted = run.is_some() && app.subject.outcome.is_none() && app.subject.opened().is_some();
+    if wanted && app.job.is_none() && !std::mem::replace(started, true) {
         app.start(Stage::Statistics);
     }
     let Some(job) = &app.job else { return };

@@ -58,7 +58,7 @@ pub struct Sweep {
 pub struct Run {
     /// The first step, 1 or higher.
     pub from: Option<usize>,
-    /// The last step; `None` goes on to the map.
+    /// The last step, 0 to hold before the first; `None` goes on to the map.
     pub pause: Option<usize>,
 }
 
@@ -122,6 +122,6 @@ impl Scene {
             && orbit.abs() <= 36_000.0
             && swipe.iter().flatten().all(in_box)
             && sweep.is_none_or(|s| s.axis < 3 && in_box(&s.from) && in_box(&s.to))
-            && run.is_none_or(|run| run.from != Some(0) && run.pause.is_none_or(|p| p >= run.from.unwrap_or(1)))
+            && run.is_none_or(|run| run.from != Some(0) && run.pause.is_none_or(|p| p >= run.from.unwrap_or(0)))
     }
 }
