@@ -94,6 +94,10 @@ impl Recorder {
         let canvas = Canvas::new(gpu, Vec2::new(width, height) / pixels_per_point, pixels_per_point);
         let mut app = HalodiApp::with(canvas.ctx(), FORMAT, gpu.clone(), None, DeviceChoice::Cpu, None);
         app.subject = subject;
+        if gpu.is_software() {
+            // A film has thousands of pictures.
+            app.drawing.most_passes = 1;
+        }
         let captions = talk.scenes.iter().any(|scene| !scene.caption.is_empty());
         Self { app, canvas, talk, captions, recipe, last: None }
     }

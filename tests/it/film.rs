@@ -25,10 +25,12 @@ fn session(folder: &Path, name: &str, change: impl FnOnce(&mut serde_json::Value
     path.to_str().unwrap().to_owned()
 }
 
-const SMALL: [&str; 6] = ["--size", "320x180", "--fps", "4", "--device", "cpu"];
-
+/// A small film, unless `more` says otherwise.
 fn record<'a>(session: &'a str, out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
-    [&["record", session, "--out", out.to_str().unwrap()][..], &SMALL, more].concat()
+    let small = [["--size", "320x180"], ["--fps", "4"], ["--device", "cpu"]];
+    let small = small.into_iter().filter(|[flag, _]| !more.contains(flag)).flatten();
+    let record = ["record", session, "--out", out.to_str().unwrap()];
+    record.into_iter().chain(small).chain(more.iter().copied()).collect()
 }
 
 /// Share of the pixels in a part of a picture (from left, top to right, bottom) that are bright.
