@@ -856,7 +856,8 @@ impl HalodiApp {
         self.sync(&ctx);
 
         let seen = self.presentation.as_ref().map(|presentation| presentation.seen.clone());
-        if seen.is_none() {
+        // On the way to a talk the audience sees no more of the window than that it reads.
+        if seen.is_none() && !self.give_when_open {
             top_bar::show(self, ui);
             status::show(self, ui);
             job_bar::show(self, ui);
