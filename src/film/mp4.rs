@@ -11,6 +11,7 @@ use openh264::encoder::{
     RateControlMode, VuiConfig,
 };
 use openh264::formats::{RgbSliceU8, YUVBuffer};
+use openh264_sys2::ENCODER_OPTION_TRACE_LEVEL;
 
 use super::{Shape, Sink};
 use crate::error::{Error, Result};
@@ -51,8 +52,12 @@ impl Film {
             .intra_frame_period(IntraFramePeriod::from_num_frames(JUMPS * shape.rate))
             // The encoder's own conversion from sRGB has this matrix.
             .vui(VuiConfig::bt709().matrix_coefficients(MatrixCoefficients::Smpte170M));
-        let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
-            .map_err(|error| Error::output(path, format!("the encoder does not start ({error})")))?;
+        let failed = |error| Error::output(path, format!("the encoder does not start ({error})"));
+        let mut encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(failed)?;
+        // Frames that are never left out are worth a warning to it.
+        let mut quiet: std::ffi::c_int = 0;
+        // SAFETY: the option is one integer, which is read within the call.
+        unsafe { encoder.raw_api().set_option(ENCODER_OPTION_TRACE_LEVEL, (&raw mut quiet).cast()) };
         let writer = BufWriter::new(File::create(file).map_err(|error| Error::output(path, error))?);
         let title = format!("{} {}", provenance.title, provenance.description);
         let muxer = MuxerBuilder::new(writer)

@@ -586,19 +586,22 @@ impl HalodiApp {
         if opened {
             self.follow(news);
         }
+        let mut asked = false;
         match ended {
             None => return,
             Some(Ended::Finished(outcome)) => self.keep_prepared(&outcome),
             Some(Ended::Cancelled) => {}
             Some(Ended::Failed(error)) => match &*error {
                 Error::Consent { types, .. } if !types.is_empty() => {
+                    asked = true;
                     self.dialogs.asked = Some(Asked::species(&error, types, self.asked_for.clone()));
                 }
                 _ => self.log.say(Level::Error, error.to_string()),
             },
         }
         self.job = None;
-        self.restoring = false;
+        // The answer opens what was to be opened, with the view that was to come with it.
+        self.restoring &= asked;
         self.frames.stop();
         if !opened && let Some(open) = self.opened_with.clone() {
             // The settings follow what is still open.
@@ -644,7 +647,7 @@ impl HalodiApp {
             self.followed_layer = Some(layer);
             let gone = !self.subject.has(self.view.layer);
             // A talk says itself what is seen.
-            if !self.presents() && (!self.chosen_by_user || gone) {
+            if !self.presentation.as_ref().is_some_and(Presentation::is_scripted) && (!self.chosen_by_user || gone) {
                 self.view.layer = layer;
             }
         }
@@ -853,7 +856,8 @@ impl HalodiApp {
         self.sync(&ctx);
 
         let seen = self.presentation.as_ref().map(|presentation| presentation.seen.clone());
-        if seen.is_none() {
+        // On the way to a talk the audience sees no more of the window than that it reads.
+        if seen.is_none() && !self.give_when_open {
             top_bar::show(self, ui);
             status::show(self, ui);
             job_bar::show(self, ui);

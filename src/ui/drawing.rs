@@ -64,6 +64,8 @@ pub struct Drawing {
     /// Pictures of the slices across x, y and z, two of each for side by side.
     pub slices: [[SlicePicture; 2]; 3],
     planned: Vec<March>,
+    /// Most passes that are averaged in a picture that is planned.
+    pub most_passes: u32,
     most_voxels: usize,
     frame: u64,
 }
@@ -85,6 +87,7 @@ impl Drawing {
             colors: None,
             volumes: [Offscreen::new(gpu.clone(), wake.clone()), Offscreen::new(gpu.clone(), wake)],
             planned: Vec::new(),
+            most_passes: 4,
             slices: Default::default(),
             frame: 0,
             gpu: gpu.clone(),
@@ -189,7 +192,7 @@ impl Drawing {
     pub fn plan(&mut self, look: &crate::render::VolumeLook, size: [u32; 2]) -> Option<crate::render::Picture> {
         let (volume, colors) = self.display()?;
         // Many pixels need fewer rays each.
-        let passes = (8_000_000 / (size[0] * size[1]).max(1)).clamp(1, 4);
+        let passes = (8_000_000 / (size[0] * size[1]).max(1)).clamp(1, self.most_passes);
         let march = March::new(&self.volume_pass, volume, colors, look, size, passes)?;
         let picture = march.picture();
         self.planned.push(march);

@@ -94,6 +94,10 @@ impl Recorder {
         let canvas = Canvas::new(gpu, Vec2::new(width, height) / pixels_per_point, pixels_per_point);
         let mut app = HalodiApp::with(canvas.ctx(), FORMAT, gpu.clone(), None, DeviceChoice::Cpu, None);
         app.subject = subject;
+        if gpu.is_software() {
+            // A film has thousands of pictures; of fewer the grain of single rays would show.
+            app.drawing.most_passes = 2;
+        }
         let captions = talk.scenes.iter().any(|scene| !scene.caption.is_empty());
         Self { app, canvas, talk, captions, recipe, last: None }
     }

@@ -2,9 +2,11 @@
 //! linking burn and wgpu once takes as long as running them.
 
 mod files;
+mod film;
 mod layers;
 mod learn;
 mod networks;
+mod package;
 mod painted;
 mod pairs;
 mod picture;

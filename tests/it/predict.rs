@@ -34,9 +34,11 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         out
     };
-    let first = run("first", &[]);
-    for name in ["map.hdf5", "spectrum.csv", "slices.png", "spectrum.png", "report.json"] {
-        assert!(first.join(name).metadata().unwrap().len() > 100, "{name}");
+    let first = run("first", &["--figures", "png,svg,pdf"]);
+    let figures =
+        ["png", "svg", "pdf"].into_iter().flat_map(|end| [format!("slices.{end}"), format!("spectrum.{end}")]);
+    for name in ["map.hdf5", "spectrum.csv", "report.json"].map(str::to_owned).into_iter().chain(figures) {
+        assert!(first.join(&name).metadata().unwrap().len() > 100, "{name}");
     }
     let report = read_report(&first);
     assert_eq!(report["config"]["settings"]["seed"], 1);
@@ -45,6 +47,10 @@ fn the_demo_leaves_every_file_and_the_seed_decides_the_map() {
     let file = hdf5::File::open(first.join("map.hdf5")).unwrap();
     let dataset = file.dataset("brightness_temperature").unwrap();
     assert_eq!(dataset.shape(), [32, 32, 32]);
+
+    // Which weights it was drawn with is in the figure.
+    let svg = std::fs::read_to_string(first.join("spectrum.svg")).unwrap();
+    assert!(svg.contains("SHA-256") && svg.contains("seed 1"));
 
     let values = map(&first);
     assert!(values.iter().all(|v| v.is_finite() && *v >= 0.0));

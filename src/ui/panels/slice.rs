@@ -116,6 +116,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
             let frame = Frame::new(half, app.view.slices[axis]);
             picture(app, ui, axis, frame, index);
             if app.presents() {
+                crate::ui::faces::on_slice(app, ui, axis, half, |p| frame.to_screen(p));
                 volume::names(app, &ui.painter_at(half), half, index);
             } else {
                 crosshair(app, ui, axis, frame);

@@ -89,6 +89,11 @@ impl Presentation {
         self.live.is_none()
     }
 
+    /// Whether scenes say what is seen, and not the window.
+    pub fn is_scripted(&self) -> bool {
+        self.live.as_ref().is_none_or(|live| live.own.is_none())
+    }
+
     /// The number of the scene, where the clock runs.
     pub fn scene(&self) -> Option<usize> {
         self.live.as_ref().map(|live| live.scene)

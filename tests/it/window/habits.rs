@@ -31,48 +31,87 @@ pub(super) fn wait_for(harness: &mut Harness<'_>, path: &Path) {
     }
 }
 
+/// Whether every tag of an XML file is closed where it should be.
+fn is_well_formed(xml: &str) -> bool {
+    let mut open = Vec::new();
+    for tag in xml.split('<').skip(1) {
+        let Some((tag, _)) = tag.split_once('>') else { return false };
+        let name = |tag: &str| tag.split_whitespace().next().unwrap_or("").to_owned();
+        match tag.strip_prefix('/') {
+            Some(end) if open.pop() == Some(name(end)) => {}
+            Some(_) => return false,
+            None if tag.starts_with('?') || tag.ends_with('/') => {}
+            None => open.push(name(tag)),
+        }
+    }
+    open.is_empty()
+}
+
 #[test]
-fn a_view_is_saved_at_once_and_twice_its_size_with_its_colour_bar() {
-    let folder = tempfile::tempdir().expect("a folder");
+fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("figures");
+    std::fs::create_dir_all(&folder).expect("a folder");
     let (mut harness, app) = opened(Start::default());
-    // Without perspective there is a scale, and a bar says so.
-    press(&mut harness, Key::O);
-    let mut shares = Vec::new();
-    for factor in [1u32, 2] {
+    with(&app, |app| app.look(|view| view.layer = Layer::Reference));
+    wait(&mut harness, &app, "the analysis", HalodiApp::is_settled);
+    let mut save = |pane: &str, name: &str| {
+        let path = folder.join(name);
+        let _ = std::fs::remove_file(&path);
         harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
         harness.step();
         harness.step();
-        harness.get_by_label_contains(&format!("{} × {} pixels", 1280 * factor, 960 * factor)).click();
+        // The panel's own title may be there too.
+        harness.get_all_by_label(pane).last().expect("the panel's name").click();
         harness.step();
-        let path = folder.path().join(format!("view{factor}.png"));
+        harness.get_by_label("Save…").click();
+        harness.step();
         answer(&mut harness, &path, "Save");
         wait_for(&mut harness, &path);
-        let picture = image::open(&path).expect("a PNG").to_rgb8();
-        assert_eq!(picture.dimensions(), (1280 * factor, 960 * factor));
-        // The box in the middle, the colour bar at the right, writing below it.
-        let bright = |x: [u32; 2], y: [u32; 2]| {
-            let (mut lit, mut all) = (0u32, 0u32);
-            for x in x[0] * factor..x[1] * factor {
-                for y in y[0] * factor..y[1] * factor {
-                    lit += u32::from(picture.get_pixel(x, y).0.into_iter().max() > Some(60));
-                    all += 1;
-                }
-            }
-            f64::from(lit) / f64::from(all)
-        };
-        shares.push([
-            bright([350, 800], [250, 700]),
-            bright([1170, 1186], [120, 840]),
-            bright([900, 1150], [900, 960]),
-        ]);
+        std::fs::read(path).expect("the figure")
+    };
+    // One column of 88 mm at 300 dots an inch.
+    let png = save("Volume", "volume.png");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().expect("a PNG");
+    let info = reader.info();
+    let told: String = info.utf8_text.iter().map(|text| text.get_text().expect("text") + "\n").collect();
+    assert_eq!(info.pixel_dims.map(|dims| dims.xppu), Some(11811));
+    let [width, height] = [info.width, info.height];
+    assert_eq!(width, 1039);
+    assert!(told.contains("21 cm reference") && told.contains("halodi ") && told.contains("12.5 Mpc/h"), "{told}");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    reader.next_frame(&mut pixels).expect("pixels");
+    let picture = image::RgbImage::from_raw(width, height, pixels).expect("a picture");
+    // The box in the dark at the left, the colour bar on white at the right.
+    let share = |x: [u32; 2], test: &dyn Fn([u8; 3]) -> bool| {
+        let all = (x[0]..x[1]).flat_map(|x| (0..height).map(move |y| (x, y)));
+        let found = all.filter(|&(x, y)| test(picture.get_pixel(x, y).0)).count();
+        found as f64 / f64::from((x[1] - x[0]) * height)
+    };
+    assert!(share([0, 700], &|p| p.into_iter().max() < Some(40)) > 0.3);
+    assert!(share([200, 600], &|p| p.into_iter().max() > Some(100)) > 0.05);
+    let white = share([820, 1039], &|p| p == [255; 3]);
+    assert!((0.5..0.98).contains(&white), "{white}");
+
+    let svg = String::from_utf8(save("Spectra", "spectra.svg")).expect("text");
+    assert!(is_well_formed(&svg));
+    assert!(svg.contains("width=\"88.000mm\""));
+    for part in ["k  [h/Mpc]", "P  [(Mpc/h)³]", "±1σ", "DM", "<dc:source>", "stroke-width=\"2.2\""] {
+        assert!(svg.contains(part), "{part}");
     }
-    for share in &shares {
-        assert!(share[0] > 0.1 && share[1] > 0.6 && share[2] > 0.005, "{shares:?}");
+    // No button, no picture: lines and letters alone.
+    assert!(!svg.contains("Δ²(k)") && !svg.contains("<image"));
+    let svg = String::from_utf8(save("xy", "xy.svg")).expect("text");
+    assert!(is_well_formed(&svg) && svg.matches("<image").count() == 1);
+    for part in ["x  [Mpc/h]", "y  [Mpc/h]", "mK", "10"] {
+        assert!(svg.contains(&format!("aria-label=\"{part}\"")), "{part}");
     }
-    // Laid out for its size: everything is as large on both.
-    for (one, two) in shares[0].iter().zip(shares[1]) {
-        assert!((one - two).abs() < 0.15 * one.max(two) + 0.01, "{shares:?}");
-    }
+    let pdf = save("Spectra", "spectra.pdf");
+    assert!(pdf.starts_with(b"%PDF"));
+    // 88 mm in PDF's points.
+    let text = String::from_utf8_lossy(&pdf);
+    assert!(text.contains("/MediaBox [0 0 249.4") && text.contains("/Keywords"));
+    let _ = save("xy", "xy.pdf");
+    let _ = save("Colours", "colours.svg");
     assert!(with(&app, |app| app.errors().is_empty()));
 }
 
