@@ -10,8 +10,10 @@ use super::{Shape, Sink};
 use crate::error::{Error, Result};
 use crate::figure::{Pixels, Provenance};
 
-/// How much of a frame its colours are found from: 1 is all of it, 30 the least.
+/// How much of a frame its colours are found from, of a large one: 1 is all of it, 30 the least.
 const SPEED: i32 = 10;
+/// Fewest bytes of a large one.
+const LARGE: usize = 1 << 20;
 
 /// A GIF that frames are added to. Pixels that stay as they were are left out of a frame, so that
 /// what rests does not flicker between the colours of two frames.
@@ -75,7 +77,8 @@ impl Film {
             })
             .collect();
         let [w, h] = [0, 1].map(|axis| (high[axis] - low[axis]) as u16);
-        let mut written = Frame::from_rgba_speed(w, h, &mut rgba, SPEED);
+        let speed = if rgba.len() < LARGE { 1 } else { SPEED };
+        let mut written = Frame::from_rgba_speed(w, h, &mut rgba, speed);
         (written.left, written.top) = (low[0] as u16, low[1] as u16);
         written.dispose = DisposalMethod::Keep;
         // Hundredths, so that many frames keep their time.
