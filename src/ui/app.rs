@@ -641,7 +641,9 @@ impl HalodiApp {
         let newest = [Layer::BrightnessTemperature, Layer::ConditionalMean, Layer::HaloMass(1), Layer::DarkMatter]
             .into_iter()
             .find(|layer| self.subject.has(*layer));
-        if let Some(layer) = newest
+        // Results that are being read bring the layer of the session with them.
+        let reading = self.asked_for.results.is_some() && self.subject.job.ended.is_none();
+        if let Some(layer) = newest.filter(|_| !reading)
             && self.followed_layer != Some(layer)
         {
             self.followed_layer = Some(layer);

@@ -208,7 +208,9 @@ impl HalodiApp {
 
     /// Keep what the talk that comes with Halodi needs for the next time.
     pub(in crate::ui) fn keep_prepared(&self, outcome: &std::sync::Arc<pipeline::Outcome>) {
-        if !self.keeps_prepared || outcome.config.results.is_some() || outcome.config.source != Source::Demo {
+        let config = &outcome.config;
+        let whole = config.until == Stage::Statistics && config.results.is_none();
+        if !self.keeps_prepared || !whole || config.source != Source::Demo {
             return;
         }
         let outcome = outcome.clone();

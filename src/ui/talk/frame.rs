@@ -26,13 +26,13 @@ pub(in crate::ui) fn show(app: &mut HalodiApp, ui: &mut Ui, seen: &Seen) {
     // Plots are drawn on the colour that is behind pictures.
     ui.visuals_mut().panel_fill = theme::CANVAS;
     let pictures = if seen.captions { whole.with_max_y(whole.bottom() - CAPTION) } else { whole };
-    let mut bar = true;
+    let (mut bar, mut bar_in) = (true, None);
     for (pane, rect) in seen.panes.iter().zip(side_by_side(pictures, seen.panes.len())) {
         let picture = matches!(pane, Pane::Volume | Pane::Slice(_));
         let rect = match picture {
             // One bar: all pictures have its colours.
             true if std::mem::take(&mut bar) => {
-                color_bar(app, ui, rect.with_min_x(rect.right() - BAR));
+                bar_in = Some(rect.with_min_x(rect.right() - BAR));
                 rect.with_max_x(rect.right() - BAR)
             }
             true => rect,
@@ -41,6 +41,10 @@ pub(in crate::ui) fn show(app: &mut HalodiApp, ui: &mut Ui, seen: &Seen) {
         let mut own = ui.new_child(UiBuilder::new().max_rect(rect).id_salt(pane.name()));
         own.set_clip_rect(rect);
         workspace::pane_ui(app, &mut own, *pane);
+    }
+    // Over the pictures: a unit may be longer than the bar has room.
+    if let Some(room) = bar_in {
+        color_bar(app, ui, room);
     }
     if seen.light < 1.0 {
         ui.painter().rect_filled(pictures, 0.0, theme::CANVAS.gamma_multiply(1.0 - seen.light));
