@@ -105,7 +105,7 @@ class Chain:
         mean = float(header["Omega0"]) * 2.77536627e11
         tile, context = config["tile"], context_of(self.halo)
         began = time.perf_counter()
-        seen = features(config["features"], matter, mean * (float(header["BoxSize"]) / n) ** 3)
+        seen = features(config["features"], matter, mean * (float(header["BoxSize"]) / n) ** 3, float(header["Redshift"]))
         self.timed("features", began)
         began = time.perf_counter()
         maps = np.zeros((4, n, n, n))
@@ -129,7 +129,7 @@ class Chain:
         config = self.lodi.config["conditional_mean"]
         began = time.perf_counter()
         voxel_mass = omega_m * 2.77536627e11 * (float(header["BoxSize"]) / n) ** 3
-        of_matter = features(config["features"], matter, voxel_mass)
+        of_matter = features(config["features"], matter, voxel_mass, z)
         self.timed("features", began)
         began = time.perf_counter()
         fractions = config["relation"]["hydrogen_fraction"]

@@ -48,9 +48,9 @@ def components(matter, threshold):
     return masses, distances
 
 
-def features(config, matter, voxel_mass):
-    """What a network sees of a box: the density, the components' masses and distances, and the
-    density smoothed with Gaussians."""
+def features(config, matter, voxel_mass, redshift):
+    """What a network sees of a box: the density, the components' masses and distances, the
+    density smoothed with Gaussians, and, if it is told, the redshift."""
     channels = [forward(config["dark_matter"], matter)]
     for threshold in config["thresholds"]:
         mass, distance = components(matter, threshold)
@@ -59,6 +59,8 @@ def features(config, matter, voxel_mass):
         axis = np.exp(-0.5 * (2 * np.pi * np.fft.fftfreq(len(matter)) * radius) ** 2)
         gaussian = axis[:, None, None] * axis[:, None] * axis
         channels.append(forward(config["smoothed"], np.fft.ifftn(np.fft.fftn(matter) * gaussian).real))
+    if config.get("redshift"):
+        channels.append(np.full(matter.shape, np.log1p(redshift)))
     return channels
 
 

@@ -47,7 +47,7 @@ def prepare(path, config, target):
         haloes = [file[f"halo_mass_{i}"][...] for i in range(1, CLASSES)]
     mean = float(header["Omega0"]) * 2.77536627e11
     voxel_mass = mean * (float(header["BoxSize"]) / len(matter)) ** 3
-    channels = features(config["features"], matter, voxel_mass)
+    channels = features(config["features"], matter, voxel_mass, float(header["Redshift"]))
     fractions = [np.clip(h / (matter * mean + 1e-30), 0, 1) for h in haloes]
     rest = np.clip(1 - sum(fractions), 0, 1)
     values = np.stack([*channels, np.minimum(matter, 6e4), *fractions, rest]).astype(np.float16)

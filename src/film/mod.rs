@@ -240,15 +240,13 @@ mod tests {
         // The samples, their lengths before them, through the decoder.
         let (_, start, size) = boxes.iter().find(|(name, ..)| name == "mdat").unwrap();
         let mut stream = Vec::new();
-        for name in [b"avcC"] {
-            let avc = &bytes[find(name) + 4..];
-            let sps = u16::from_be_bytes([avc[6], avc[7]]) as usize;
-            stream.extend([0, 0, 0, 1]);
-            stream.extend(&avc[8..8 + sps]);
-            let pps = u16::from_be_bytes([avc[9 + sps], avc[10 + sps]]) as usize;
-            stream.extend([0, 0, 0, 1]);
-            stream.extend(&avc[11 + sps..11 + sps + pps]);
-        }
+        let avc = &bytes[find(b"avcC") + 4..];
+        let sps = u16::from_be_bytes([avc[6], avc[7]]) as usize;
+        stream.extend([0, 0, 0, 1]);
+        stream.extend(&avc[8..8 + sps]);
+        let pps = u16::from_be_bytes([avc[9 + sps], avc[10 + sps]]) as usize;
+        stream.extend([0, 0, 0, 1]);
+        stream.extend(&avc[11 + sps..11 + sps + pps]);
         let mut decoder = openh264::decoder::Decoder::new().unwrap();
         let (mut rest, mut decoded) = (&bytes[start + 8..start + size], Vec::new());
         while rest.len() > 4 {
