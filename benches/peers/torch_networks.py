@@ -60,7 +60,7 @@ def features(config, matter, voxel_mass, redshift):
         gaussian = axis[:, None, None] * axis[:, None] * axis
         channels.append(forward(config["smoothed"], np.fft.ifftn(np.fft.fftn(matter) * gaussian).real))
     if config.get("redshift"):
-        channels.append(np.full(matter.shape, np.log1p(redshift)))
+        channels.append(np.full(matter.shape, np.log1p(redshift), np.float32))
     return channels
 
 
