@@ -7,10 +7,10 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/halodi/target
 HALODI := $(CARGO_TARGET_DIR)/release/halodi
 PROFILE := --release --locked
 
-# What Debian and Ubuntu need beside rustup and gcc: cmake builds HDF5, Mesa is
+# What Debian and Ubuntu need beside rustup and gcc: g++ builds the H.264 encoder, cmake HDF5, Mesa is
 # a software Vulkan for machines without a GPU, Xvfb is a display for the tests
 # of the window, and the X libraries are loaded by the window itself.
-PACKAGES := cmake libvulkan1 mesa-vulkan-drivers xvfb libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2
+PACKAGES := g++ cmake libvulkan1 mesa-vulkan-drivers xvfb libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2
 
 .PHONY: run build test lint package setup
 

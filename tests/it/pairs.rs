@@ -59,7 +59,7 @@ fn pairs_of_grids_go_from_a_list_to_networks_that_are_judged() {
     let (data, out) = (path("data"), path("weights"));
     let make = ["dataset", "--pairs", &path("pairs.csv"), "--out", &data];
     let printed = succeed(&make);
-    assert!(printed.contains("train: 1 boxes") && printed.contains("leakage"), "{printed}");
+    assert!(printed.contains("train, z = 1.00: 1 boxes") && printed.contains("leakage"), "{printed}");
     succeed(&["dataset", "--out", &data, "--check"]);
     let made = Dataset::open(Path::new(&data)).unwrap();
     let omega_hi: Vec<f64> = made.manifest.boxes.iter().map(|b| b.omega_hi).collect();

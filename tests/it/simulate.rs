@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use halodi::Error;
-use halodi::dataset::{Dataset, Manifest};
+use halodi::dataset::{Dataset, Fields, Manifest};
 use halodi::field::Layer;
 use halodi::field::{Cosmology, MassAssignment, assign_mass};
 use halodi::io::{Particles, Properties, SnapshotReader, read_map};
@@ -297,7 +297,7 @@ fn a_data_set_is_made_once_grows_and_notices_damage() {
     run(&["--train", "1", "--validation", "0", "--test", "1"]);
     let before = Manifest::read(Path::new(out)).unwrap().unwrap();
     let printed = run(&["--train", "1", "--validation", "1", "--test", "1"]);
-    assert!(printed.contains("validation: 1 boxes") && printed.contains("leakage"), "{printed}");
+    assert!(printed.contains("validation, z = 1.00: 1 boxes") && printed.contains("leakage"), "{printed}");
     let data = Dataset::open(Path::new(out)).unwrap();
     assert_eq!((data.train().len(), data.validation().len(), data.test().len()), (1, 1, 1));
     assert_eq!(data.manifest.boxes[..2], before.boxes[..]);
@@ -323,6 +323,30 @@ fn a_data_set_is_made_once_grows_and_notices_damage() {
     assert!(leak.to_string().contains("are correlated"), "{leak}");
     std::fs::write(&test, original).unwrap();
     succeed(&check);
+}
+
+#[test]
+fn a_simulation_becomes_a_box_at_every_redshift() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("set");
+    let size = ["--box", "6.25", "--particles", "32", "--start", "19"];
+    let counts = ["--train", "1", "--validation", "0", "--test", "1", "--redshift", "2", "1"];
+    let printed = succeed(&[&["dataset", "--out", out.to_str().unwrap()][..], &size, &counts].concat());
+    assert!(printed.contains("train, z = 2.00: 1 boxes") && printed.contains("test, z = 1.00: 1 boxes"), "{printed}");
+    let data = Dataset::open(&out).unwrap();
+    let redshifts = |boxes: Vec<f64>| boxes.iter().map(|z| (z * 100.0).round() / 100.0).collect::<Vec<f64>>();
+    assert_eq!(redshifts(data.train().iter().map(|b| b.redshift).collect()), [2.0, 1.0]);
+    assert_eq!(redshifts(data.manifest.redshifts()), [2.0, 1.0]);
+    let boxes = &data.manifest.boxes;
+    assert!(boxes[0].seed == boxes[1].seed && boxes[2].seed == boxes[3].seed && boxes[0].seed != boxes[2].seed);
+    // Matter clusters with time, and its maps say when they are.
+    let fields = data.train().iter().map(|b| Fields::read(&b.fields()).unwrap()).collect::<Vec<_>>();
+    let clustered =
+        fields.iter().map(|f| f.dark_matter.density.map(|v| (v - 1.0).powi(2)).mean()).collect::<Vec<f64>>();
+    assert!(clustered[1] > 1.1 * clustered[0], "{clustered:?}");
+    assert!((fields[0].dark_matter.redshift - 2.0).abs() < 1e-6);
+    // Boxes of one simulation are of one split and do not leak; those of two are compared.
+    assert_eq!(data.manifest.leakage.as_ref().unwrap().pairs, 4);
 }
 
 #[test]
