@@ -121,7 +121,7 @@ impl Classifier {
             let [x, y, z] = region.origin.map(|v| v as u32);
             let [sx, sy, sz] = region.size.map(|v| v as u32);
             let uniform = uniform(
-                device,
+                &self.gpu,
                 &RegionUniform {
                     origin: [x, y, z, n],
                     size: [sx, sy, sz, u32::from(compared.is_some()) | u32::from(diverging) << 1],
@@ -148,7 +148,7 @@ impl Classifier {
             let [sx, sy, sz] = count.map(|v| v as u32);
             let cells =
                 CellsUniform { origin: [x, y, z, n], size: [sx, sy, sz, u32::from(diverging)], occupied: [0.0; 4] };
-            let uniform = uniform(device, &cells);
+            let uniform = uniform(&self.gpu, &cells);
             let group = group(
                 device,
                 &self.strongest.get_bind_group_layout(0),
@@ -173,7 +173,7 @@ impl Classifier {
             // Eight bits an entry: a cell just at the threshold is empty.
             occupied: [occupied + 0.5 / 255.0, occupied + 0.5 / 255.0, count as f32, 0.0],
         };
-        let uniform = uniform(device, &cells);
+        let uniform = uniform(&self.gpu, &cells);
         let view = wgpu::BindingResource::TextureView;
         let group = group(
             device,

@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 use burn_cubecl::kernel::into_contiguous;
 use burn_wgpu::{AutoCompiler, CubeTensor, Wgpu};
 use cubecl_wgpu::WgpuServer;
-use wgpu::util::DeviceExt;
 
 use super::shaders;
 use crate::device::GpuContext;
@@ -150,11 +149,8 @@ impl FieldPainter {
 
     /// Paint a tile of values in C order.
     pub fn paint_values(&mut self, texture: &mut FieldTexture, tile: TileBox, values: &[f32]) {
-        let buffer = self.gpu.device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("tile"),
-            contents: bytemuck::cast_slice(values),
-            usage: wgpu::BufferUsages::STORAGE,
-        });
+        let usage = wgpu::BufferUsages::STORAGE;
+        let buffer = super::layout::filled(&self.gpu, "tile", bytemuck::cast_slice(values), usage);
         self.dispatch(texture, tile, 0, buffer.as_entire_binding());
     }
 
@@ -163,7 +159,7 @@ impl FieldPainter {
         let [sx, sy, sz] = tile.size.map(|v| v as u32);
         let uniform = TileUniform { origin: [x, y, z, texture.n as u32], size: [sx, sy, sz, first] };
         let device = &self.gpu.device;
-        let uniform = super::layout::uniform(device, &uniform);
+        let uniform = super::layout::uniform(&self.gpu, &uniform);
         let resources = vec![uniform.as_entire_binding(), values, wgpu::BindingResource::TextureView(&texture.view)];
         let group = super::layout::group(device, &self.pipeline.get_bind_group_layout(0), resources);
         let mut encoder = device.create_command_encoder(&Default::default());

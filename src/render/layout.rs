@@ -1,6 +1,6 @@
 //! What the passes that draw bind, in few words.
 
-use wgpu::util::DeviceExt;
+use crate::device::GpuContext;
 
 /// A bind group layout of `entries`, numbered from zero, seen by both shader stages.
 pub(super) fn layout(device: &wgpu::Device, label: &str, entries: &[wgpu::BindingType]) -> wgpu::BindGroupLayout {
@@ -51,12 +51,21 @@ pub(super) fn group(
 }
 
 /// A uniform buffer that holds `value`.
-pub(super) fn uniform<T: bytemuck::Pod>(device: &wgpu::Device, value: &T) -> wgpu::Buffer {
-    device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-        label: None,
-        contents: bytemuck::bytes_of(value),
-        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-    })
+pub(super) fn uniform<T: bytemuck::Pod>(gpu: &GpuContext, value: &T) -> wgpu::Buffer {
+    filled(gpu, "uniform", bytemuck::bytes_of(value), wgpu::BufferUsages::UNIFORM)
+}
+
+/// A buffer that holds `contents`. It is written through the queue: one that is mapped to be written panics on a
+/// device that is gone, before anybody was told that it is.
+pub(super) fn filled(gpu: &GpuContext, label: &str, contents: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size: (contents.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT),
+        usage: usage | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    gpu.queue.write_buffer(&buffer, 0, contents);
+    buffer
 }
 
 /// A pipeline that draws triangles (or strips of them) into `targets`.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use glam::{Mat4, Vec3};
-use wgpu::util::DeviceExt;
 
 use super::layout::{self, DrawPipeline, SAMPLER, UNIFORM, group, target, texture};
 use super::{Picture, shaders};
@@ -118,7 +117,7 @@ impl PresentPass {
             world_to_clip: world_to_clip.to_cols_array_2d(),
             size: [size[0] as f32, size[1] as f32, share[0], share[1]],
         };
-        let uniform = layout::uniform(device, &uniform);
+        let uniform = layout::uniform(&self.gpu, &uniform);
         let group = group(
             device,
             &self.layout,
@@ -137,13 +136,8 @@ impl PresentPass {
                 color: line.color,
             })
             .collect();
-        let lines = (!instances.is_empty()).then(|| {
-            device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-                label: Some("lines"),
-                contents: bytemuck::cast_slice(&instances),
-                usage: wgpu::BufferUsages::VERTEX,
-            })
-        });
+        let lines = (!instances.is_empty())
+            .then(|| layout::filled(&self.gpu, "lines", bytemuck::cast_slice(&instances), wgpu::BufferUsages::VERTEX));
         Presented { pass: self.clone(), group, lines, count: instances.len() as u32 }
     }
 }

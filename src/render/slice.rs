@@ -122,7 +122,7 @@ impl SlicePicture {
             ],
             hole: [0.45, 0.05, 0.45, 1.0],
         };
-        let uniform = layout::uniform(device, &uniform);
+        let uniform = layout::uniform(&pass.gpu, &uniform);
         let view = wgpu::BindingResource::TextureView;
         let group = group(
             device,

@@ -182,7 +182,7 @@ impl VolumePass {
             shift: [shift[0], shift[1], (pass * 0.618_034).fract(), 0.0],
             swipe: [look.swipe, if look.diverging { 1.0 } else { 0.0 }, 0.0, 0.0],
         };
-        let uniform = layout::uniform(device, &uniform);
+        let uniform = layout::uniform(&self.gpu, &uniform);
         let view = wgpu::BindingResource::TextureView;
         let group = group(
             device,
