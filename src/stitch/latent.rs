@@ -122,20 +122,11 @@ mod tests {
     use crate::device::{ComputeDevice, host};
     use crate::field::TileBox;
     use crate::nn::{alpha, sigma};
-    use crate::stitch::{Lattice, Overlap, TileRun, cut, over_tiles, put_together};
+    use crate::stitch::tiles::tests::Unheard;
+    use crate::stitch::{Lattice, Overlap, cut, over_tiles, put_together};
 
     const SCHEDULE: NoiseSchedule = NoiseSchedule { gamma_min: -13.3, gamma_max: 5.0 };
     const N: usize = 32;
-
-    struct Unheard;
-    impl TileRun for Unheard {
-        fn working_on(&mut self, _: &[TileBox]) -> Result<()> {
-            Ok(())
-        }
-        fn made(&mut self, _: TileBox, _: Tensor<5>) -> Result<()> {
-            Ok(())
-        }
-    }
 
     fn plan(sampler: Sampler) -> LatentOverlap {
         let noise = NoiseCorrelation { smooth: 0.5, radius: 1.0 };

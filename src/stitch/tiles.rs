@@ -151,12 +151,13 @@ fn over_total(sum: Tensor<4>, lattice: &Lattice, device: &ComputeDevice) -> Tens
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::device::host;
     use crate::stitch::Overlap;
 
-    struct Unheard;
+    /// Nobody who hears of tiles.
+    pub(in crate::stitch) struct Unheard;
     impl TileRun for Unheard {
         fn working_on(&mut self, _: &[TileBox]) -> Result<()> {
             Ok(())
