@@ -33,7 +33,7 @@ pub struct DatasetConfig {
     pub gravity: GravityConfig,
     /// Time steps.
     pub steps: StepConfig,
-    /// How HI is painted; its seed is each box's own.
+    /// How HI is painted; its seed is each box's own ([`scatter_seed`]).
     pub hydrogen: HydrogenModel,
     /// The seed that all others come from.
     pub seed: u64,
@@ -130,6 +130,13 @@ pub(super) fn made_otherwise(folder: &Path) -> Error {
     )
 }
 
+/// The seed of the scatter in output `output` of the simulation with a seed. Haloes are numbered by
+/// mass, so with one seed the heaviest haloes would have the same luck at all redshifts, and networks
+/// would take it for the mean.
+fn scatter_seed(simulation: u64, output: usize) -> u64 {
+    simulation.wrapping_add((output as u64) << 48)
+}
+
 /// Run simulation `number` of a split, and make its boxes.
 fn make_boxes(
     folder: &Path,
@@ -163,6 +170,7 @@ fn make_boxes(
         let began = Instant::now();
         let name = box_name(split, index);
         let (snapshot, fields) = (snapshot(output), places[output].join("fields.hdf5"));
+        let scatter_seed = scatter_seed(seed, output);
         let made = reference(
             &snapshot,
             &ReferenceConfig {
@@ -170,11 +178,11 @@ fn make_boxes(
                 grid: Some(config.particles),
                 assignment: MassAssignment::Cic,
                 line_of_sight: None,
-                hydrogen: HydrogenModel { seed, ..config.hydrogen },
+                hydrogen: HydrogenModel { seed: scatter_seed, ..config.hydrogen },
                 species: None,
             },
         )?;
-        made.write(&fields, &json!({ "data_set": name, "seed": seed }))?;
+        made.write(&fields, &json!({ "data_set": name, "seed": seed, "scatter_seed": scatter_seed }))?;
         let checksums = checksums(folder, &[&snapshot, &fields])?;
         Ok(BoxRecord {
             split,
@@ -227,4 +235,22 @@ pub(super) fn checksums(folder: &Path, files: &[&Path]) -> Result<BTreeMap<Strin
 fn checksum(path: &Path) -> Result<String> {
     crate::io::checksum(path)
         .map_err(|error| Error::input(path, error.to_string(), "a file of the data set", "Make the box anew"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Split;
+
+    #[test]
+    fn no_two_boxes_share_the_luck_of_their_haloes() {
+        let mut seeds: Vec<u64> = [Split::Train, Split::Validation, Split::Test]
+            .into_iter()
+            .flat_map(|split| (0..20).flat_map(move |n| (0..5).map(move |z| scatter_seed(split.seed(1000, n), z))))
+            .collect();
+        let count = seeds.len();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), count);
+    }
 }

@@ -21,6 +21,8 @@ use crate::stats::K_MAPS;
 
 /// Floor of the temperatures that networks see, mK.
 const FAINT: f64 = 0.1;
+/// A map with a mean below this, mK, is empty, and counts as one with it.
+const EMPTY: f64 = 1e-4;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
 
@@ -116,7 +118,9 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 }
 
 /// A box as the network learns from it, drawn by what the local relation says: every
-/// decade of temperature counts, and the few voxels that hold the HI are seen often.
+/// decade of temperature counts, and the few voxels that hold the HI are seen often. What a box
+/// counts is in units of its own mean temperature, or early ones, three times as bright as late
+/// ones, would rule.
 fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -> Result<VoxelBox> {
     let HaloBox { fields: Fields { dark_matter, brightness_temperature, .. }, halo_mass } = from;
     let scale = dark_matter.brightness_temperature_scale();
@@ -130,7 +134,8 @@ fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -
     weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / (average as f32).max(f32::MIN_POSITIVE));
     let n = from.fields.n();
     let targets = ChannelField { n, values: [&local, brightness_temperature.as_slice()].concat() };
-    Ok(VoxelBox::new(ChannelField { n, values: seen }, targets, &weights))
+    let mean = brightness_temperature.mean().max(EMPTY);
+    Ok(VoxelBox::new(ChannelField { n, values: seen }, targets, &weights).counting(1.0 / mean))
 }
 
 /// What the network learns: the mean.
@@ -138,8 +143,6 @@ struct LearnMean<'a> {
     boxes: Split<VoxelBox>,
     /// The box whose map is looked at whole.
     looked_at: Option<&'a HaloBox>,
-    /// Mean temperature of the training boxes, mK.
-    average: f64,
     settings: &'a TrainConfig,
 }
 
@@ -168,7 +171,7 @@ impl Task<ConditionalMean> for LearnMean<'_> {
     }
 
     /// The Poisson deviance `μ − T + T ln(T/μ)` of the expected temperature `μ` in
-    /// units of the mean temperature. It is least where `μ` is the mean of `T`, as
+    /// units of each box's mean temperature. It is least where `μ` is the mean of `T`, as
     /// a squared error is, and the errors of bright voxels, which scatter in
     /// proportion, do not drown all others.
     fn loss(&self, network: &ConditionalMean, voxels: &[Voxels], device: &Device) -> Tensor<1> {
@@ -177,7 +180,7 @@ impl Task<ConditionalMean> for LearnMean<'_> {
         let log = network.log_temperature(seen, local);
         let known = (truth.clone() + f32::MIN_POSITIVE).log() - 1.0;
         let deviance = log.clone().exp() + truth * (known - log);
-        (deviance * shares).mean() / self.average
+        (deviance * shares).mean()
     }
 }
 
@@ -197,8 +200,6 @@ pub fn train_conditional_mean(
     let task = LearnMean {
         boxes: Split { train: prepare(&boxes.0.train)?, validation: prepare(&boxes.0.validation)? },
         looked_at: boxes.0.validation.first(),
-        average: boxes.0.train.iter().map(|b| b.fields.brightness_temperature.mean()).sum::<f64>()
-            / boxes.0.train.len() as f64,
         settings,
     };
     device.burn.seed(settings.seed);

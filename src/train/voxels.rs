@@ -21,16 +21,22 @@ pub(super) struct VoxelBox {
     /// What is to be known of each voxel itself.
     targets: ChannelField,
     by_weight: ByWeight,
-    /// How often each voxel is drawn over how often it would be if all were drawn alike.
-    sampling_ratio: Vec<f32>,
+    /// What each voxel counts: one over how often it is drawn compared with all being drawn alike.
+    shares: Vec<f32>,
 }
 
 impl VoxelBox {
     /// A box whose voxels are drawn by `weights`.
     pub fn new(channels: ChannelField, targets: ChannelField, weights: &[f32]) -> Self {
         let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / weights.len() as f64;
-        let sampling_ratio = weights.iter().map(|&w| (f64::from(w) / mean) as f32).collect();
-        Self { channels, targets, by_weight: ByWeight::new(weights), sampling_ratio }
+        let shares = weights.iter().map(|&w| (mean / f64::from(w)) as f32).collect();
+        Self { channels, targets, by_weight: ByWeight::new(weights), shares }
+    }
+
+    /// The same box, whose voxels count `times` as much.
+    pub fn counting(mut self, times: f64) -> Self {
+        self.shares.iter_mut().for_each(|share| *share *= times as f32);
+        self
     }
 }
 
@@ -58,7 +64,7 @@ impl Voxels {
             let channels: Vec<&[f32]> = from.channels.each().collect();
             Crop::around(index, place, n, Voxelwise::REACH, turned).cut(&channels, n, SIDE, &mut drawn.channels);
             drawn.targets.extend(from.targets.values.iter().skip(voxel).step_by(n.pow(3)));
-            drawn.shares.push(1.0 / from.sampling_ratio[voxel]);
+            drawn.shares.push(from.shares[voxel]);
         }
         drawn
     }
@@ -100,7 +106,11 @@ mod tests {
         }
         let heavy = drawn.iter().filter(|&&v| v == 77).count() as f64 / drawn.len() as f64;
         assert!((heavy / (100.0 / 611.0) - 1.0).abs() < 0.15, "{heavy}");
-        let counted: f32 = all.iter().flat_map(|v| &v.shares).sum::<f32>() / drawn.len() as f32;
-        assert!((counted - 1.0).abs() < 0.05, "{counted}");
+        let counted =
+            |all: &[Voxels]| all.iter().flat_map(|v| &v.shares).sum::<f32>() / (all.len() * VOXELS) as f32;
+        assert!((counted(&all) - 1.0).abs() < 0.05, "{}", counted(&all));
+        let thrice = [from.counting(3.0)];
+        let all: Vec<Voxels> = (0..8).map(|_| Voxels::draw(&thrice, &mut draws)).collect();
+        assert!((counted(&all) - 3.0).abs() < 0.15, "{}", counted(&all));
     }
 }
