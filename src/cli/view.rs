@@ -10,7 +10,7 @@ use crate::ui::{self, Begin, Session};
 /// Open the window
 #[derive(Debug, Default, clap::Args)]
 pub struct View {
-    /// Snapshot, gridded dark matter or session (.halodi) to open
+    /// Snapshot, gridded dark matter, map of a prediction or session (.halodi) to open
     #[arg(conflicts_with = "demo")]
     snapshot: Option<PathBuf>,
     /// Open the snapshot that comes with Halodi

@@ -123,6 +123,12 @@ pub(super) fn is_map(file: &File) -> bool {
     file.attr("provenance").is_ok() && file.attr("BoxSize").is_ok()
 }
 
+/// Whether the file at `path` is a map file of Halodi's that holds its dark matter, so that it can be
+/// opened as the box that it is of.
+pub fn holds_dark_matter(path: impl AsRef<Path>) -> bool {
+    h5::open(path.as_ref()).is_ok_and(|file| is_map(&file) && file.link_exists(&dataset_name(Layer::DarkMatter)))
+}
+
 /// What a map file says of all its layers.
 pub(super) struct FileHeader {
     pub map: MapHeader,

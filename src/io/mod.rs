@@ -21,7 +21,7 @@ pub use atomic::check_writable;
 pub use catalogue::{Catalogue, CatalogueHeader, GroupRecord, read_catalogue, write_catalogue};
 pub use checksum::{checksum, checksum_of};
 pub use grid_file::{GridFile, GridHeader, GridSample, Quantity};
-pub use map::{Map, MapHeader, read_map, write_map};
+pub use map::{Map, MapHeader, holds_dark_matter, read_map, write_map};
 pub use snapshot::{
     Particles, Properties, Snapshot, SnapshotHeader, SnapshotReader, Species, Units, read_particles, type_name,
     write_snapshot,

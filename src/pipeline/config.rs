@@ -13,7 +13,7 @@ use crate::predict::{Settings, Stage};
 pub enum Source {
     /// The snapshot embedded in the program.
     Demo,
-    /// A snapshot or a gridded field.
+    /// A snapshot, a gridded field, or a map file with its dark matter, whose other layers are shown with it.
     File(PathBuf),
 }
 
@@ -39,8 +39,8 @@ pub struct JobConfig {
     pub weights: Option<PathBuf>,
     /// A 21 cm map to compare with.
     pub reference: Option<PathBuf>,
-    /// Folder with the results of an earlier run of this configuration: they are read, and no
-    /// network runs.
+    /// The results of an earlier run of this configuration, its folder or its map file: they are
+    /// read, and no network runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub results: Option<PathBuf>,
     /// The last stage to run: [`Stage::Field`] only opens the snapshot.

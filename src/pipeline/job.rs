@@ -12,7 +12,8 @@ use super::feed::Feed;
 use super::results::{self, KeptStep, Results};
 use super::source::{self, Loaded};
 use super::{
-    Control, DeviceInfo, Ended, FieldValues, JobConfig, JobId, JobView, LayerView, Opened, Series, StepRecord, Watch,
+    Control, DeviceInfo, Ended, FieldValues, JobConfig, JobId, JobView, LayerView, Opened, Series, Source, StepRecord,
+    Watch,
 };
 use crate::device::{DeviceChoice, compute_device, host};
 use crate::error::{Error, Result};
@@ -177,9 +178,9 @@ impl Run {
     }
 
     /// Run a job up to the last stage it asks for.
-    fn run(mut self, config: JobConfig, device: DeviceChoice) -> Result<Outcome> {
+    fn run(mut self, mut config: JobConfig, device: DeviceChoice) -> Result<Outcome> {
         self.begin(Stage::Field, 0, 1)?;
-        let Loaded { dark_matter, window, name, reference, draws, notes } = source::load(&config)?;
+        let Loaded { dark_matter, window, name, reference, draws, notes, saved } = source::load(&config)?;
         self.checkpoint()?;
         self.grid = (dark_matter.density.n(), dark_matter.density.box_size);
         let opened = Opened {
@@ -207,9 +208,17 @@ impl Run {
         let mut made = Made::default();
         if config.until >= Stage::Halo {
             made = match &config.results {
-                Some(folder) => self.results(folder, &config, &dark_matter)?,
+                Some(results) => self.show(results::read(&config, results, &dark_matter.density)?)?,
                 None => self.networks(&config, device, &dark_matter)?,
             };
+        } else if let Some((results, settings)) = saved {
+            made = self.show(results)?;
+            // What was opened is a run that has been saved.
+            if let (Source::File(path), false) = (&config.source, made.realisations.is_empty()) {
+                (config.results, config.until) = (Some(path.clone()), Stage::Statistics);
+                config.settings = settings.unwrap_or(config.settings);
+                config.realisations = made.realisations.len();
+            }
         }
         Ok(Outcome {
             opened,
@@ -274,15 +283,9 @@ impl Run {
         Ok(Made { device: Some(info), weights, realisations })
     }
 
-    /// Read what an earlier run made.
-    fn results(
-        &mut self,
-        folder: &std::path::Path,
-        config: &JobConfig,
-        dark_matter: &predict::DarkMatter,
-    ) -> Result<Made> {
-        let Results { layers, realisations, steps, weights, device } =
-            results::read(folder, config, &dark_matter.density)?;
+    /// Show what an earlier run made.
+    fn show(&mut self, results: Results) -> Result<Made> {
+        let Results { layers, realisations, steps, weights, device } = results;
         self.feed.change(|view| {
             view.device = device.clone().map(Arc::new);
             view.weights = weights.clone().into();

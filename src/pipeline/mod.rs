@@ -13,4 +13,4 @@ pub use config::{JobConfig, Source};
 pub use feed::{Control, DeviceInfo, Ended, JobId, JobView, Opened, Progress, Series, StepRecord, Watch};
 pub use job::{FrameTimes, Job, Outcome, spawn};
 pub use layers::{Changed, FieldValues, LayerView};
-pub use results::write_steps;
+pub use results::{map_of, write_steps};

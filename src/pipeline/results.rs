@@ -13,6 +13,8 @@ use crate::field::{Grid, Layer, TileBox};
 use crate::io::{Map, MapHeader, read_map, write_map};
 use crate::predict::Settings;
 
+/// The map file in the folder of a run.
+const MAP: &str = "map.hdf5";
 /// Where a kept step is told of in the provenance of its file.
 const STEP: &str = "step";
 
@@ -23,6 +25,14 @@ struct StepNote {
     of: usize,
     gamma: f64,
     tiles: Vec<TileBox>,
+}
+
+/// The map file that [`JobConfig::results`] names: itself, or the one in the folder of a run.
+pub fn map_of(results: &Path) -> PathBuf {
+    match results.extension() {
+        Some(extension) if extension == "hdf5" && !results.is_dir() => results.to_path_buf(),
+        _ => results.join(MAP),
+    }
 }
 
 /// What was read.
@@ -46,13 +56,11 @@ pub(super) struct KeptStep {
     pub estimate: Grid,
 }
 
-/// Read the results in `folder` of a run of `config` on the box of `dark_matter`.
-pub(super) fn read(folder: &Path, config: &JobConfig, dark_matter: &Grid) -> Result<Results> {
-    let path = folder.join("map.hdf5");
-    let Map { header, mut layers } = checked(&path, dark_matter)?;
-    let provenance = &header.provenance;
-    let settings: Option<Settings> = serde_json::from_value(provenance["config"]["settings"].clone()).ok();
-    if settings.as_ref().is_some_and(|settings| *settings != config.settings) {
+/// Read what `config` names as the results of a run of it on the box of `dark_matter`.
+pub(super) fn read(config: &JobConfig, results: &Path, dark_matter: &Grid) -> Result<Results> {
+    let path = map_of(results);
+    let map = read_map(&path)?;
+    if settings_of(&map.header).is_some_and(|settings| settings != config.settings) {
         return Err(Error::input(
             &path,
             "the map of a run with another seed or other settings",
@@ -60,29 +68,31 @@ pub(super) fn read(folder: &Path, config: &JobConfig, dark_matter: &Grid) -> Res
             "Choose the folder of that run, or run the networks again",
         ));
     }
-    let Some(map) = layers.get(&Layer::BrightnessTemperature) else {
+    if !map.layers.contains_key(&Layer::BrightnessTemperature) {
         return Err(Error::input(&path, "no brightness temperature", "the map of a finished run", "Run it again"));
-    };
-    let mut realisations = vec![Arc::new(map.clone())];
-    for number in 2.. {
-        let path = folder.join(format!("realisation_{number}.hdf5"));
-        if !path.is_file() {
-            break;
-        }
-        let map = layer(checked(&path, dark_matter)?, Layer::BrightnessTemperature, &path)?;
-        realisations.push(Arc::new(map));
     }
+    beside(map, &path, dark_matter)
+}
+
+/// The settings that a map was painted with, where it says so.
+pub(super) fn settings_of(header: &MapHeader) -> Option<Settings> {
+    serde_json::from_value(header.provenance["config"]["settings"].clone()).ok()
+}
+
+/// What the networks made of a box: `map`, which was read from `path`, and what a run keeps beside it.
+pub(super) fn beside(map: Map, path: &Path, dark_matter: &Grid) -> Result<Results> {
+    let Map { header, mut layers } = checked(map, path, dark_matter)?;
+    let provenance = &header.provenance;
+    let mut realisations: Vec<Arc<Grid>> = Vec::new();
     let mut steps = Vec::new();
-    for path in step_files(folder) {
-        let map = checked(&path, dark_matter)?;
-        let note: StepNote = serde_json::from_value(map.header.provenance[STEP].clone())
-            .map_err(|e| Error::input(&path, format!("no denoising step ({e})"), "one", "Remove the file"))?;
-        let latent = layer(map.clone(), Layer::Latent, &path)?;
-        let estimate = layer(map, Layer::BrightnessTemperature, &path)?;
-        let StepNote { index, of, gamma, tiles } = note;
-        steps.push(KeptStep { index, of, gamma, tiles, latent, estimate });
+    if let Some(map) = layers.get(&Layer::BrightnessTemperature) {
+        realisations.push(Arc::new(map.clone()));
+        // A map by another name lies among files that are not its own.
+        if let Some(folder) = path.parent().filter(|_| path.file_name().is_some_and(|name| name == MAP)) {
+            realisations.extend(further_realisations(folder, dark_matter)?);
+            steps = kept_steps(folder, dark_matter)?;
+        }
     }
-    steps.sort_by_key(|step| step.index);
     let device = provenance["device"].as_str().map(|name| DeviceInfo {
         name: name.to_owned(),
         reason: "The networks ran on it when these results were made.".to_owned(),
@@ -91,6 +101,30 @@ pub(super) fn read(folder: &Path, config: &JobConfig, dark_matter: &Grid) -> Res
     let weights = sentences.filter_map(|s| s.as_str().map(str::to_owned)).collect();
     layers.retain(|layer, _| !matches!(layer, Layer::DarkMatter | Layer::Reference));
     Ok(Results { layers, realisations, steps, weights, device })
+}
+
+fn further_realisations(folder: &Path, dark_matter: &Grid) -> Result<Vec<Arc<Grid>>> {
+    let paths = (2..).map(|number| folder.join(format!("realisation_{number}.hdf5")));
+    let read = |path: PathBuf| {
+        let map = checked(read_map(&path)?, &path, dark_matter)?;
+        Ok(Arc::new(layer(map, Layer::BrightnessTemperature, &path)?))
+    };
+    paths.take_while(|path| path.is_file()).map(read).collect()
+}
+
+fn kept_steps(folder: &Path, dark_matter: &Grid) -> Result<Vec<KeptStep>> {
+    let mut steps = Vec::new();
+    for path in step_files(folder) {
+        let map = checked(read_map(&path)?, &path, dark_matter)?;
+        let note: StepNote = serde_json::from_value(map.header.provenance[STEP].clone())
+            .map_err(|e| Error::input(&path, format!("no denoising step ({e})"), "one", "Remove the file"))?;
+        let latent = layer(map.clone(), Layer::Latent, &path)?;
+        let estimate = layer(map, Layer::BrightnessTemperature, &path)?;
+        let StepNote { index, of, gamma, tiles } = note;
+        steps.push(KeptStep { index, of, gamma, tiles, latent, estimate });
+    }
+    steps.sort_by_key(|step| step.index);
+    Ok(steps)
 }
 
 /// Write the denoising steps of a run into `folder`, beside its map; returns their paths. `header`
@@ -127,9 +161,8 @@ fn step_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A map file of the box of `dark_matter`.
-fn checked(path: &Path, dark_matter: &Grid) -> Result<Map> {
-    let map = read_map(path)?;
+/// `map`, which was read from `path`, if it is of the box of `dark_matter`.
+fn checked(map: Map, path: &Path, dark_matter: &Grid) -> Result<Map> {
     let (n, size) = (dark_matter.n(), dark_matter.box_size);
     if let Some(grid) = map.layers.values().find(|g| g.n() != n || (g.box_size / size - 1.0).abs() > 1e-3) {
         return Err(Error::input(

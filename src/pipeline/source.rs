@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::results::{self, Results};
 use super::{JobConfig, Source};
 use crate::error::{Error, Result};
-use crate::field::{Grid, MassAssignment};
-use crate::io::{self, GridFile, Opened, Snapshot, SnapshotReader};
+use crate::field::{Grid, Layer, MassAssignment};
+use crate::io::{self, GridFile, MapHeader, Opened, Snapshot, SnapshotReader};
 use crate::memory;
-use crate::predict::DarkMatter;
+use crate::predict::{DarkMatter, Settings};
 use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 
 /// The snapshot that comes with Halodi: GADGET-4, dark matter only, 64³
@@ -32,6 +33,8 @@ pub(super) struct Loaded {
     pub draws: Vec<Grid>,
     /// What the user should know about the files.
     pub notes: Vec<String>,
+    /// The map file that was opened, with the settings that it was painted with.
+    pub saved: Option<(Results, Option<Settings>)>,
 }
 
 /// Read a job's source and reference, and put both on its grid.
@@ -40,9 +43,13 @@ pub(super) fn load(config: &JobConfig) -> Result<Loaded> {
         Source::Demo => from_demo(config)?,
         Source::File(path) => {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            match io::open_source(path)? {
-                Opened::Snapshot(reader) => from_snapshot(name, reader, config)?,
-                Opened::Grid(grid) => from_grid(name, &grid, config)?,
+            if io::holds_dark_matter(path) {
+                from_map(name, path, config)?
+            } else {
+                match io::open_source(path)? {
+                    Opened::Snapshot(reader) => from_snapshot(name, reader, config)?,
+                    Opened::Grid(grid) => from_grid(name, &grid, config)?,
+                }
             }
         }
     };
@@ -93,20 +100,29 @@ fn from_snapshot(name: String, mut reader: SnapshotReader, config: &JobConfig) -
         reference: None,
         draws: Vec::new(),
         notes: header.notes,
+        saved: None,
     })
 }
 
+/// A map file of Halodi's: its dark matter, and what was made of it.
+fn from_map(name: String, path: &Path, config: &JobConfig) -> Result<Loaded> {
+    let mut map = io::read_map(path)?;
+    let density = map.layers.remove(&Layer::DarkMatter).expect("it holds its dark matter");
+    fits(path, density.n(), config)?;
+    let MapHeader { redshift, cosmology, provenance } = map.header.clone();
+    let described = match provenance["reference"]["description"].as_str() {
+        Some(description) => format!("Reference: {description} ({name})."),
+        None => format!("Reference: as in {name}."),
+    };
+    let reference = map.layers.remove(&Layer::Reference).map(|grid| (grid, described));
+    let settings = results::settings_of(&map.header);
+    let saved = Some((results::beside(map, path, &density)?, settings));
+    let dark_matter = DarkMatter { density, redshift, cosmology };
+    Ok(Loaded { name, dark_matter, window: None, reference, draws: Vec::new(), notes: Vec::new(), saved })
+}
+
 fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded> {
-    let n = file.grid.n();
-    if let Some(asked) = config.grid.filter(|&asked| asked != n) {
-        return Err(Error::input(
-            &file.path,
-            format!("a grid of {n}³ voxels"),
-            format!("the {asked}³ that were asked for"),
-            "Ask for no grid: a gridded field keeps its own",
-        ));
-    }
-    check_grid(n)?;
+    fits(&file.path, file.grid.n(), config)?;
     Ok(Loaded {
         name,
         dark_matter: DarkMatter { density: file.one_plus_delta()?, redshift: file.redshift, cosmology: file.cosmology },
@@ -114,7 +130,21 @@ fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded
         reference: None,
         draws: Vec::new(),
         notes: file.notes.clone(),
+        saved: None,
     })
+}
+
+/// A gridded field of `n³` voxels keeps its own grid.
+fn fits(path: &Path, n: usize, config: &JobConfig) -> Result<()> {
+    if let Some(asked) = config.grid.filter(|&asked| asked != n) {
+        return Err(Error::input(
+            path,
+            format!("a grid of {n}³ voxels"),
+            format!("the {asked}³ that were asked for"),
+            "Ask for no grid: a gridded field keeps its own",
+        ));
+    }
+    check_grid(n)
 }
 
 fn check_grid(n: usize) -> Result<()> {

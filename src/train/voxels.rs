@@ -106,8 +106,7 @@ mod tests {
         }
         let heavy = drawn.iter().filter(|&&v| v == 77).count() as f64 / drawn.len() as f64;
         assert!((heavy / (100.0 / 611.0) - 1.0).abs() < 0.15, "{heavy}");
-        let counted =
-            |all: &[Voxels]| all.iter().flat_map(|v| &v.shares).sum::<f32>() / (all.len() * VOXELS) as f32;
+        let counted = |all: &[Voxels]| all.iter().flat_map(|v| &v.shares).sum::<f32>() / (all.len() * VOXELS) as f32;
         assert!((counted(&all) - 1.0).abs() < 0.05, "{}", counted(&all));
         let thrice = [from.counting(3.0)];
         let all: Vec<Voxels> = (0..8).map(|_| Voxels::draw(&thrice, &mut draws)).collect();

@@ -355,13 +355,13 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Save => app.save_results(),
         Command::SaveFigure => dialogs::ask_figure(app),
         Command::Record => app.dialogs.film = Some(Default::default()),
-        Command::CopyPicture => export::copy(app, FigureAsked { pane: Pane::Volume, width: Width::Page }),
+        Command::CopyPicture => export::copy(app, FigureAsked::Panel(Pane::Volume, Width::Page)),
         Command::CopyValues => {
             ctx.copy_text(super::panels::status::probe_text(app));
             app.log.say(Level::Info, "The values are on the clipboard.");
         }
         Command::CopySpectra => app.copy_spectra(ctx),
-        Command::CopyPlots => export::copy(app, FigureAsked { pane: Pane::Spectra, width: Width::Column }),
+        Command::CopyPlots => export::copy(app, FigureAsked::Panel(Pane::Spectra, Width::Column)),
         Command::Layer(index) => app.choose_layer(LAYERS[index]),
         Command::Compare(compare) => {
             app.view.compare = if app.view.compare == compare { Compare::Off } else { compare };

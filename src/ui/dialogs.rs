@@ -357,34 +357,64 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
 /// Ask for a figure of a panel: the one that fills the window, or the volume.
 pub fn ask_figure(app: &mut HalodiApp) {
     let pane = app.workspace.maximised.unwrap_or(Pane::Volume);
-    app.dialogs.figure = Some(FigureAsked { pane, width: Width::default() });
+    app.dialogs.figure = Some(FigureAsked::Panel(pane, Width::default()));
 }
 
 fn figure(app: &mut HalodiApp, ui: &mut Ui) {
     let Some(mut asked) = app.dialogs.figure.take() else { return };
     let panes = export::panes(app);
-    if !panes.contains(&asked.pane) {
-        let Some(first) = panes.first() else { return };
-        asked.pane = *first;
+    let Some(&first) = panes.first() else { return };
+    if let FigureAsked::Panel(pane, _) = &mut asked
+        && !panes.contains(pane)
+    {
+        *pane = first;
     }
     let modal = frame(ui.ctx(), "figure", 16).show(ui.ctx(), |ui| {
-        ui.set_width(340.0);
+        ui.set_width(390.0);
         ui.heading("Save a figure");
-        ui.label(
-            RichText::new("A panel as it is on the screen, on white; what it was made from is in the file.").weak(),
-        );
+        let what = match asked {
+            FigureAsked::Panel(..) => "A panel as it is on the screen, on white; what it was made from is in the file.",
+            FigureAsked::View(_) => "All panels as they are on the screen; what they were made from is in the file.",
+        };
+        ui.label(RichText::new(what).weak());
         ui.add_space(6.0);
         ui.horizontal_wrapped(|ui| {
             for pane in panes {
-                ui.selectable_value(&mut asked.pane, pane, pane.name());
+                let chosen = matches!(asked, FigureAsked::Panel(now, _) if now == pane);
+                if ui.selectable_label(chosen, pane.name()).clicked() && !chosen {
+                    asked = FigureAsked::Panel(pane, Width::default());
+                }
+            }
+            let chosen = matches!(asked, FigureAsked::View(_));
+            if ui.selectable_label(chosen, "All panels").clicked() && !chosen {
+                asked = FigureAsked::View(1);
             }
         });
         ui.add_space(4.0);
-        for width in Width::ALL {
-            ui.radio_value(&mut asked.width, width, width.name());
-        }
+        // As tall for a panel as for all, so that no button moves.
+        let row = ui.spacing().interact_size.y + ui.spacing().item_spacing.y;
+        ui.vertical(|ui| {
+            ui.set_min_height(4.0 * row);
+            match &mut asked {
+                FigureAsked::Panel(_, now) => {
+                    for width in Width::ALL {
+                        ui.radio_value(now, width, width.name());
+                    }
+                }
+                FigureAsked::View(now) => {
+                    for (times, [width, height]) in export::enlargements(app) {
+                        ui.radio_value(now, times, format!("{times}×: {width} × {height} pixels"));
+                    }
+                }
+            }
+        });
         ui.add_space(4.0);
-        let endings = "The ending of its name says what it will be: .png (300 dots an inch), .svg or .pdf.";
+        let endings = match asked {
+            FigureAsked::Panel(..) => {
+                "The ending of its name says what it will be: .png (300 dots an inch), .svg or .pdf."
+            }
+            FigureAsked::View(_) => "The ending of its name says what it will be: .png, .svg or .pdf.",
+        };
         ui.label(RichText::new(endings).small().weak());
         ui.add_space(8.0);
         ui.horizontal(|ui| (ui.button("Save…").clicked(), ui.button("Cancel").clicked())).inner

@@ -1,5 +1,5 @@
-//! Panels as figures: for a paper, a slide or the clipboard. What is on the screen is drawn again, on
-//! white and for the width of a journal's columns.
+//! Figures for a paper, a slide or the clipboard. What is on the screen is drawn again: a panel on
+//! white and for the width of a journal's columns, or all panels as they are, in more pixels.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -59,11 +59,11 @@ impl Width {
 
 /// A figure that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FigureAsked {
-    /// The panel.
-    pub pane: Pane,
-    /// How wide.
-    pub width: Width,
+pub enum FigureAsked {
+    /// A panel, so wide.
+    Panel(Pane, Width),
+    /// All panels as they are, with so many times the pixels that they have across and down.
+    View(u32),
 }
 
 /// The panels that can be made figures: those on the screen.
@@ -72,9 +72,25 @@ pub fn panes(app: &HalodiApp) -> Vec<Pane> {
     Pane::ALL.into_iter().filter(on_screen).collect()
 }
 
+/// How many times the pixels of the screen a figure of all panels can have, and what it has then
+/// across and down: up to four times, and no more than the device draws.
+pub fn enlargements(app: &HalodiApp) -> Vec<(u32, [u32; 2])> {
+    let size = part(app, Part::Panels) * app.ctx.pixels_per_point();
+    let most = app.gpu.device.limits().max_texture_dimension_2d;
+    let pixels = |times: u32| [size.x, size.y].map(|v| (v * times as f32).round() as u32);
+    (1..=4).map(|times| (times, pixels(times))).filter(|(_, pixels)| pixels.iter().all(|&v| v <= most)).collect()
+}
+
+/// Size of a part of the window, points.
+fn part(app: &HalodiApp, part: Part) -> Vec2 {
+    app.parts.iter().find(|(found, _)| *found == part).map_or(Vec2::new(4.0, 3.0), |(_, rect)| rect.size())
+}
+
 /// A figure that was laid out; it is drawn when it is known what for, off the window's thread.
 pub struct Figure {
     canvas: Canvas,
+    /// Dots of its pictures a point.
+    dots: f32,
     shapes: Vec<ClippedShape>,
     marches: Vec<March>,
     size: Vec2,
@@ -103,7 +119,7 @@ impl Figure {
         let pictures = pictures(&self.shapes);
         let pixels = if pictures.is_empty() { None } else { Some(self.canvas.pixels(pictures, &self.marches)?) };
         let unit = f64::from(1.0 / POINTS);
-        let drawing = drawing(&self.shapes, self.size, unit, pixels.as_ref().map(|pixels| (pixels, dots_per_point())));
+        let drawing = drawing(&self.shapes, self.size, unit, pixels.as_ref().map(|pixels| (pixels, self.dots)));
         match format {
             Format::Svg => atomic::write(path, drawing.svg(&self.provenance).as_bytes()),
             _ => atomic::write(path, &drawing.pdf(&self.provenance)),
@@ -111,24 +127,27 @@ impl Figure {
     }
 }
 
-/// Dots of a picture a point of the window.
-fn dots_per_point() -> f32 {
-    (DOTS_PER_INCH / INCH) as f32 / POINTS
-}
-
-/// Lay out a panel as a figure.
+/// Lay out a figure.
 pub fn figure(app: &mut HalodiApp, asked: FigureAsked) -> Figure {
-    let FigureAsked { pane, width } = asked;
+    let (page, dots, theme) = match asked {
+        FigureAsked::Panel(pane, width) => {
+            let page = Page::new(pane, POINTS * width.millimetres(), part(app, Part::Pane(pane)));
+            (page, (DOTS_PER_INCH / INCH) as f32 / POINTS, Theme::Light)
+        }
+        FigureAsked::View(times) => {
+            (Page::of_all(part(app, Part::Panels)), times as f32 * app.ctx.pixels_per_point(), app.ctx.theme())
+        }
+    };
     let parts = std::mem::take(&mut app.parts);
     let canvases = std::mem::take(&mut app.canvases);
-    let on_screen = parts.iter().find(|(part, _)| *part == Part::Pane(pane)).map(|(_, rect)| rect.size());
-    let page = Page::new(pane, POINTS * width.millimetres(), on_screen.unwrap_or(Vec2::new(4.0, 3.0)));
-    let mut canvas = Canvas::new(&app.gpu, page.size, dots_per_point());
-    canvas.style(&app.ctx, Theme::Light);
-    canvas.ctx().style_mut_of(Theme::Light, |style| {
-        style.visuals.panel_fill = Color32::WHITE;
-        style.visuals.extreme_bg_color = Color32::WHITE;
-    });
+    let mut canvas = Canvas::new(&app.gpu, page.size, dots);
+    canvas.style(&app.ctx, theme);
+    if page.pane.is_some() {
+        canvas.ctx().style_mut_of(theme, |style| {
+            style.visuals.panel_fill = Color32::WHITE;
+            style.visuals.extreme_bg_color = Color32::WHITE;
+        });
+    }
     // Pictures that leave the window have their own format.
     let present = std::mem::replace(&mut app.drawing.present, PresentPass::new(app.gpu.clone(), FORMAT));
     app.on_paper = true;
@@ -142,14 +161,15 @@ pub fn figure(app: &mut HalodiApp, asked: FigureAsked) -> Figure {
     app.drawing.present = present;
     (app.parts, app.canvases) = (parts, canvases);
     let marches = app.drawing.take_planned();
-    Figure { canvas, shapes, marches, size: page.size, provenance: provenance(app, pane) }
+    Figure { canvas, dots, shapes, marches, size: page.size, provenance: provenance(app, page.pane) }
 }
 
 /// A figure's sheet, and where things are on it.
 struct Page {
-    pane: Pane,
+    /// The panel; all of them where there is none.
+    pane: Option<Pane>,
     size: Vec2,
-    /// The panel itself.
+    /// Where panels are.
     inner: Rect,
 }
 
@@ -165,19 +185,29 @@ impl Page {
         let inner = width - left - right;
         let top = if below > 0.0 { 8.0 } else { 0.0 };
         let inner = Rect::from_min_size(egui::pos2(left, top), egui::vec2(inner, (inner * tall).round()));
-        Self { pane, size: egui::vec2(width, inner.bottom() + below), inner }
+        Self { pane: Some(pane), size: egui::vec2(width, inner.bottom() + below), inner }
+    }
+
+    /// A sheet of `size` for all panels.
+    fn of_all(size: Vec2) -> Self {
+        Self { pane: None, size, inner: Rect::from_min_size(egui::Pos2::ZERO, size) }
     }
 
     fn show(&self, app: &mut HalodiApp, ui: &mut Ui) {
+        let Some(pane) = self.pane else {
+            ui.painter().rect_filled(self.inner, 0.0, ui.visuals().panel_fill);
+            let mut own = ui.new_child(UiBuilder::new().max_rect(self.inner).id_salt("view"));
+            return workspace::show(app, &mut own);
+        };
         ui.painter().rect_filled(Rect::from_min_size(egui::Pos2::ZERO, self.size), 0.0, Color32::WHITE);
         let mut own = ui.new_child(UiBuilder::new().max_rect(self.inner).id_salt("figure"));
         own.set_clip_rect(self.inner);
-        workspace::pane_ui(app, &mut own, self.pane);
-        if let Pane::Slice(axis) = self.pane {
+        workspace::pane_ui(app, &mut own, pane);
+        if let Pane::Slice(axis) = pane {
             let size = app.subject.opened().map_or(1.0, |o| o.box_size);
             axes::lengths(ui.painter(), self.inner, slice::extent(app, axis, self.inner), axis, size);
         }
-        if let (Pane::Volume | Pane::Slice(_), Some((shown, _))) = (self.pane, &app.shown) {
+        if let (Pane::Volume | Pane::Slice(_), Some((shown, _))) = (pane, &app.shown) {
             let room = Rect::from_min_max(self.inner.right_top(), egui::pos2(self.size.x, self.inner.bottom()));
             let bar = Rect::from_center_size(room.center(), egui::vec2(BAR - 16.0, (0.8 * room.height()).min(330.0)));
             axes::color_bar(ui.painter(), bar, &app.view.scale(shown.quantity), shown.unit(), theme::PRINT);
@@ -185,10 +215,10 @@ impl Page {
     }
 }
 
-/// What the figure of a panel is made from.
-fn provenance(app: &HalodiApp, pane: Pane) -> Provenance {
+/// What the figure of a panel, or of all, is made from.
+fn provenance(app: &HalodiApp, pane: Option<Pane>) -> Provenance {
     let made = made_from(app);
-    Provenance { title: format!("{}: {}", pane.name(), made.title), ..made }
+    Provenance { title: pane.map_or(made.title.clone(), |pane| format!("{}: {}", pane.name(), made.title)), ..made }
 }
 
 /// What the window shows and how it was made; the title is the name of the field.
@@ -215,14 +245,15 @@ pub fn made_from(app: &HalodiApp) -> Provenance {
 /// Save a figure under a name of the user's choice, whose ending says the format.
 pub fn save(app: &mut HalodiApp, asked: FigureAsked) {
     let figure = figure(app, asked);
-    let name = match asked.pane {
-        Pane::Volume => "halodi_volume.png",
-        Pane::Slice(2) => "halodi_xy.png",
-        Pane::Slice(1) => "halodi_xz.png",
-        Pane::Slice(_) => "halodi_yz.png",
-        Pane::Colors => "halodi_histogram.pdf",
-        Pane::Spectra => "halodi_spectra.pdf",
-        Pane::Seams => "halodi_seams.pdf",
+    let name = match asked {
+        FigureAsked::View(_) => "halodi.png",
+        FigureAsked::Panel(Pane::Volume, _) => "halodi_volume.png",
+        FigureAsked::Panel(Pane::Slice(2), _) => "halodi_xy.png",
+        FigureAsked::Panel(Pane::Slice(1), _) => "halodi_xz.png",
+        FigureAsked::Panel(Pane::Slice(_), _) => "halodi_yz.png",
+        FigureAsked::Panel(Pane::Colors, _) => "halodi_histogram.pdf",
+        FigureAsked::Panel(Pane::Spectra, _) => "halodi_spectra.pdf",
+        FigureAsked::Panel(Pane::Seams, _) => "halodi_seams.pdf",
     };
     files::ask(app, "Save the figure (.png, .svg or .pdf)", Wanted::New(name), move |path| match figure.write(&path) {
         Ok(()) => Message::Written(path),

@@ -48,6 +48,8 @@ impl Pane {
 pub enum Part {
     /// A panel.
     Pane(Pane),
+    /// All panels.
+    Panels,
     /// The bar at the top.
     TopBar,
     /// The bar over the panels.
@@ -100,6 +102,10 @@ impl Workspace {
 
 /// Show the panels in the rest of the window.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
+    app.parts.push((Part::Panels, ui.available_rect_before_wrap()));
+    if let Some(pane) = app.workspace.maximised.filter(|_| app.on_paper) {
+        return pane_ui(app, ui, pane);
+    }
     if let Some(pane) = app.workspace.maximised {
         ui.horizontal(|ui| {
             ui.add_space(4.0);
@@ -170,7 +176,9 @@ impl Behavior<Pane> for Panes<'_> {
     }
 
     fn top_bar_right_ui(&mut self, tiles: &Tiles<Pane>, ui: &mut Ui, _: TileId, tabs: &egui_tiles::Tabs, _: &mut f32) {
-        let Some(&pane) = tabs.active.and_then(|tile| tiles.get_pane(&tile)) else { return };
+        // A figure has no buttons.
+        let active = tabs.active.filter(|_| !self.app.on_paper);
+        let Some(&pane) = active.and_then(|tile| tiles.get_pane(&tile)) else { return };
         ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
         ui.add_space(4.0);
         let maximise = icons::button(ui, Icon::Maximise, &format!("Maximise {}", pane.name()), true);

@@ -9,7 +9,7 @@ use super::{FileRecord, Session};
 use crate::error::Result;
 use crate::io;
 use crate::nn::weights_checksums;
-use crate::pipeline::{JobConfig, Source};
+use crate::pipeline::{JobConfig, Source, map_of};
 
 /// Checksums that were computed, by path, size and time of the last change: large snapshots take
 /// seconds.
@@ -86,7 +86,7 @@ fn files_of(job: &JobConfig) -> Vec<PathBuf> {
         files.extend(pieces(path));
     }
     files.extend(job.reference.iter().map(|path| io::split_selection(path).0));
-    files.extend(job.results.iter().map(|folder| folder.join("map.hdf5")));
+    files.extend(job.results.as_deref().map(map_of));
     files
 }
 

@@ -63,6 +63,7 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
         // The panel's own title may be there too.
         harness.get_all_by_label(pane).last().expect("the panel's name").click();
         harness.step();
+        harness.step();
         harness.get_by_label("Save…").click();
         harness.step();
         answer(&mut harness, &path, "Save");
@@ -91,6 +92,14 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
     assert!(share([200, 600], &|p| p.into_iter().max() > Some(100)) > 0.05);
     let white = share([820, 1039], &|p| p == [255; 3]);
     assert!((0.5..0.98).contains(&white), "{white}");
+
+    // All panels: the pixels of the screen, and all that is in one of them but its buttons.
+    let png = save("All panels", "all.png");
+    let all = image::load_from_memory(&png).expect("a picture").to_rgb8();
+    assert_eq!(all.width(), 1280);
+    assert!((500..800).contains(&all.height()), "{}", all.height());
+    let dark = all.pixels().filter(|p| p.0.into_iter().max() < Some(60)).count() as f64;
+    assert!((0.5..0.98).contains(&(dark / f64::from(all.width() * all.height()))), "{dark}");
 
     let svg = String::from_utf8(save("Spectra", "spectra.svg")).expect("text");
     assert!(is_well_formed(&svg));

@@ -152,6 +152,19 @@ fn a_session_moves_with_its_data_and_tells_what_is_missing_or_changed() {
     });
     assert_eq!(harness.query_all_by_label_contains("is not the file that it was").count(), 0);
 
+    // So is its map alone, opened as a file: a run that was saved, of the settings it was made with.
+    with(&app, |app| app.open(Source::File(there.join("run/map.hdf5"))));
+    let is_map = |app: &HalodiApp| app.subject().opened().is_some_and(|o| o.name == "map.hdf5");
+    wait(&mut harness, &app, "the map", |app| is_map(app) && app.subject().outcome.is_some() && !app.is_running());
+    with(&app, |app| {
+        assert!(app.errors().is_empty(), "{:?}", app.errors());
+        let outcome = app.subject().outcome.as_ref().expect("a map");
+        assert_eq!(outcome.fields[&Layer::BrightnessTemperature].values, map.values);
+        assert_eq!(outcome.config.settings.steps, 2);
+        assert!(outcome.fields.contains_key(&Layer::HaloMass(0)) && outcome.fields.contains_key(&Layer::DarkMatter));
+        assert_eq!(app.subject().saved, Some(there.join("run/map.hdf5")));
+    });
+
     // Another file of that name: it is opened, and told.
     matter(&there.join("matter.hdf5"), 0.9);
     with(&app, |app| app.open(Source::File(session.clone())));
