@@ -14,7 +14,7 @@ use crate::io;
 use crate::nn::{ConditionalMean, Halo, Lodi, LodiConfig, ModelCard, Network, Trained, halo_weights, lodi_weights};
 use crate::report::{FigureFiles, write_training_figure};
 use crate::train::{
-    Learned, LodiBoxes, MeanBoxes, Report, TrainConfig, TrainingBox, ValidationBox, conditional_mean_config, curve_csv,
+    HaloBoxes, Learned, LodiBoxes, Report, TrainConfig, TrainingBox, ValidationBox, conditional_mean_config, curve_csv,
     halo_config, lodi_config, power_csv, saved_config, train_conditional_mean, train_halo, train_lodi,
     train_refinement,
 };
@@ -141,6 +141,23 @@ impl Ground {
     fn boxes(&self) -> (&[TrainingBox], &[ValidationBox]) {
         (&self.train, &self.validation)
     }
+
+    /// All boxes with HALO's maps, with a progress bar.
+    fn halo_boxes(&self, halo: &Halo) -> Result<HaloBoxes> {
+        let bar = progress_bar("HALO's maps", self.train.len() + self.validation.len());
+        let mut last = None;
+        let boxes = HaloBoxes::new(self.boxes(), halo, &self.device, |done, of| {
+            if last.replace(done) != Some(done) {
+                bar.set_position(done as u64);
+                if bar.is_hidden() {
+                    eprintln!("HALO's maps: box {} of {of}", done + 1);
+                }
+            }
+            !self.stop.load(Ordering::Relaxed)
+        });
+        bar.finish_and_clear();
+        boxes
+    }
 }
 
 impl Train {
@@ -183,7 +200,7 @@ impl Train {
                     None => None,
                 };
                 let halo = load_halo(self.halo.as_deref(), &ground.device)?;
-                self.train_conditional_mean(&halo.network, from, &ground).map(drop)
+                self.train_conditional_mean(&ground.halo_boxes(&halo.network)?, from, &ground).map(drop)
             }
             Which::Lodi => {
                 let from = self.begun("lodi").map(|path| load_lodi(path.as_deref(), &ground.device)).transpose()?;
@@ -199,7 +216,7 @@ impl Train {
                     }
                 };
                 let halo = load_halo(self.halo.as_deref(), &ground.device)?;
-                self.train_lodi((&halo.network, mean), from, &ground)
+                self.train_lodi((&ground.halo_boxes(&halo.network)?, mean), from, &ground)
             }
         }
     }
@@ -223,8 +240,9 @@ impl Train {
             }
         };
         let before = self.begun("lodi").map(|path| load_lodi(path.as_deref(), device)).transpose()?;
-        let mean = self.train_conditional_mean(&halo.network, before.clone().map(mean_of), ground)?;
-        self.train_lodi((&halo.network, mean.network), before, ground)
+        let boxes = ground.halo_boxes(&halo.network)?;
+        let mean = self.train_conditional_mean(&boxes, before.clone().map(mean_of), ground)?;
+        self.train_lodi((&boxes, mean.network), before, ground)
     }
 
     /// The weights of a network that --from names, by itself or in a folder of several; `Some(None)`
@@ -266,17 +284,16 @@ impl Train {
     /// Train the conditional mean behind HALO.
     fn train_conditional_mean(
         &self,
-        halo: &Halo,
+        boxes: &HaloBoxes,
         from: Option<Trained<ConditionalMean>>,
         ground: &Ground,
     ) -> Result<Trained<ConditionalMean>> {
         let stage = Which::ConditionalMean;
         let (settings, state) = (self.settings(stage)?, self.state(stage));
-        let boxes = MeanBoxes::new(ground.boxes(), halo, &ground.device)?;
-        let fresh = || conditional_mean_config(&boxes, &ground.train);
+        let fresh = || conditional_mean_config(boxes, &ground.train);
         let (mean, before) = begin(from, saved_config(&state)?, fresh, &settings, &ground.device)?;
         let learned = follow(stage, &settings, &ground.stop, |report| {
-            train_conditional_mean(&boxes, mean, &settings, &ground.device, &state, report)
+            train_conditional_mean(boxes, mean, &settings, &ground.device, &state, report)
         })?;
         self.write(stage, learned, before, ground, &settings)
     }
@@ -284,14 +301,14 @@ impl Train {
     /// Train LODI's denoiser behind HALO and the conditional mean, and calibrate it.
     fn train_lodi(
         &self,
-        (halo, mean): (&Halo, ConditionalMean),
+        (boxes, mean): (&HaloBoxes, ConditionalMean),
         from: Option<Trained<Lodi>>,
         ground: &Ground,
     ) -> Result<()> {
         let stage = Which::Lodi;
         let (settings, state) = (self.settings(stage)?, self.state(stage));
         let device = &ground.device;
-        let boxes = LodiBoxes::new(ground.boxes(), (halo, &mean), device)?;
+        let boxes = LodiBoxes::new(boxes, &mean, device)?;
         let mut config: LodiConfig = saved_config(&state)?.unwrap_or_else(|| lodi_config(&boxes, &mean));
         let (lodi, before) = match from {
             Some(Trained { network, card, .. }) => {
@@ -408,6 +425,11 @@ fn describe(data: &Dataset, boxes: usize) -> String {
     }
 }
 
+fn progress_bar(name: &'static str, length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{prefix:16} {bar:32} {pos}/{len}  {msg}").expect("a valid template");
+    ProgressBar::new(length as u64).with_style(style).with_prefix(name)
+}
+
 /// Train with a progress bar; Ctrl-C stops after the step under way, and what
 /// was learned until then is kept.
 fn follow<N>(
@@ -416,9 +438,7 @@ fn follow<N>(
     stop: &AtomicBool,
     train: impl FnOnce(&mut dyn FnMut(Report) -> bool) -> Result<N>,
 ) -> Result<N> {
-    let style = ProgressStyle::with_template("{prefix:16} {bar:32} {pos}/{len}  {msg}").expect("a valid template");
-    let bar = ProgressBar::new(settings.steps as u64).with_style(style);
-    bar.set_prefix(stage.name());
+    let bar = progress_bar(stage.name(), settings.steps);
     let mut smooth: Option<f64> = None;
     let trained = train(&mut |report: Report| {
         if let Some([done, all]) = report.looking {

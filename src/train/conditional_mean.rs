@@ -4,8 +4,8 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 
-use super::boxes::{HaloBox, with_halo_maps};
-use super::data::{ChannelField, Draws, Split, TrainingBox, ValidationBox};
+use super::boxes::{HaloBox, HaloBoxes};
+use super::data::{ChannelField, Draws, Split, TrainingBox};
 use super::descent::{Learned, Report, Task, TrainConfig, descend};
 use super::halo::features;
 use super::power::PowerRatio;
@@ -15,7 +15,7 @@ use crate::dataset::Fields;
 use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
 use crate::field::{Grid, HALO_MASS_BINS, LogTransform};
-use crate::nn::{ConditionalMean, ConditionalMeanConfig, FeatureConfig, Halo, LocalRelation};
+use crate::nn::{ConditionalMean, ConditionalMeanConfig, FeatureConfig, LocalRelation};
 use crate::predict::{NoObserver, expected_temperature};
 use crate::stats::K_MAPS;
 
@@ -26,26 +26,12 @@ const EMPTY: f64 = 1e-4;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
 
-/// Boxes that the conditional mean is learned from: each has one noisy realisation of its 21 cm
-/// map, whatever made it.
-pub struct MeanBoxes(Split<HaloBox>);
-
-impl MeanBoxes {
-    /// Run HALO on every box.
-    ///
-    /// # Errors
-    /// Those of HALO.
-    pub fn new(boxes: (&[TrainingBox], &[ValidationBox]), halo: &Halo, device: &ComputeDevice) -> Result<Self> {
-        with_halo_maps(boxes, halo, device).map(Self)
-    }
-}
-
 /// The conditional mean as it is trained by default, on the `training` boxes that `boxes` were
 /// made of.
 ///
 /// # Errors
 /// Those of the device.
-pub fn conditional_mean_config(boxes: &MeanBoxes, training: &[TrainingBox]) -> Result<ConditionalMeanConfig> {
+pub fn conditional_mean_config(boxes: &HaloBoxes, training: &[TrainingBox]) -> Result<ConditionalMeanConfig> {
     // Decades above a floor, from nothing to a few: standardised by their deviation,
     // maps that are empty nearly everywhere would reach dozens in a halo.
     let decades = |floor: f64| LogTransform { floor, offset: floor.log10(), scale: 1.0 };
@@ -70,7 +56,8 @@ pub fn conditional_mean_config(boxes: &MeanBoxes, training: &[TrainingBox]) -> R
 fn hydrogen_fractions(boxes: &[HaloBox]) -> Result<[f64; HALO_MASS_BINS]> {
     const B: usize = HALO_MASS_BINS;
     let (mut normal, mut right) = ([[0f64; B]; B], [0f64; B]);
-    for HaloBox { fields: Fields { dark_matter, brightness_temperature: map, .. }, halo_mass } in boxes {
+    for HaloBox { fields, halo_mass } in boxes {
+        let Fields { dark_matter, brightness_temperature: map, .. } = &**fields;
         let scale = dark_matter.brightness_temperature_scale() / crate::field::RHO_CRITICAL;
         let target = block_means(map.as_slice(), map.n());
         let halo_mass = host(halo_mass.clone())?;
@@ -122,7 +109,8 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 /// counts is in units of its own mean temperature, or early ones, three times as bright as late
 /// ones, would rule.
 fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -> Result<VoxelBox> {
-    let HaloBox { fields: Fields { dark_matter, brightness_temperature, .. }, halo_mass } = from;
+    let HaloBox { fields, halo_mass } = from;
+    let Fields { dark_matter, brightness_temperature, .. } = &**fields;
     let scale = dark_matter.brightness_temperature_scale();
     let halo_mass: Tensor<5> = halo_mass.clone().unsqueeze_dim(0);
     let features = network.config().features.on_device(dark_matter, &device.burn);
@@ -164,7 +152,8 @@ impl Task<ConditionalMean> for LearnMean<'_> {
         if !report(0, 1) {
             return Err(Error::Cancelled);
         }
-        let HaloBox { fields: Fields { dark_matter, brightness_temperature, .. }, halo_mass } = from;
+        let HaloBox { fields, halo_mass } = from;
+        let Fields { dark_matter, brightness_temperature, .. } = &**fields;
         let values = host(expected_temperature(dark_matter, halo_mass, network, device, &mut NoObserver)?)?;
         let map = Grid::from_values(values, brightness_temperature.box_size);
         Ok(vec![PowerRatio::new("21 cm conditional mean", &map, brightness_temperature, K_MAPS)])
@@ -189,7 +178,7 @@ impl Task<ConditionalMean> for LearnMean<'_> {
 /// # Errors
 /// Those of the device and of the state in `folder`.
 pub fn train_conditional_mean(
-    boxes: &MeanBoxes,
+    boxes: &HaloBoxes,
     network: ConditionalMean,
     settings: &TrainConfig,
     device: &ComputeDevice,

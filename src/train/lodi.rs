@@ -4,9 +4,9 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::boxes::{HaloBox, with_halo_maps};
+use super::boxes::{HaloBox, HaloBoxes};
 use super::calibrate::calibrate;
-use super::data::{ChannelField, Draws, Split, TrainingBox, ValidationBox};
+use super::data::{ChannelField, Draws, Split};
 use super::descent::{Learned, Report, Task, TrainConfig, descend};
 use super::power::PowerRatio;
 use super::sampling_weight::{DrawnCrop, SamplingWeights};
@@ -14,7 +14,7 @@ use crate::device::{ComputeDevice, host};
 use crate::error::{Error, Result};
 use crate::field::{CorrelatedNoise, Grid, HALO_MASS_BINS, LogTransform, NoiseCorrelation, TileBox};
 use crate::nn::{
-    CONDITION_CHANNELS, Calibration, ConditionalMean, Halo, Lodi, LodiConfig, NoiseSchedule, Residual, TrainingRange,
+    CONDITION_CHANNELS, Calibration, ConditionalMean, Lodi, LodiConfig, NoiseSchedule, Residual, TrainingRange,
     UNetConfig,
 };
 use crate::predict::{Condition, NoObserver, Observer, Settings, Stage, expected_temperature, paint};
@@ -55,26 +55,21 @@ pub(super) struct LodiBox {
 pub struct LodiBoxes(pub(super) Split<LodiBox>);
 
 impl LodiBoxes {
-    /// Run HALO and the conditional mean on every box.
+    /// Find the conditional mean of every box.
     ///
     /// # Errors
-    /// Those of the networks.
-    pub fn new(
-        boxes: (&[TrainingBox], &[ValidationBox]),
-        (halo, mean): (&Halo, &ConditionalMean),
-        device: &ComputeDevice,
-    ) -> Result<Self> {
-        let Split { train, validation } = with_halo_maps(boxes, halo, device)?;
-        let all = |boxes: Vec<HaloBox>| -> Result<Vec<LodiBox>> {
-            let with_mean = |seen: HaloBox| {
+    /// Those of the network.
+    pub fn new(boxes: &HaloBoxes, mean: &ConditionalMean, device: &ComputeDevice) -> Result<Self> {
+        let all = |boxes: &[HaloBox]| -> Result<Vec<LodiBox>> {
+            let with_mean = |seen: &HaloBox| {
                 let dark_matter = &seen.fields.dark_matter;
                 let expected = expected_temperature(dark_matter, &seen.halo_mass, mean, device, &mut NoObserver)?;
                 let on_host = Grid::from_values(host(expected.clone())?, dark_matter.density.box_size);
-                Ok(LodiBox { seen, mean: (expected, on_host) })
+                Ok(LodiBox { seen: seen.clone(), mean: (expected, on_host) })
             };
-            boxes.into_iter().map(with_mean).collect()
+            boxes.iter().map(with_mean).collect()
         };
-        Ok(Self(Split { train: all(train)?, validation: all(validation)? }))
+        Ok(Self(Split { train: all(&boxes.0.train)?, validation: all(&boxes.0.validation)? }))
     }
 }
 

@@ -14,7 +14,8 @@ mod sampling_weight;
 mod state;
 mod voxels;
 
-pub use conditional_mean::{MeanBoxes, conditional_mean_config, train_conditional_mean};
+pub use boxes::HaloBoxes;
+pub use conditional_mean::{conditional_mean_config, train_conditional_mean};
 pub use data::{CubeSymmetry, TrainingBox, ValidationBox};
 pub use descent::{Learned, Report, TrainConfig, curve_csv};
 pub use halo::{halo_config, train_halo};

@@ -1,7 +1,7 @@
 //! Seams: jumps across planes by their place in the tile, and what they come to.
 
 use egui::{ComboBox, RichText, Ui, Vec2b};
-use egui_plot::{FilledArea, HLine, Legend, Line, Plot, PlotPoints, Points, VLine};
+use egui_plot::{FilledArea, HLine, Line, Plot, PlotPoints, Points, VLine};
 
 use super::significant_short;
 use crate::stats::{Seams, jump_across, lattices};
@@ -11,6 +11,8 @@ use crate::ui::faces::{self, Faces};
 use crate::ui::theme;
 
 const AXES: [&str; 3] = ["x", "y", "z"];
+/// Room for a figure with its error and its significance, points.
+const NUMBERS: f32 = 190.0;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
@@ -94,26 +96,32 @@ fn profile(ui: &mut Ui, seams: &Seams, height: f32) {
     let error = seams.jumps.iter().map(|j| j[0].error).sum::<f64>() / 3.0;
     let grid = ui.visuals().text_color().gamma_multiply(0.5);
     let shade = theme::accent(ui.visuals()).gamma_multiply(0.15);
-    ui.label(RichText::new("Squared jump across planes, over what surrounds them").small());
-    plot(format!("seam profile {}", seams.tile), height, "voxels from the face")
-        .legend(Legend::default().position(egui_plot::Corner::LeftTop).background_alpha(0.3))
-        .show(ui, |plot| {
-            let ends = [-half, half];
-            let band = FilledArea::new("one standard error", &ends, &[1.0 - error; 2], &[1.0 + error; 2]);
-            plot.add(band.fill_color(shade).stroke(egui::Stroke::NONE).allow_hover(false));
-            plot.hline(HLine::new("", 1.0).color(grid).width(1.0));
-            for (axis, jumps) in seams.jumps.iter().enumerate() {
-                let face = place(seams.offset[axis]);
-                plot.vline(VLine::new("", face).color(theme::AXES[axis].gamma_multiply(0.5)).width(1.5));
-                let mut points: Vec<[f64; 2]> =
-                    jumps.iter().enumerate().map(|(offset, j)| [place(offset), 1.0 + j.excess]).collect();
-                points.sort_by(|a, b| a[0].total_cmp(&b[0]));
-                let name = format!("across {}", AXES[axis]);
-                let line = Line::new(name.clone(), PlotPoints::from(points.clone())).color(theme::AXES[axis]);
-                plot.line(line.width(1.2));
-                plot.points(Points::new(name, PlotPoints::from(points)).color(theme::AXES[axis]).radius(2.2));
-            }
-        });
+    // Its legend: inside the plot it would hide the jumps.
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        ui.label(RichText::new("Squared jump across planes, over what surrounds them:").small());
+        for (name, color) in AXES.into_iter().zip(theme::AXES) {
+            ui.label(RichText::new(format!("across {name}")).small().color(color));
+        }
+        ui.label(RichText::new("one standard error").small().background_color(shade));
+    });
+    plot(format!("seam profile {}", seams.tile), height, "voxels from the face").show(ui, |plot| {
+        let ends = [-half, half];
+        let band = FilledArea::new("one standard error", &ends, &[1.0 - error; 2], &[1.0 + error; 2]);
+        plot.add(band.fill_color(shade).stroke(egui::Stroke::NONE).allow_hover(false));
+        plot.hline(HLine::new("", 1.0).color(grid).width(1.0));
+        for (axis, jumps) in seams.jumps.iter().enumerate() {
+            let face = place(seams.offset[axis]);
+            plot.vline(VLine::new("", face).color(theme::AXES[axis].gamma_multiply(0.5)).width(1.5));
+            let mut points: Vec<[f64; 2]> =
+                jumps.iter().enumerate().map(|(offset, j)| [place(offset), 1.0 + j.excess]).collect();
+            points.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            let name = format!("across {}", AXES[axis]);
+            let line = Line::new(name.clone(), PlotPoints::from(points.clone())).color(theme::AXES[axis]);
+            plot.line(line.width(1.2));
+            plot.points(Points::new(name, PlotPoints::from(points)).color(theme::AXES[axis]).radius(2.2));
+        }
+    });
 }
 
 /// The jump across the face nearest to the crosshair.
@@ -152,9 +160,13 @@ fn plot(id: String, height: f32, x: &'static str) -> Plot<'static> {
 
 fn figures(ui: &mut Ui, seams: &Seams) {
     egui::ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {
+        let room = (ui.available_width() - NUMBERS).max(60.0);
         egui::Grid::new("seam figures").num_columns(3).striped(true).spacing([10.0, 2.0]).show(ui, |ui| {
             for figure in &seams.figures {
-                ui.label(RichText::new(figure.statistic.name()).small());
+                ui.scope(|ui| {
+                    ui.set_max_width(room);
+                    ui.add(egui::Label::new(RichText::new(figure.statistic.name()).small()).truncate());
+                });
                 let [value, error] = [figure.value, figure.error].map(significant_short);
                 ui.label(RichText::new(format!("{value} ± {error}")).small().monospace());
                 ui.label(RichText::new(format!("{:.1} σ", figure.z)).small().monospace()).on_hover_text(format!(
