@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Predict the 21 cm map of a dark-matter snapshot
 #[derive(Debug, clap::Args)]
 pub struct Predict {
-    /// Snapshot (Gadget family or SWIFT, HDF5 or Gadget binary) or gridded dark matter (.npy, HDF5, FITS)
+    /// Snapshot (Gadget family or SWIFT, HDF5 or Gadget binary) or gridded dark matter (.npy, HDF5, FITS,
+    /// the map of an earlier prediction)
     #[arg(required_unless_present = "demo", conflicts_with = "demo")]
     snapshot: Option<PathBuf>,
     /// Predict from the snapshot that comes with Halodi

@@ -57,7 +57,7 @@ pub struct BoxRecord {
     pub index: usize,
     /// Its redshift.
     pub redshift: f64,
-    /// Seed of its initial conditions and of its HI scatter, if it was simulated here.
+    /// Seed of its initial conditions, and with its number of its HI scatter, if it was simulated here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// The files that it was made of, if it was not.

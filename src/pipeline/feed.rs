@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Outcome;
 use super::layers::LayerView;
 use crate::error::{Error, Result};
-use crate::field::{Cosmology, Layer, TileBox};
+use crate::field::{Cosmology, Layer, MassAssignment, TileBox};
 use crate::predict::Stage;
 use crate::stats::PowerSpectrum;
 
@@ -31,6 +31,8 @@ pub struct Opened {
     pub n: usize,
     /// Comoving side of the box in Mpc/h.
     pub box_size: f64,
+    /// The window that particles were assigned to the grid with; `None` for a gridded field.
+    pub window: Option<MassAssignment>,
     /// What the reference is, if there is one, as a sentence.
     pub reference: Option<String>,
 }

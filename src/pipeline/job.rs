@@ -62,7 +62,7 @@ impl Job {
 /// What a job made.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The configuration it ran with.
+    /// The configuration it ran with; for a map that was opened, that of the run which made it.
     pub config: JobConfig,
     /// What it was opened on.
     pub opened: Opened,
@@ -189,6 +189,7 @@ impl Run {
             cosmology: dark_matter.cosmology,
             n: self.grid.0,
             box_size: self.grid.1,
+            window,
             reference: reference.as_ref().map(|(_, what)| what.clone()),
         };
         self.feed.change(|view| view.opened = Some(Arc::new(opened.clone())));
@@ -211,13 +212,20 @@ impl Run {
                 Some(results) => self.show(results::read(&config, results, &dark_matter.density)?)?,
                 None => self.networks(&config, device, &dark_matter)?,
             };
-        } else if let Some((results, settings)) = saved {
+        } else if let Some((results, run)) = saved {
             made = self.show(results)?;
             // What was opened is a run that has been saved.
             if let (Source::File(path), false) = (&config.source, made.realisations.is_empty()) {
-                (config.results, config.until) = (Some(path.clone()), Stage::Statistics);
-                config.settings = settings.unwrap_or(config.settings);
-                config.realisations = made.realisations.len();
+                config = JobConfig {
+                    results: Some(path.clone()),
+                    realisations: made.realisations.len(),
+                    until: Stage::Statistics,
+                    species: None,
+                    grid: None,
+                    source: config.source.clone(),
+                    reference: config.reference.clone(),
+                    ..run.unwrap_or(config)
+                };
             }
         }
         Ok(Outcome {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{DeviceInfo, JobConfig, StepRecord};
 use crate::error::{Error, Result};
 use crate::field::{Grid, Layer, TileBox};
 use crate::io::{Map, MapHeader, read_map, write_map};
-use crate::predict::Settings;
 
 /// The map file in the folder of a run.
 const MAP: &str = "map.hdf5";
@@ -29,10 +29,8 @@ struct StepNote {
 
 /// The map file that [`JobConfig::results`] names: itself, or the one in the folder of a run.
 pub fn map_of(results: &Path) -> PathBuf {
-    match results.extension() {
-        Some(extension) if extension == "hdf5" && !results.is_dir() => results.to_path_buf(),
-        _ => results.join(MAP),
-    }
+    let is_map = results.is_file() || (!results.is_dir() && results.extension().is_some());
+    if is_map { results.to_path_buf() } else { results.join(MAP) }
 }
 
 /// What was read.
@@ -60,7 +58,7 @@ pub(super) struct KeptStep {
 pub(super) fn read(config: &JobConfig, results: &Path, dark_matter: &Grid) -> Result<Results> {
     let path = map_of(results);
     let map = read_map(&path)?;
-    if settings_of(&map.header).is_some_and(|settings| settings != config.settings) {
+    if run_of(&map.header).is_some_and(|run| run.settings != config.settings) {
         return Err(Error::input(
             &path,
             "the map of a run with another seed or other settings",
@@ -74,9 +72,10 @@ pub(super) fn read(config: &JobConfig, results: &Path, dark_matter: &Grid) -> Re
     beside(map, &path, dark_matter)
 }
 
-/// The settings that a map was painted with, where it says so.
-pub(super) fn settings_of(header: &MapHeader) -> Option<Settings> {
-    serde_json::from_value(header.provenance["config"]["settings"].clone()).ok()
+/// The run that made a map, where it says so.
+pub(super) fn run_of(header: &MapHeader) -> Option<JobConfig> {
+    let config = &header.provenance["config"];
+    serde_json::from_value(config.clone()).ok().filter(|_| config["settings"].is_object())
 }
 
 /// What the networks made of a box: `map`, which was read from `path`, and what a run keeps beside it.
@@ -89,8 +88,8 @@ pub(super) fn beside(map: Map, path: &Path, dark_matter: &Grid) -> Result<Result
         realisations.push(Arc::new(map.clone()));
         // A map by another name lies among files that are not its own.
         if let Some(folder) = path.parent().filter(|_| path.file_name().is_some_and(|name| name == MAP)) {
-            realisations.extend(further_realisations(folder, dark_matter)?);
-            steps = kept_steps(folder, dark_matter)?;
+            realisations.extend(further_realisations(folder, provenance, dark_matter)?);
+            steps = kept_steps(folder, provenance, dark_matter)?;
         }
     }
     let device = provenance["device"].as_str().map(|name| DeviceInfo {
@@ -103,20 +102,34 @@ pub(super) fn beside(map: Map, path: &Path, dark_matter: &Grid) -> Result<Result
     Ok(Results { layers, realisations, steps, weights, device })
 }
 
-fn further_realisations(folder: &Path, dark_matter: &Grid) -> Result<Vec<Arc<Grid>>> {
-    let paths = (2..).map(|number| folder.join(format!("realisation_{number}.hdf5")));
-    let read = |path: PathBuf| {
-        let map = checked(read_map(&path)?, &path, dark_matter)?;
-        Ok(Arc::new(layer(map, Layer::BrightnessTemperature, &path)?))
-    };
-    paths.take_while(|path| path.is_file()).map(read).collect()
+/// The further realisations of the run with a provenance; those of another one stay where they are.
+fn further_realisations(folder: &Path, run: &Value, dark_matter: &Grid) -> Result<Vec<Arc<Grid>>> {
+    let mut realisations = Vec::new();
+    for path in (2..).map(|number| folder.join(format!("realisation_{number}.hdf5"))) {
+        if !path.is_file() {
+            break;
+        }
+        let map = read_map(&path)?;
+        if map.header.provenance != *run {
+            break;
+        }
+        let map = checked(map, &path, dark_matter)?;
+        realisations.push(Arc::new(layer(map, Layer::BrightnessTemperature, &path)?));
+    }
+    Ok(realisations)
 }
 
-fn kept_steps(folder: &Path, dark_matter: &Grid) -> Result<Vec<KeptStep>> {
+/// The steps that were kept of the run with a provenance.
+fn kept_steps(folder: &Path, run: &Value, dark_matter: &Grid) -> Result<Vec<KeptStep>> {
     let mut steps = Vec::new();
     for path in step_files(folder) {
-        let map = checked(read_map(&path)?, &path, dark_matter)?;
-        let note: StepNote = serde_json::from_value(map.header.provenance[STEP].clone())
+        let mut map = read_map(&path)?;
+        let note = map.header.provenance.as_object_mut().and_then(|told| told.remove(STEP)).unwrap_or_default();
+        if map.header.provenance != *run {
+            continue;
+        }
+        let map = checked(map, &path, dark_matter)?;
+        let note: StepNote = serde_json::from_value(note)
             .map_err(|e| Error::input(&path, format!("no denoising step ({e})"), "one", "Remove the file"))?;
         let latent = layer(map.clone(), Layer::Latent, &path)?;
         let estimate = layer(map, Layer::BrightnessTemperature, &path)?;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::field::{Grid, Layer, MassAssignment};
 use crate::io::{self, GridFile, MapHeader, Opened, Snapshot, SnapshotReader};
 use crate::memory;
-use crate::predict::{DarkMatter, Settings};
+use crate::predict::{DarkMatter, Stage};
 use crate::sim::{Frame, HaloFinder, HydrogenModel, find_haloes, paint_hydrogen};
 
 /// The snapshot that comes with Halodi: GADGET-4, dark matter only, 64³
@@ -33,8 +33,8 @@ pub(super) struct Loaded {
     pub draws: Vec<Grid>,
     /// What the user should know about the files.
     pub notes: Vec<String>,
-    /// The map file that was opened, with the settings that it was painted with.
-    pub saved: Option<(Results, Option<Settings>)>,
+    /// What else is in the map file that was opened, with the run that made it.
+    pub saved: Option<(Results, Option<JobConfig>)>,
 }
 
 /// Read a job's source and reference, and put both on its grid.
@@ -109,16 +109,28 @@ fn from_map(name: String, path: &Path, config: &JobConfig) -> Result<Loaded> {
     let mut map = io::read_map(path)?;
     let density = map.layers.remove(&Layer::DarkMatter).expect("it holds its dark matter");
     fits(path, density.n(), config)?;
+    // A folder's map.hdf5 is called by the folder.
+    let folder = path.parent().and_then(Path::file_name).map(|folder| folder.to_string_lossy());
+    let name = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
     let MapHeader { redshift, cosmology, provenance } = map.header.clone();
+    let window = ["/window", "/reference/assignment"]
+        .into_iter()
+        .find_map(|place| serde_json::from_value(provenance.pointer(place)?.clone()).ok());
     let described = match provenance["reference"]["description"].as_str() {
         Some(description) => format!("Reference: {description} ({name})."),
         None => format!("Reference: as in {name}."),
     };
     let reference = map.layers.remove(&Layer::Reference).map(|grid| (grid, described));
-    let settings = results::settings_of(&map.header);
-    let saved = Some((results::beside(map, path, &density)?, settings));
+    // Whoever runs the networks needs the dark matter alone.
+    let saved = match config.until {
+        Stage::Field => {
+            let run = results::run_of(&map.header);
+            Some((results::beside(map, path, &density)?, run))
+        }
+        _ => None,
+    };
     let dark_matter = DarkMatter { density, redshift, cosmology };
-    Ok(Loaded { name, dark_matter, window: None, reference, draws: Vec::new(), notes: Vec::new(), saved })
+    Ok(Loaded { name, dark_matter, window, reference, draws: Vec::new(), notes: Vec::new(), saved })
 }
 
 fn from_grid(name: String, file: &GridFile, config: &JobConfig) -> Result<Loaded> {

@@ -21,7 +21,7 @@ use crate::stats::K_MAPS;
 
 /// Floor of the temperatures that networks see, mK.
 const FAINT: f64 = 0.1;
-/// A map with a mean below this, mK, is empty, and counts as one with it.
+/// A box with a mean temperature below this, mK, is empty, and counts as one with it.
 const EMPTY: f64 = 1e-4;
 /// Voxels per side of the blocks over which the local relation is fitted.
 const BLOCK: usize = 8;
@@ -105,9 +105,9 @@ fn solve_non_negative<const B: usize>(a: [[f64; B]; B], b: [f64; B]) -> [f64; B]
 }
 
 /// A box as the network learns from it, drawn by what the local relation says: every
-/// decade of temperature counts, and the few voxels that hold the HI are seen often. What a box
-/// counts is in units of its own mean temperature, or early ones, three times as bright as late
-/// ones, would rule.
+/// decade of temperature counts, and the few voxels that hold the HI are seen often. A box counts in
+/// units of its mean temperature, or early ones, three times as bright as late ones, would rule: of
+/// that of the local relation, as its truth's own would make boxes count less that had luck.
 fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -> Result<VoxelBox> {
     let HaloBox { fields, halo_mass } = from;
     let Fields { dark_matter, brightness_temperature, .. } = &**fields;
@@ -122,8 +122,7 @@ fn prepared(from: &HaloBox, network: &ConditionalMean, device: &ComputeDevice) -
     weights.iter_mut().zip(&local).for_each(|(weight, t)| *weight += t / (average as f32).max(f32::MIN_POSITIVE));
     let n = from.fields.n();
     let targets = ChannelField { n, values: [&local, brightness_temperature.as_slice()].concat() };
-    let mean = brightness_temperature.mean().max(EMPTY);
-    Ok(VoxelBox::new(ChannelField { n, values: seen }, targets, &weights).counting(1.0 / mean))
+    Ok(VoxelBox::new(ChannelField { n, values: seen }, targets, &weights).counting(1.0 / average.max(EMPTY)))
 }
 
 /// What the network learns: the mean.
@@ -160,7 +159,7 @@ impl Task<ConditionalMean> for LearnMean<'_> {
     }
 
     /// The Poisson deviance `μ − T + T ln(T/μ)` of the expected temperature `μ` in
-    /// units of each box's mean temperature. It is least where `μ` is the mean of `T`, as
+    /// units of the mean temperature to be expected in each box. It is least where `μ` is the mean of `T`, as
     /// a squared error is, and the errors of bright voxels, which scatter in
     /// proportion, do not drown all others.
     fn loss(&self, network: &ConditionalMean, voxels: &[Voxels], device: &Device) -> Tensor<1> {

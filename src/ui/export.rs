@@ -76,9 +76,13 @@ pub fn panes(app: &HalodiApp) -> Vec<Pane> {
 /// across and down: up to four times, and no more than the device draws.
 pub fn enlargements(app: &HalodiApp) -> Vec<(u32, [u32; 2])> {
     let size = part(app, Part::Panels) * app.ctx.pixels_per_point();
-    let most = app.gpu.device.limits().max_texture_dimension_2d;
+    let limits = app.gpu.device.limits();
+    let fits = |[width, height]: [u32; 2]| {
+        width.max(height) <= limits.max_texture_dimension_2d
+            && 4 * u64::from(width) * u64::from(height) <= limits.max_buffer_size
+    };
     let pixels = |times: u32| [size.x, size.y].map(|v| (v * times as f32).round() as u32);
-    (1..=4).map(|times| (times, pixels(times))).filter(|(_, pixels)| pixels.iter().all(|&v| v <= most)).collect()
+    (1..=4).map(|times| (times, pixels(times))).filter(|(_, pixels)| fits(*pixels)).collect()
 }
 
 /// Size of a part of the window, points.
@@ -98,7 +102,7 @@ pub struct Figure {
 }
 
 impl Figure {
-    /// Its pixels, 300 an inch.
+    /// Its pixels.
     ///
     /// # Errors
     /// Where the graphics device was lost.

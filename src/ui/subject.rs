@@ -135,7 +135,7 @@ pub struct Subject {
     pub job: JobView,
     /// The result of the last job that ran networks on this source.
     pub outcome: Option<Arc<Outcome>>,
-    /// The folder that it was written to or read from.
+    /// The folder that it was written to, or the folder or map file that it was read from.
     pub saved: Option<PathBuf>,
     /// Earlier runs on this box.
     pub runs: Vec<KeptRun>,
@@ -166,10 +166,12 @@ impl Subject {
         }
         self.job = job;
         if let Some(Ended::Finished(outcome)) = &self.job.ended
-            && !outcome.weights.is_empty()
+            && !outcome.realisations.is_empty()
             && self.outcome.is_none()
         {
             self.saved = outcome.config.results.clone();
+            // The same results once more, beside another reference perhaps, are no other run.
+            self.runs.retain(|run| run.config.results.is_none() || run.config.results != self.saved);
             self.outcome = Some(outcome.clone());
         }
         if self.step.is_some_and(|step| step >= self.job.steps.len()) {

@@ -197,8 +197,11 @@ impl Session {
 
     /// Whether what is missing under this path is a folder.
     fn is_folder(&self, lost: &Path) -> bool {
-        let jobs = self.job.iter().chain(self.runs.iter().map(|run| &run.job));
-        jobs.flat_map(|job| [&job.weights, &job.results]).any(|path| path.as_deref() == Some(lost))
+        let jobs = || self.job.iter().chain(self.runs.iter().map(|run| &run.job));
+        // A map that was opened is the source of its box and its results.
+        let is_source = |job: &JobConfig| matches!(&job.source, Source::File(path) if path == lost);
+        !jobs().any(is_source)
+            && jobs().flat_map(|job| [&job.weights, &job.results]).any(|path| path.as_deref() == Some(lost))
     }
 
     /// Apply `change` to every path in it.

@@ -54,7 +54,7 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
     let (mut harness, app) = opened(Start::default());
     with(&app, |app| app.look(|view| view.layer = Layer::Reference));
     wait(&mut harness, &app, "the analysis", HalodiApp::is_settled);
-    let mut save = |pane: &str, name: &str| {
+    let mut save = |pane: &str, choices: &[&str], name: &str| {
         let path = folder.join(name);
         let _ = std::fs::remove_file(&path);
         harness.key_press_modifiers(Modifiers::COMMAND, Key::S);
@@ -64,6 +64,10 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
         harness.get_all_by_label(pane).last().expect("the panel's name").click();
         harness.step();
         harness.step();
+        for choice in choices {
+            harness.get_by_label_contains(choice).click();
+            harness.step();
+        }
         harness.get_by_label("Save…").click();
         harness.step();
         answer(&mut harness, &path, "Save");
@@ -71,7 +75,7 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
         std::fs::read(path).expect("the figure")
     };
     // One column of 88 mm at 300 dots an inch.
-    let png = save("Volume", "volume.png");
+    let png = save("Volume", &[], "volume.png");
     let mut reader = png::Decoder::new(std::io::Cursor::new(&png)).read_info().expect("a PNG");
     let info = reader.info();
     let told: String = info.utf8_text.iter().map(|text| text.get_text().expect("text") + "\n").collect();
@@ -93,15 +97,27 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
     let white = share([820, 1039], &|p| p == [255; 3]);
     assert!((0.5..0.98).contains(&white), "{white}");
 
-    // All panels: the pixels of the screen, and all that is in one of them but its buttons.
-    let png = save("All panels", "all.png");
+    // All panels, with twice the pixels of the screen: the volume and the slices have something to
+    // show, and there is no button.
+    let png = save("All panels", &["2×"], "all.png");
     let all = image::load_from_memory(&png).expect("a picture").to_rgb8();
-    assert_eq!(all.width(), 1280);
-    assert!((500..800).contains(&all.height()), "{}", all.height());
-    let dark = all.pixels().filter(|p| p.0.into_iter().max() < Some(60)).count() as f64;
-    assert!((0.5..0.98).contains(&(dark / f64::from(all.width() * all.height()))), "{dark}");
+    assert_eq!(all.width(), 2560);
+    assert!((1000..1600).contains(&all.height()), "{}", all.height());
+    let bright = |x: [u32; 2]| {
+        let within = all.enumerate_pixels().filter(|(at, _, _)| (x[0]..x[1]).contains(at));
+        within.filter(|(_, _, p)| p.0.into_iter().max() > Some(120)).count()
+    };
+    assert!(
+        bright([0, 1280]) > 10_000 && bright([1340, 1800]) > 1000,
+        "{} {}",
+        bright([0, 1280]),
+        bright([1340, 1800])
+    );
+    let svg = String::from_utf8(save("All panels", &[], "all.svg")).expect("text");
+    assert!(is_well_formed(&svg) && svg.contains("12.5 Mpc/h") && svg.matches("<image").count() >= 4);
+    assert!(svg.contains("aria-label=\"Volume\"") && !svg.contains("99.9 %"));
 
-    let svg = String::from_utf8(save("Spectra", "spectra.svg")).expect("text");
+    let svg = String::from_utf8(save("Spectra", &[], "spectra.svg")).expect("text");
     assert!(is_well_formed(&svg));
     assert!(svg.contains("width=\"88.000mm\""));
     for part in ["k  [h/Mpc]", "P  [(Mpc/h)³]", "±1σ", "DM", "<dc:source>", "stroke-width=\"2.2\""] {
@@ -109,18 +125,18 @@ fn panels_are_saved_as_figures_that_tell_what_they_were_made_from() {
     }
     // No button, no picture: lines and letters alone.
     assert!(!svg.contains("Δ²(k)") && !svg.contains("<image"));
-    let svg = String::from_utf8(save("xy", "xy.svg")).expect("text");
+    let svg = String::from_utf8(save("xy", &[], "xy.svg")).expect("text");
     assert!(is_well_formed(&svg) && svg.matches("<image").count() == 1);
     for part in ["x  [Mpc/h]", "y  [Mpc/h]", "mK", "10"] {
         assert!(svg.contains(&format!("aria-label=\"{part}\"")), "{part}");
     }
-    let pdf = save("Spectra", "spectra.pdf");
+    let pdf = save("Spectra", &[], "spectra.pdf");
     assert!(pdf.starts_with(b"%PDF"));
     // 88 mm in PDF's points.
     let text = String::from_utf8_lossy(&pdf);
     assert!(text.contains("/MediaBox [0 0 249.4") && text.contains("/Keywords"));
-    let _ = save("xy", "xy.pdf");
-    let _ = save("Colours", "colours.svg");
+    let _ = save("xy", &[], "xy.pdf");
+    let _ = save("Colours", &[], "colours.svg");
     assert!(with(&app, |app| app.errors().is_empty()));
 }
 

@@ -154,7 +154,7 @@ fn a_session_moves_with_its_data_and_tells_what_is_missing_or_changed() {
 
     // So is its map alone, opened as a file: a run that was saved, of the settings it was made with.
     with(&app, |app| app.open(Source::File(there.join("run/map.hdf5"))));
-    let is_map = |app: &HalodiApp| app.subject().opened().is_some_and(|o| o.name == "map.hdf5");
+    let is_map = |app: &HalodiApp| app.subject().opened().is_some_and(|o| o.name == "run/map.hdf5");
     wait(&mut harness, &app, "the map", |app| is_map(app) && app.subject().outcome.is_some() && !app.is_running());
     with(&app, |app| {
         assert!(app.errors().is_empty(), "{:?}", app.errors());
@@ -163,6 +163,20 @@ fn a_session_moves_with_its_data_and_tells_what_is_missing_or_changed() {
         assert_eq!(outcome.config.settings.steps, 2);
         assert!(outcome.fields.contains_key(&Layer::HaloMass(0)) && outcome.fields.contains_key(&Layer::DarkMatter));
         assert_eq!(app.subject().saved, Some(there.join("run/map.hdf5")));
+    });
+    // Opened again it is no second run, and its session knows where it is.
+    with(&app, |app| app.open(Source::File(there.join("run/map.hdf5"))));
+    wait(&mut harness, &app, "the map", |app| is_map(app) && app.subject().outcome.is_some() && !app.is_running());
+    with(&app, |app| assert!(app.subject().runs.is_empty()));
+    save_session(&mut harness, &there.join("of_map.halodi"));
+    with(&app, |app| app.open(Source::File(there.join("matter.hdf5"))));
+    wait(&mut harness, &app, "the matter", |app| !is_map(app) && !app.is_running());
+    with(&app, |app| app.open(Source::File(there.join("of_map.halodi"))));
+    wait(&mut harness, &app, "the map", |app| is_map(app) && app.subject().outcome.is_some() && !app.is_running());
+    with(&app, |app| {
+        assert!(app.errors().is_empty(), "{:?}", app.errors());
+        let outcome = app.subject().outcome.as_ref().expect("a map");
+        assert_eq!(outcome.fields[&Layer::BrightnessTemperature].values, map.values);
     });
 
     // Another file of that name: it is opened, and told.
