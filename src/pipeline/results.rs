@@ -14,7 +14,7 @@ use crate::field::{Grid, Layer, TileBox};
 use crate::io::{Map, MapHeader, read_map, write_map};
 
 /// The map file in the folder of a run.
-const MAP: &str = "map.hdf5";
+pub(super) const MAP: &str = "map.hdf5";
 /// Where a kept step is told of in the provenance of its file.
 const STEP: &str = "step";
 

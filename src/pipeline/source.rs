@@ -110,7 +110,8 @@ fn from_map(name: String, path: &Path, config: &JobConfig) -> Result<Loaded> {
     let density = map.layers.remove(&Layer::DarkMatter).expect("it holds its dark matter");
     fits(path, density.n(), config)?;
     // A folder's map.hdf5 is called by the folder.
-    let folder = path.parent().and_then(Path::file_name).map(|folder| folder.to_string_lossy());
+    let folder =
+        path.parent().filter(|_| name == results::MAP).and_then(Path::file_name).map(|folder| folder.to_string_lossy());
     let name = folder.map_or_else(|| name.clone(), |folder| format!("{folder}/{name}"));
     let MapHeader { redshift, cosmology, provenance } = map.header.clone();
     let window = ["/window", "/reference/assignment"]
