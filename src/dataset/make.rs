@@ -33,7 +33,7 @@ pub struct DatasetConfig {
     pub gravity: GravityConfig,
     /// Time steps.
     pub steps: StepConfig,
-    /// How HI is painted; its seed is each box's own ([`scatter_seed`]).
+    /// How HI is painted; its seed is each box's own.
     pub hydrogen: HydrogenModel,
     /// The seed that all others come from.
     pub seed: u64,
@@ -240,7 +240,6 @@ fn checksum(path: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Split;
 
     #[test]
     fn no_two_boxes_share_the_luck_of_their_haloes() {
