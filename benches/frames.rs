@@ -164,7 +164,7 @@ impl Screen {
         });
         Self {
             gpu: gpu.clone(),
-            present: PresentPass::new(gpu.clone(), format),
+            present: PresentPass::new(gpu.clone(), format, [0.0; 3]),
             target: target.create_view(&Default::default()),
         }
     }

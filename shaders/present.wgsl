@@ -5,6 +5,8 @@ struct Screen {
     world_to_clip: mat4x4<f32>,
     // Pixels across and down; the share of the texture that holds the picture.
     size: vec4<f32>,
+    // Behind the picture.
+    background: vec4<f32>,
 }
 
 @group(0) @binding(0) var<uniform> screen: Screen;
@@ -29,7 +31,8 @@ fn copy(in: Point) -> @location(0) vec4<f32> {
     // Half a texel inside, or the rest of the texture would bleed in.
     let texel = 0.5 / vec2<f32>(textureDimensions(picture));
     let at = clamp(in.at * screen.size.zw, texel, screen.size.zw - texel);
-    return textureSampleLevel(picture, bilinear, at, 0.0);
+    let color = textureSampleLevel(picture, bilinear, at, 0.0);
+    return color + (1.0 - color.a) * screen.background;
 }
 
 struct Line {

@@ -51,6 +51,7 @@ struct LineInstance {
 struct ScreenUniform {
     world_to_clip: [[f32; 4]; 4],
     size: [f32; 4],
+    background: [f32; 4],
 }
 
 /// The pipelines that put pictures on a screen of one format.
@@ -60,27 +61,21 @@ pub struct PresentPass {
     copy: wgpu::RenderPipeline,
     lines: wgpu::RenderPipeline,
     sampler: wgpu::Sampler,
+    background: [f32; 4],
 }
 
 impl PresentPass {
-    /// For a screen of `format`.
-    pub fn new(gpu: GpuContext, format: wgpu::TextureFormat) -> Arc<Self> {
+    /// For a screen of `format`; `background` is what is seen behind pictures, 0 to 1.
+    pub fn new(gpu: GpuContext, format: wgpu::TextureFormat, background: [f32; 3]) -> Arc<Self> {
         let device = &gpu.device;
         let module = shaders::module(device, "present");
         let d2 = wgpu::TextureViewDimension::D2;
         let layout = layout::layout(device, "present", &[UNIFORM, texture(d2, true), texture(d2, false), SAMPLER]);
         let targets = [target(format, Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING))];
-        let pipeline = |entries, buffers: &[Option<wgpu::VertexBufferLayout<'_>>], topology| {
-            DrawPipeline {
-                layout: &layout,
-                module: &module,
-                entries,
-                constants: &[],
-                buffers,
-                topology,
-                targets: &targets,
-            }
-            .create(device)
+        let opaque = [target(format, None)];
+        let pipeline = |entries, buffers: &[Option<wgpu::VertexBufferLayout<'_>>], topology, targets| {
+            DrawPipeline { layout: &layout, module: &module, entries, constants: &[], buffers, topology, targets }
+                .create(device)
         };
         let attributes = wgpu::vertex_attr_array![0 => Float32x4, 1 => Float32x4, 2 => Float32x4];
         let instances = wgpu::VertexBufferLayout {
@@ -94,10 +89,16 @@ impl PresentPass {
             ..Default::default()
         });
         Arc::new(Self {
-            copy: pipeline(["corner", "copy"], &[], wgpu::PrimitiveTopology::TriangleList),
-            lines: pipeline(["line", "draw_line"], &[Some(instances)], wgpu::PrimitiveTopology::TriangleStrip),
+            copy: pipeline(["corner", "copy"], &[], wgpu::PrimitiveTopology::TriangleList, &opaque),
+            lines: pipeline(
+                ["line", "draw_line"],
+                &[Some(instances)],
+                wgpu::PrimitiveTopology::TriangleStrip,
+                &targets,
+            ),
             layout,
             sampler,
+            background: [background[0], background[1], background[2], 1.0],
             gpu,
         })
     }
@@ -116,6 +117,7 @@ impl PresentPass {
         let uniform = ScreenUniform {
             world_to_clip: world_to_clip.to_cols_array_2d(),
             size: [size[0] as f32, size[1] as f32, share[0], share[1]],
+            background: self.background,
         };
         let uniform = layout::uniform(&self.gpu, &uniform);
         let group = group(

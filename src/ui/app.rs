@@ -35,8 +35,10 @@ use crate::predict::Stage;
 use crate::render::ColorScale;
 use crate::report;
 
-/// Time between frames while a job runs.
+/// Time between frames while a job has something new to show.
 const FRAME: Duration = Duration::from_millis(33);
+/// Time between frames while it has not: what is left of its time goes down.
+const TICK: Duration = Duration::from_millis(500);
 /// Files that are remembered.
 const RECENT: usize = 8;
 /// How long a key is held before it is a hold and no press, seconds.
@@ -793,7 +795,8 @@ impl HalodiApp {
         }
     }
 
-    /// One frame.
+    /// One frame, on a screen that was cleared with the colour of panels: a renderer in software fills a whole window
+    /// far slower than it clears one.
     pub fn frame(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();
         if !self.is_lost() {
@@ -833,7 +836,7 @@ impl HalodiApp {
             self.frames.stop();
         }
         if self.job.is_some() {
-            ctx.request_repaint_after(FRAME * 3);
+            ctx.request_repaint_after(TICK);
         }
         self.shown = self.analysis.shown(&ctx, &self.subject, &self.view);
         self.coarser(&ctx);
@@ -865,8 +868,7 @@ impl HalodiApp {
             job_bar::show(self, ui);
             drawer::show(self, ui);
         }
-        let fill = ui.visuals().panel_fill;
-        egui::CentralPanel::default().frame(egui::Frame::new().fill(fill)).show(ui, |ui| {
+        egui::CentralPanel::default().frame(egui::Frame::new()).show(ui, |ui| {
             if self.subject.opened().is_none() {
                 empty::show(self, ui);
                 return;

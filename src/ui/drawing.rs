@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::subject::{FieldId, Source, Subject};
+use super::theme;
 use crate::device::GpuContext;
 use crate::field::TileBox;
 use crate::pipeline::{Changed, FieldValues};
@@ -81,7 +82,7 @@ impl Drawing {
             classifier: Classifier::new(gpu.clone()),
             volume_pass: VolumePass::new(gpu.clone()),
             slice_pass: SlicePass::new(gpu.clone()),
-            present: PresentPass::new(gpu.clone(), format),
+            present: PresentPass::new(gpu.clone(), format, theme::canvas()),
             fields: HashMap::new(),
             display: None,
             colors: None,

@@ -153,7 +153,8 @@ pub fn figure(app: &mut HalodiApp, asked: FigureAsked) -> Figure {
         });
     }
     // Pictures that leave the window have their own format.
-    let present = std::mem::replace(&mut app.drawing.present, PresentPass::new(app.gpu.clone(), FORMAT));
+    let present =
+        std::mem::replace(&mut app.drawing.present, PresentPass::new(app.gpu.clone(), FORMAT, theme::canvas()));
     app.on_paper = true;
     let mut shapes = Vec::new();
     // The second frame knows the sizes that the first one found.

@@ -81,6 +81,10 @@ impl eframe::App for Hosted {
         }
     }
 
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+
     fn raw_input_hook(&mut self, _: &egui::Context, input: &mut egui::RawInput) {
         if let Some(app) = self.0.borrow_mut().as_mut() {
             app.paste(input);

@@ -6,6 +6,10 @@ use crate::pipeline::Series;
 
 /// Behind pictures, in both themes: colour maps begin at black.
 pub const CANVAS: Color32 = Color32::from_rgb(9, 10, 13);
+/// The same as pictures have it, 0 to 1.
+pub fn canvas() -> [f32; 3] {
+    [CANVAS.r(), CANVAS.g(), CANVAS.b()].map(|c| f32::from(c) / 255.0)
+}
 /// Writing over pictures.
 pub const INK: Color32 = Color32::from_rgb(222, 224, 230);
 /// Writing on paper.

@@ -19,7 +19,7 @@ pub struct Studio {
 
 impl Studio {
     pub fn new(gpu: &GpuContext) -> Self {
-        Self { gpu: gpu.clone(), present: PresentPass::new(gpu.clone(), wgpu::TextureFormat::Rgba8Unorm) }
+        Self { gpu: gpu.clone(), present: PresentPass::new(gpu.clone(), wgpu::TextureFormat::Rgba8Unorm, [0.0; 3]) }
     }
 
     pub fn colors(&self, scale: &ColorScale, opacity: Opacity) -> ColorTable {

@@ -15,8 +15,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         ui.set_max_width(520.0);
         ui.add_space((height * 0.22).max(20.0));
         if app.job.is_some() {
-            ui.spinner();
-            ui.add_space(8.0);
+            // Nothing that moves: in software, drawing it takes the time that reading needs.
             ui.label("Reading the snapshot…");
             return;
         }

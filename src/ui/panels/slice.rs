@@ -99,14 +99,16 @@ pub fn extent(app: &HalodiApp, axis: usize, rect: Rect) -> [f32; 4] {
 pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let rect = ui.available_rect_before_wrap();
     let response = ui.allocate_rect(rect, Sense::click_and_drag());
-    ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
     app.canvases.push(response.id);
     let [right, up] = SLICE_AXES[axis];
     let plane = format!("Slice {}{}", NAMES[right], NAMES[up]);
     response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, &plane));
     let value = title(app, axis);
     ui.ctx().accesskit_node_builder(response.id, |node| node.set_value(value));
-    let Some(n) = app.shown_n() else { return };
+    let Some(n) = app.shown_n() else {
+        ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
+        return;
+    };
     let frame = Frame::new(rect, app.view.slices[axis]);
     steer(app, ui, axis, frame, &response, n);
     let frame = Frame::new(rect, app.view.slices[axis]);

@@ -72,7 +72,6 @@ pub fn item(app: &mut HalodiApp, ui: &mut Ui, command: Command) {
 fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
     let Some(opened) = app.subject.opened() else {
         if app.job.is_some() {
-            ui.spinner();
             ui.weak("Reading…");
         }
         return;
@@ -92,7 +91,6 @@ fn what_is_open(app: &HalodiApp, ui: &mut Ui) {
         std::f64::consts::PI / voxel
     ));
     if app.subject.job.job != app.job.as_ref().map_or(app.subject.job.job, crate::pipeline::Job::id) {
-        ui.spinner();
         ui.weak("Reading…");
     }
 }

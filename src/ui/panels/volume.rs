@@ -18,7 +18,6 @@ use crate::ui::workspace::Pane;
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     let rect = ui.available_rect_before_wrap();
     let response = ui.allocate_rect(rect, Sense::click_and_drag());
-    ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
     name(app, ui, &response);
     app.canvases.push(response.id);
     let Some((shown, _)) = app.shown.clone() else {
@@ -27,6 +26,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             (true, _) => "Reading…",
             _ => "This layer is made by Run.",
         };
+        ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
         ink(&ui.painter_at(rect), rect.center(), Align2::CENTER_CENTER, text, 16.0, theme::FAINT);
         return;
     };
