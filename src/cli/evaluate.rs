@@ -90,7 +90,7 @@ impl Evaluate {
             let condition = predict::condition(&truth.dark_matter, &models, &mut progress)?;
             let conditioned = began.elapsed().as_secs_f64();
             let paint = |realisation: u64| {
-                let settings = Settings { seed: settings.seed + realisation, ..settings.clone() };
+                let settings = Settings { seed: settings.seed.wrapping_add(realisation), ..settings.clone() };
                 predict::paint(&condition, &models.lodi.network, &models.device, &settings, &mut progress)
             };
             let realisations = (0..self.realisations).map(paint).collect::<Result<Vec<_>>>()?;

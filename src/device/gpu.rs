@@ -101,6 +101,18 @@ impl GpuContext {
         self.adapter.get_info().device_type == wgpu::DeviceType::Cpu
     }
 
+    /// What `make` makes on this device; `None` where its memory is full.
+    pub fn if_room<T>(&self, make: impl FnOnce() -> T) -> Option<T> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = make();
+        let mut errors = std::pin::pin!(scope.pop());
+        // Without a browser the answer is there at once.
+        match errors.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(Some(_)) => None,
+            _ => Some(made),
+        }
+    }
+
     /// The result of the self-test, which runs on the first call.
     fn self_test_once(&self) -> std::result::Result<(), String> {
         static RESULT: OnceLock<std::result::Result<(), String>> = OnceLock::new();

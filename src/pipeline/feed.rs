@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::Outcome;
 use super::layers::LayerView;
+use super::{Outcome, Source};
 use crate::error::{Error, Result};
 use crate::field::{Cosmology, Layer, MassAssignment, TileBox};
 use crate::predict::Stage;
@@ -21,6 +21,8 @@ pub struct JobId(pub(super) u64);
 /// What a job was opened on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Opened {
+    /// Where it was read from.
+    pub source: Source,
     /// Name for the screen.
     pub name: String,
     /// Redshift.
@@ -33,7 +35,7 @@ pub struct Opened {
     pub box_size: f64,
     /// The window that particles were assigned to the grid with; `None` for a gridded field.
     pub window: Option<MassAssignment>,
-    /// What the reference is, if there is one, as a sentence.
+    /// What the reference is, if there is one, in words that end no sentence.
     pub reference: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! A job's thread, its clock and what it reports.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -102,13 +103,23 @@ pub struct FrameTimes {
 ///
 /// The job always ends with [`JobView::ended`], also where its own code panics.
 pub fn spawn(config: JobConfig, device: DeviceChoice, wake: impl Fn() + Send + Sync + 'static) -> Job {
+    start(wake, move |run| run.run(config, device))
+}
+
+/// Show what a job made once more, beside the map in the file `reference` where one is given: no network runs, and
+/// nothing of `outcome` but its reference becomes another.
+pub fn again(outcome: Arc<Outcome>, reference: Option<PathBuf>, wake: impl Fn() + Send + Sync + 'static) -> Job {
+    start(wake, move |run| run.again(&outcome, reference))
+}
+
+fn start(wake: impl Fn() + Send + Sync + 'static, work: impl FnOnce(Run) -> Result<Outcome> + Send + 'static) -> Job {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let id = JobId(NEXT.fetch_add(1, Ordering::Relaxed));
     let control = Control::default();
     let feed = Arc::new(Feed::new(id, wake));
     let (job_feed, job_control) = (feed.clone(), control.clone());
     let body = move || {
-        let run = std::panic::AssertUnwindSafe(|| Run::new(job_feed.clone(), job_control).run(config, device));
+        let run = std::panic::AssertUnwindSafe(|| work(Run::new(job_feed.clone(), job_control)));
         let ended = match std::panic::catch_unwind(run) {
             Ok(Ok(outcome)) => Ended::Finished(Arc::new(outcome)),
             Ok(Err(Error::Cancelled)) => Ended::Cancelled,
@@ -184,6 +195,7 @@ impl Run {
         self.checkpoint()?;
         self.grid = (dark_matter.density.n(), dark_matter.density.box_size);
         let opened = Opened {
+            source: config.source.clone(),
             name,
             redshift: dark_matter.redshift,
             cosmology: dark_matter.cosmology,
@@ -243,6 +255,40 @@ impl Run {
         })
     }
 
+    /// Show what a job made.
+    fn again(mut self, outcome: &Outcome, reference: Option<PathBuf>) -> Result<Outcome> {
+        self.begin(Stage::Field, 0, 1)?;
+        let mut outcome = outcome.clone();
+        let opened = &mut outcome.opened;
+        self.grid = (opened.n, opened.box_size);
+        let mut notes = Vec::new();
+        if let Some(path) = reference {
+            let (map, what, of_files) = source::read_reference(&path, self.grid, opened.redshift)?;
+            self.checkpoint()?;
+            opened.reference = Some(what);
+            outcome.spectra.insert(Series::Reference, power_spectrum(&map, None));
+            outcome.fields.insert(Layer::Reference, Arc::new(map));
+            outcome.config.reference = Some(path);
+            notes = of_files;
+        }
+        self.warnings = outcome.warnings.clone();
+        self.warn(notes);
+        outcome.warnings = self.warnings.clone();
+        self.steps = outcome.steps.clone();
+        for (&layer, field) in &outcome.fields {
+            self.put(layer, FieldValues::Host(field.clone()), true);
+        }
+        let spectra = outcome.spectra.iter().map(|(&series, spectrum)| (series, Arc::new(spectrum.clone())));
+        self.feed.change(|view| {
+            view.opened = Some(Arc::new(outcome.opened.clone()));
+            view.device = outcome.device.clone().map(Arc::new);
+            view.weights = outcome.weights.clone().into();
+            view.spectra = spectra.collect();
+        });
+        self.picture(true);
+        Ok(outcome)
+    }
+
     /// Run the networks.
     fn networks(
         &mut self,
@@ -274,7 +320,8 @@ impl Run {
         let mut realisations = Vec::new();
         if config.until >= Stage::Lodi {
             for realisation in 0..config.realisations.max(1) as u64 {
-                let settings = Settings { seed: config.settings.seed + realisation, ..config.settings.clone() };
+                let settings =
+                    Settings { seed: config.settings.seed.wrapping_add(realisation), ..config.settings.clone() };
                 realisations.push(Arc::new(predict::paint(
                     &condition,
                     &models.lodi.network,

@@ -11,6 +11,6 @@ mod source;
 
 pub use config::{JobConfig, Source};
 pub use feed::{Control, DeviceInfo, Ended, JobId, JobView, Opened, Progress, Series, StepRecord, Watch};
-pub use job::{FrameTimes, Job, Outcome, spawn};
+pub use job::{FrameTimes, Job, Outcome, again, spawn};
 pub use layers::{Changed, FieldValues, LayerView};
 pub use results::{map_of, write_steps};

@@ -27,7 +27,7 @@ pub(super) struct Loaded {
     pub dark_matter: DarkMatter,
     /// The window that particles were shared out with, if there were particles.
     pub window: Option<MassAssignment>,
-    /// The reference in mK, and what it is, as a sentence.
+    /// The reference in mK, and what it is.
     pub reference: Option<(Grid, String)>,
     /// Further draws of the reference, in mK, where its model can be asked for them.
     pub draws: Vec<Grid>,
@@ -54,8 +54,10 @@ pub(super) fn load(config: &JobConfig) -> Result<Loaded> {
         }
     };
     if let Some(path) = &config.reference {
-        let (reference, notes) = read_reference(path, &loaded)?;
-        loaded.reference = Some(reference);
+        let density = &loaded.dark_matter.density;
+        let on = (density.n(), density.box_size);
+        let (reference, what, notes) = read_reference(path, on, loaded.dark_matter.redshift)?;
+        loaded.reference = Some((reference, what));
         loaded.notes.extend(notes);
     }
     Ok(loaded)
@@ -78,7 +80,7 @@ fn from_demo(config: &JobConfig) -> Result<Loaded> {
         let model = HydrogenModel::default();
         let frame = Frame::of(&header, loaded.dark_matter.density.n(), config.assignment);
         let paint = |model: &HydrogenModel| paint_hydrogen(&haloes, &particles, &frame, model).brightness_temperature;
-        loaded.reference = Some((paint(&model), format!("Reference: {}.", model.describe(haloes.len()))));
+        loaded.reference = Some((paint(&model), model.describe(haloes.len())));
         loaded.draws =
             (1..=FURTHER_DRAWS).map(|seed| paint(&HydrogenModel { seed: model.seed + seed, ..model })).collect();
     }
@@ -118,8 +120,8 @@ fn from_map(name: String, path: &Path, config: &JobConfig) -> Result<Loaded> {
         .into_iter()
         .find_map(|place| serde_json::from_value(provenance.pointer(place)?.clone()).ok());
     let described = match provenance["reference"]["description"].as_str() {
-        Some(description) => format!("Reference: {description} ({name})."),
-        None => format!("Reference: as in {name}."),
+        Some(description) => description.to_owned(),
+        None => format!("as in {name}"),
     };
     let reference = map.layers.remove(&Layer::Reference).map(|grid| (grid, described));
     // Whoever runs the networks needs the dark matter alone.
@@ -172,8 +174,13 @@ fn check_grid(n: usize) -> Result<()> {
     Err(Error::setting(format!("a grid of {n}³ voxels"), "8 to 2048 voxels an axis", "Ask for 128, for example"))
 }
 
-/// A reference map in mK on the grid of `loaded`.
-fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<String>)> {
+/// A reference map in mK for a prediction on `n³` voxels in `box_size` Mpc/h at `redshift`, what it is, and what is to
+/// be said of it.
+pub(super) fn read_reference(
+    path: &Path,
+    (n, box_size): (usize, f64),
+    redshift: f64,
+) -> Result<(Grid, String, Vec<String>)> {
     let file = match io::open_source(path)? {
         Opened::Grid(grid) => grid,
         Opened::Snapshot(_) => {
@@ -185,7 +192,6 @@ fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<S
             ));
         }
     };
-    let (n, box_size) = (loaded.dark_matter.density.n(), loaded.dark_matter.density.box_size);
     if file.grid.n() != n || (file.grid.box_size / box_size - 1.0).abs() > 1e-3 {
         return Err(Error::input(
             path,
@@ -195,16 +201,13 @@ fn read_reference(path: &Path, loaded: &Loaded) -> Result<((Grid, String), Vec<S
         ));
     }
     let mut notes = Vec::new();
-    if (file.redshift - loaded.dark_matter.redshift).abs() > 0.01 {
-        notes.push(format!(
-            "The reference is at z = {:.2} and the snapshot at z = {:.2}.",
-            file.redshift, loaded.dark_matter.redshift
-        ));
+    if (file.redshift - redshift).abs() > 0.01 {
+        notes.push(format!("The reference is at z = {:.2} and the snapshot at z = {redshift:.2}.", file.redshift));
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let what = match &file.description {
-        Some(description) => format!("Reference: {description} ({name})."),
-        None => format!("Reference: {name} ({}).", file.quantity.name()),
+        Some(description) => format!("{description} ({name})"),
+        None => format!("{name} ({})", file.quantity.name()),
     };
-    Ok(((file.brightness_temperature()?, what), notes))
+    Ok((file.brightness_temperature()?, what, notes))
 }

@@ -133,6 +133,12 @@ impl Offscreen {
         Some((self.shown(), Some(REFINING)))
     }
 
+    /// Forget the picture: what comes next is of something else.
+    pub fn clear(&mut self) {
+        self.forget_fine();
+        (self.coarse, self.key) = (None, None);
+    }
+
     /// How often anything was marched so far.
     pub fn marches(&self) -> u64 {
         let fine = self.fine.as_ref().map_or(0, |fine| fine.progress.strips.load(Ordering::Relaxed));

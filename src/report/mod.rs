@@ -172,13 +172,8 @@ pub fn details(outcome: &Outcome) -> serde_json::Value {
         "device": outcome.device.as_ref().map(|device| &device.name),
         "weights": outcome.weights,
         "window": outcome.opened.window,
-        "reference": { "description": outcome.opened.reference.as_deref().map(reference_alone) },
+        "reference": { "description": outcome.opened.reference },
     })
-}
-
-/// What a reference is, of the sentence that tells it.
-fn reference_alone(sentence: &str) -> &str {
-    sentence.trim_start_matches("Reference: ").trim_end_matches('.')
 }
 
 /// Write everything a job made into `folder` (made if need be): `map.hdf5`, `spectrum.csv`,
@@ -288,13 +283,14 @@ mod tests {
         Outcome {
             config: JobConfig::default(),
             opened: Opened {
+                source: Source::Demo,
                 name: "demo".to_owned(),
                 redshift: 1.0,
                 cosmology: Cosmology::default(),
                 n,
                 box_size: 12.5,
                 window: None,
-                reference: Some("Reference: a test.".to_owned()),
+                reference: Some("a test".to_owned()),
             },
             realisations: vec![fields[&Layer::BrightnessTemperature].clone()],
             fields,

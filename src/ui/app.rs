@@ -23,14 +23,14 @@ use super::session::{Checksums, ComparedRun, Session, window as sessions};
 use super::subject::{FieldId, LAYERS, Source as Field, Subject};
 use super::talk::presentation::{self, Presentation};
 use super::talk::{Moment, Talk, frame};
-use super::view_state::{Compare, Partner, Quantity, ViewState};
+use super::view_state::{Compare, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
 use crate::field::{Grid, Layer};
 use crate::figure::Format;
-use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Source, Watch};
+use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source, Watch};
 use crate::predict::Stage;
 use crate::render::ColorScale;
 use crate::report;
@@ -46,12 +46,12 @@ const HOLD: f64 = 0.3;
 
 /// What a background task of the window brings back.
 pub(super) enum Message {
-    /// A snapshot was chosen.
+    /// Something to open was chosen.
     Open(PathBuf),
     /// A reference was chosen.
     Reference(PathBuf),
-    /// Results were written there.
-    Saved(PathBuf),
+    /// Results were written, each into its folder; and what is to be done next.
+    Saved(Vec<(Arc<Outcome>, PathBuf)>, Option<Leaving>),
     /// A session was written there.
     SessionSaved(PathBuf),
     /// Something that a session misses was looked for.
@@ -66,6 +66,17 @@ pub(super) enum Message {
     NoDialog(PathAsked),
     /// It did not work.
     Failed(Error),
+}
+
+/// What takes the place of all that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Leaving {
+    /// Nothing: the window closes.
+    Close,
+    /// Something else that is opened.
+    For(Source),
+    /// The talk that comes with Halodi.
+    ForTheTalk,
 }
 
 /// What undo undoes.
@@ -151,8 +162,8 @@ pub struct HalodiApp {
     pub(super) recording: Option<Recording>,
     /// Whether what is drawn now goes into a file: nothing to click, and pictures in full quality.
     pub(super) on_paper: bool,
-    /// Whether the window closes once the results are saved.
-    pub(super) close_when_saved: bool,
+    /// A map to compare with, which is read once the job that runs has ended.
+    waiting_reference: Option<PathBuf>,
     preferences: Option<PathBuf>,
     clipboard: Clipboard,
     messages: (Sender<Message>, Receiver<Message>),
@@ -232,7 +243,7 @@ impl HalodiApp {
             closing: false,
             recording: None,
             on_paper: false,
-            close_when_saved: false,
+            waiting_reference: None,
             preferences,
             clipboard: Clipboard::default(),
             messages: channel(),
@@ -334,6 +345,11 @@ impl HalodiApp {
         self.presentation.as_ref().and_then(Presentation::scene)
     }
 
+    /// Whether the window waits for the user.
+    fn is_at_rest(&self) -> bool {
+        self.job.is_none() && !self.give_when_open && !self.presents() && !self.dialogs.are_open()
+    }
+
     /// Whether nothing but pictures and captions is to be seen.
     pub(super) fn presents(&self) -> bool {
         self.presentation.is_some() || self.on_paper
@@ -392,12 +408,16 @@ impl HalodiApp {
 
     /// Start a job.
     pub(super) fn start_job(&mut self, config: JobConfig) {
+        self.begin();
+        self.asked_for = config.clone();
+        self.job = Some(pipeline::spawn(config, self.device_choice, self.waker()));
+    }
+
+    fn begin(&mut self) {
         self.frames.restart();
         self.chosen_by_user = false;
         self.followed_layer = None;
         self.told_warnings = 0;
-        self.asked_for = config.clone();
-        self.job = Some(pipeline::spawn(config, self.device_choice, self.waker()));
     }
 
     /// What a job calls when there is something new to see.
@@ -412,6 +432,7 @@ impl HalodiApp {
             job.control.cancel();
         }
         self.waiting_runs.clear();
+        self.waiting_reference = None;
     }
 
     /// What is being opened does not choose what is looked at.
@@ -449,11 +470,55 @@ impl HalodiApp {
         self.start(Stage::Field);
     }
 
-    /// Compare what is open with a reference map.
+    /// Open a source or the like, once the user agrees to lose what is lost with what is open now.
+    pub(super) fn leave(&mut self, to: Leaving) {
+        let running = self.job.is_some() && self.subject.opened().is_some();
+        if running || !self.subject.unsaved().is_empty() {
+            self.dialogs.asked = Some(Asked::Leave { to, running });
+        } else {
+            self.left(to);
+        }
+    }
+
+    /// The user agreed.
+    pub(super) fn left(&mut self, to: Leaving) {
+        match to {
+            Leaving::Close => self.close(&self.ctx.clone()),
+            Leaving::For(source) => self.open(source),
+            Leaving::ForTheTalk => self.give_demo_talk(false),
+        }
+    }
+
+    /// Compare what is open with a reference map, also what was predicted; a job that runs is not disturbed.
     pub fn open_reference(&mut self, path: PathBuf) {
-        self.stop();
-        self.settings.reference = Some(path);
-        self.start(Stage::Field);
+        if self.job.is_some() {
+            self.log.say(Level::Info, "The reference is read as soon as the job that runs has ended.");
+            self.waiting_reference = Some(path);
+            return;
+        }
+        self.settings.reference = Some(path.clone());
+        match &self.subject.job.ended {
+            Some(Ended::Finished(outcome)) => {
+                let open = self.opened_with.clone().unwrap_or_default();
+                self.asked_for = JobConfig { reference: Some(path.clone()), ..open };
+                self.show_again(outcome.clone(), Some(path));
+            }
+            _ => self.start(Stage::Field),
+        }
+    }
+
+    /// Bring an earlier run back.
+    pub(super) fn show_run(&mut self, number: usize) {
+        let Some(run) = self.subject.runs.iter().find(|run| run.number == number) else { return };
+        if self.job.is_none() {
+            self.asked_for = run.config();
+            self.show_again(run.outcome.clone(), None);
+        }
+    }
+
+    fn show_again(&mut self, outcome: Arc<Outcome>, reference: Option<PathBuf>) {
+        self.begin();
+        self.job = Some(pipeline::again(outcome, reference, self.waker()));
     }
 
     /// Show a layer because the user wants it.
@@ -484,14 +549,31 @@ impl HalodiApp {
 
     /// Write the last result into a folder of the user's choice.
     pub(super) fn save_results(&mut self) {
-        let Some(outcome) = self.subject.outcome.clone() else { return };
-        let mut outcome = (*outcome).clone();
-        outcome.frame_times = self.frames.summary();
+        if let Some(outcome) = self.subject.outcome.clone() {
+            self.save(vec![outcome], None);
+        }
+    }
+
+    /// Write everything that is not saved yet, and go on.
+    pub(super) fn save_and_leave(&mut self, to: Leaving) {
+        let unsaved = self.subject.unsaved();
+        if unsaved.is_empty() { self.left(to) } else { self.save(unsaved, Some(to)) }
+    }
+
+    /// Write `outcomes`: the first into a folder of the user's choice, the others into folders in it.
+    fn save(&mut self, outcomes: Vec<Arc<Outcome>>, then: Option<Leaving>) {
+        let frame_times = self.frames.summary();
         files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
-            match report::write_outcome(&folder, &outcome, &[Format::Png]) {
-                Ok(_) => Message::Saved(folder),
-                Err(error) => Message::Failed(error),
+            let mut saved = Vec::new();
+            for (index, outcome) in outcomes.into_iter().enumerate() {
+                let folder = if index == 0 { folder.clone() } else { folder.join(format!("earlier_run_{index}")) };
+                let timed = Outcome { frame_times, ..(*outcome).clone() };
+                if let Err(error) = report::write_outcome(&folder, &timed, &[Format::Png]) {
+                    return Message::Failed(error);
+                }
+                saved.push((outcome, folder));
             }
+            Message::Saved(saved, then)
         });
     }
 
@@ -552,13 +634,15 @@ impl HalodiApp {
     fn listen(&mut self, ctx: &Context) {
         while let Ok(message) = self.messages.1.try_recv() {
             match message {
-                Message::Open(path) => self.open(Source::File(path)),
+                Message::Open(path) => self.leave(Leaving::For(Source::File(path))),
                 Message::Reference(path) => self.open_reference(path),
-                Message::Saved(folder) => {
-                    self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
-                    self.subject.saved = Some(folder);
-                    if std::mem::take(&mut self.close_when_saved) {
-                        self.close(ctx);
+                Message::Saved(results, then) => {
+                    for (outcome, folder) in results {
+                        self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
+                        self.subject.was_saved(&outcome, folder);
+                    }
+                    if let Some(to) = then {
+                        self.left(to);
                     }
                 }
                 Message::SessionSaved(path) => {
@@ -602,6 +686,10 @@ impl HalodiApp {
             },
         }
         self.job = None;
+        if let Some(path) = self.waiting_reference.take().filter(|_| self.subject.opened().is_some()) {
+            self.open_reference(path);
+            return;
+        }
         // The answer opens what was to be opened, with the view that was to come with it.
         self.restoring &= asked;
         self.frames.stop();
@@ -616,10 +704,15 @@ impl HalodiApp {
         if news.job == self.subject.job.job && news.version == self.subject.job.version {
             return;
         }
-        let new_job = news.job != self.subject.job.job;
+        let before = self.subject.job.job;
         let new_box = self.subject.follow(news);
+        // Another job than before; or that before once more, where the new one came to nothing.
+        let new_job = self.subject.job.job != before;
         if new_job {
-            self.opened_with = Some(self.asked_for.clone());
+            let (job, subject) = (self.job.as_ref().map(Job::id), self.subject.job.job);
+            if job == Some(subject) {
+                self.opened_with = Some(self.asked_for.clone());
+            }
             self.told_coarser = None;
             self.analysis.clear();
             self.drawing.clear();
@@ -654,14 +747,6 @@ impl HalodiApp {
             if !self.presentation.as_ref().is_some_and(Presentation::is_scripted) && (!self.chosen_by_user || gone) {
                 self.view.layer = layer;
             }
-        }
-        if let Partner::Run(number) = self.view.partner
-            && !self.subject.runs.iter().any(|r| r.number == number)
-            && !self.waiting_runs.iter().any(|r| r.number == number)
-            && self.beside.as_ref().is_none_or(|(made, _)| *made != number)
-            && !self.presents()
-        {
-            self.view.partner = Partner::Reference;
         }
     }
 
@@ -698,6 +783,9 @@ impl HalodiApp {
     }
 
     fn dropped(&mut self, ctx: &Context) {
+        if ctx.input(|input| !input.raw.hovered_files.is_empty()) {
+            dialogs::drop_here(self, ctx);
+        }
         let dropped = ctx.input(|input| input.raw.dropped_files.first().map(|file| file.path().to_path_buf()));
         // A path that is pasted anywhere but into a line of text is a file that is brought.
         let pasted = ctx.input(|input| {
@@ -721,7 +809,7 @@ impl HalodiApp {
         if self.subject.opened().is_some() {
             self.dialogs.asked = Some(Asked::Dropped(path));
         } else {
-            self.open(Source::File(path));
+            self.leave(Leaving::For(Source::File(path)));
         }
     }
 
@@ -730,10 +818,11 @@ impl HalodiApp {
         if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
             return;
         }
-        let unsaved = self.subject.outcome.is_some() && self.subject.saved.is_none();
-        if self.job.is_some() || self.recording.is_some() || unsaved {
+        // Reading a file is soon done again.
+        let running = (self.job.is_some() && self.subject.opened().is_some()) || self.recording.is_some();
+        if running || !self.subject.unsaved().is_empty() {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.dialogs.asked = Some(Asked::Close { running: self.job.is_some() || self.recording.is_some() });
+            self.dialogs.asked = Some(Asked::Leave { to: Leaving::Close, running });
         }
     }
 
@@ -820,6 +909,11 @@ impl HalodiApp {
         if self.give_when_open && !self.restoring && self.subject.opened().is_some() && self.dialogs.asked.is_none() {
             self.give_when_open = false;
             presentation::start(self, &ctx, 0);
+        }
+        // Whoever sees the window for the first time is shown around, once.
+        if !self.toured && self.preferences.is_some() && self.subject.opened().is_some() && self.is_at_rest() {
+            self.toured = true;
+            self.dialogs.tour = Some(0);
         }
         presentation::keys(self, &ctx);
         commands::keys(self, &ctx);

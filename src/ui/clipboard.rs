@@ -1,6 +1,7 @@
 //! The system's clipboard, for text and pictures that the window copies.
 
 use std::borrow::Cow;
+use std::sync::mpsc::{Receiver, channel};
 
 use egui::{Context, Event, Key, OutputCommand, RawInput};
 
@@ -8,6 +9,8 @@ use egui::{Context, Event, Key, OutputCommand, RawInput};
 #[derive(Default)]
 pub struct Clipboard {
     system: Option<arboard::Clipboard>,
+    /// What became of a picture that is on its way.
+    picture: Option<Receiver<Result<(), arboard::Error>>>,
 }
 
 impl Clipboard {
@@ -20,17 +23,18 @@ impl Clipboard {
         for command in copied {
             let clipboard = self.system()?;
             match command {
-                OutputCommand::CopyText(text) => clipboard.set_text(text),
-                OutputCommand::CopyImage(image) => clipboard.set_image(arboard::ImageData {
-                    width: image.width(),
-                    height: image.height(),
-                    bytes: Cow::Borrowed(image.as_raw()),
-                }),
-                _ => Ok(()),
+                OutputCommand::CopyText(text) => clipboard.set_text(text).map_err(|e| e.to_string())?,
+                OutputCommand::CopyImage(image) => self.picture = Some(copy(image, ctx.clone())),
+                _ => {}
             }
-            .map_err(|e| e.to_string())?;
         }
-        Ok(())
+        match self.picture.as_ref().and_then(|picture| picture.try_recv().ok()) {
+            Some(copied) => {
+                self.picture = None;
+                copied.map_err(|e| e.to_string())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Put the system's text into `input` where its keys ask for it. The window system's own
@@ -61,4 +65,17 @@ impl Clipboard {
             none => Ok(none.insert(arboard::Clipboard::new().map_err(|e| e.to_string())?)),
         }
     }
+}
+
+/// Copy a picture, which is compressed meanwhile: off the window's thread. The clipboard that the window has open keeps
+/// it.
+fn copy(image: egui::ColorImage, ctx: Context) -> Receiver<Result<(), arboard::Error>> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let data =
+            arboard::ImageData { width: image.width(), height: image.height(), bytes: Cow::Borrowed(image.as_raw()) };
+        let _ = sender.send(arboard::Clipboard::new().and_then(|mut clipboard| clipboard.set_image(data)));
+        ctx.request_repaint();
+    });
+    receiver
 }

@@ -2,7 +2,7 @@
 
 use egui::{Context, Event, Key, KeyboardShortcut, Modifiers};
 
-use super::app::HalodiApp;
+use super::app::{HalodiApp, Leaving};
 use super::dialogs;
 use super::export::{self, FigureAsked, Width};
 use super::log::Level;
@@ -259,6 +259,15 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
     if ctx.text_edit_focused() {
         return;
     }
+    // What is open over the window has the keyboard to itself; the tour lies beside what it is about.
+    if app.dialogs.are_open() && app.dialogs.tour.is_none() {
+        let escape = ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
+        let help = app.dialogs.help && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Questionmark));
+        if escape || help {
+            app.dialogs.close_one();
+        }
+        return;
+    }
     // A button that the keyboard reached is pressed with Space; a picture is not.
     let focused = ctx.memory(|memory| memory.focused());
     let space = focused.is_none_or(|id| app.canvases.contains(&id));
@@ -307,7 +316,7 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
 pub fn is_available(app: &HalodiApp, command: Command) -> bool {
     let open = app.subject.opened().is_some();
     match command {
-        Command::Reference => open && app.job.is_none(),
+        Command::Reference => open,
         Command::Run => open || app.job.is_some(),
         Command::Cancel => app.job.is_some(),
         Command::Save => app.subject.outcome.is_some(),
@@ -341,7 +350,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
     }
     match command {
         Command::Open => app.choose_snapshot(),
-        Command::Demo => app.open(crate::pipeline::Source::Demo),
+        Command::Demo => app.leave(Leaving::For(crate::pipeline::Source::Demo)),
         Command::Reference => app.choose_reference(),
         Command::Run => match &app.job {
             Some(job) => job.control.set_paused(!job.control.is_paused()),
@@ -355,7 +364,11 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Save => app.save_results(),
         Command::SaveFigure => dialogs::ask_figure(app),
         Command::Record => app.dialogs.film = Some(Default::default()),
-        Command::CopyPicture => export::copy(app, FigureAsked::Panel(Pane::Volume, Width::Page)),
+        Command::CopyPicture => {
+            let pictured = |pane: &Pane| matches!(pane, Pane::Volume | Pane::Slice(_));
+            let pane = app.workspace.maximised.filter(pictured).unwrap_or(Pane::Volume);
+            export::copy(app, FigureAsked::Panel(pane, Width::Page));
+        }
         Command::CopyValues => {
             ctx.copy_text(super::panels::status::probe_text(app));
             app.log.say(Level::Info, "The values are on the clipboard.");
@@ -417,7 +430,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Talk if app.presents() => presentation::leave(app, ctx),
         Command::Talk => presentation::start(app, ctx, 0),
         Command::TalkFromHere => presentation::start(app, ctx, app.chosen_scene.unwrap_or(0)),
-        Command::OpenDemoTalk => app.give_demo_talk(false),
+        Command::OpenDemoTalk => app.leave(Leaving::ForTheTalk),
         Command::SaveSession => super::session::window::save(app),
         Command::AddScene => super::panels::scenes::add(app),
         Command::Fullscreen => {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Align2, Area, Frame, Id, Key, Modal, Order, RichText, ScrollArea, TextEdit, Ui};
 
-use super::app::HalodiApp;
+use super::app::{HalodiApp, Leaving};
 use super::commands::{self, COMMANDS, GESTURES};
 use super::export::{self, FigureAsked, Width};
 use super::files::{self, PathAsked};
@@ -20,8 +20,10 @@ use crate::pipeline::{JobConfig, Source};
 pub enum Asked {
     /// A file was dropped while something was open.
     Dropped(PathBuf),
-    /// The window is to be closed with something to lose.
-    Close {
+    /// All that is open is to be left with something to lose.
+    Leave {
+        /// What comes instead.
+        to: Leaving,
         /// A job runs.
         running: bool,
     },
@@ -68,6 +70,11 @@ impl Asked {
 fn names(types: &[usize]) -> String {
     let names: Vec<String> = types.iter().map(|t| format!("PartType{t}")).collect();
     names.join(" and ")
+}
+
+fn capitalised(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// What the palette was given so far.
@@ -266,16 +273,31 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
                 answers(&["Open", "Compare", "Neither"]),
             )
         }
-        Asked::Close { running: true } => (
-            "A job is running",
-            "Closing the window ends it, and what it has made so far is lost.".to_owned(),
-            answers(&["Close anyway", "Stay"]),
-        ),
-        Asked::Close { running: false } => (
-            "The prediction is not saved",
-            "Closing the window loses it.".to_owned(),
-            answers(&["Save and close…", "Close anyway", "Stay"]),
-        ),
+        Asked::Leave { to, running } => {
+            let (leaving, close) = match to {
+                Leaving::Close => ("Closing the window", "close"),
+                Leaving::For(_) | Leaving::ForTheTalk => ("Opening something else", "open"),
+            };
+            let anyway = format!("{} anyway", capitalised(close));
+            match (running, app.subject.unsaved().len()) {
+                (true, unsaved) => {
+                    let also = if unsaved > 0 { ", and so are results that are not saved" } else { "" };
+                    (
+                        "A job is running",
+                        format!("{leaving} ends it, and what it has made so far is lost{also}."),
+                        vec![anyway, "Stay".to_owned()],
+                    )
+                }
+                (false, unsaved) => {
+                    let (title, what) = match unsaved {
+                        0 | 1 => ("The prediction is not saved", "loses it".to_owned()),
+                        _ => ("Predictions are not saved", format!("loses those of {unsaved} runs")),
+                    };
+                    let text = format!("{leaving} {what}.");
+                    (title, text, vec![format!("Save and {close}…"), anyway, "Stay".to_owned()])
+                }
+            }
+        }
         Asked::Missing { lost, .. } => {
             let name = lost.file_name().unwrap_or(lost.as_os_str()).to_string_lossy();
             let folder = lost.parent().unwrap_or(lost).display();
@@ -310,7 +332,12 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         let mut answer = None;
         let mut buttons = |ui: &mut Ui| {
             for (index, text) in answers.iter().enumerate() {
-                if ui.button(text).clicked() {
+                let button = ui.button(text);
+                // Enter gives the first answer, once Tab is pressed any other.
+                if index == 0 && ui.memory(|memory| memory.focused().is_none()) {
+                    button.request_focus();
+                }
+                if button.clicked() {
                     answer = Some(index);
                 }
             }
@@ -329,13 +356,10 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     };
     match (app.dialogs.asked.take(), answer) {
-        (Some(Asked::Dropped(path)), 0) => app.open(Source::File(path)),
+        (Some(Asked::Dropped(path)), 0) => app.leave(Leaving::For(Source::File(path))),
         (Some(Asked::Dropped(path)), 1) => app.open_reference(path),
-        (Some(Asked::Close { running: true }), 0) | (Some(Asked::Close { running: false }), 1) => app.close(&ctx),
-        (Some(Asked::Close { running: false }), 0) => {
-            app.close_when_saved = true;
-            app.save_results();
-        }
+        (Some(Asked::Leave { to, running: true }), 0) | (Some(Asked::Leave { to, running: false }), 1) => app.left(to),
+        (Some(Asked::Leave { to, running: false }), 0) => app.save_and_leave(to),
         (Some(Asked::Missing { session, lost }), 0) => sessions::locate(app, session, lost),
         (Some(Asked::Missing { mut session, lost }), 1) => {
             session.forget(&lost);
@@ -352,6 +376,18 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         }
         _ => {}
     }
+}
+
+/// Say what becomes of a file that is held over the window.
+pub fn drop_here(app: &HalodiApp, ctx: &egui::Context) {
+    let text = match app.subject.opened() {
+        Some(_) => "Drop it to open it, or to compare with it",
+        None => "Drop it to open it",
+    };
+    let painter = ctx.layer_painter(egui::LayerId::new(Order::Foreground, Id::unique("drop here")));
+    let window = ctx.content_rect();
+    painter.rect_filled(window, 0.0, egui::Color32::from_black_alpha(150));
+    painter.text(window.center(), Align2::CENTER_CENTER, text, egui::FontId::proportional(26.0), theme::INK);
 }
 
 /// Ask for a figure of a panel: the one that fills the window, or the volume.

@@ -38,6 +38,11 @@ struct Synced {
     regions: Option<Vec<TileBox>>,
 }
 
+/// Bytes of the values of `tiles`.
+fn bytes(tiles: &[TileBox]) -> usize {
+    4 * tiles.iter().map(|tile| tile.size.iter().product::<usize>()).sum::<usize>()
+}
+
 /// What the display volume shows.
 #[derive(Clone, PartialEq)]
 struct DisplayKey {
@@ -104,6 +109,13 @@ impl Drawing {
     pub fn clear(&mut self) {
         self.fields.clear();
         self.display = None;
+        self.volumes.iter_mut().for_each(Offscreen::clear);
+    }
+
+    /// Leave the pictures as they are to whoever draws with them later, and make others for the screen.
+    pub fn part_with_pictures(&mut self) {
+        self.display = None;
+        self.slices = Default::default();
     }
 
     /// Most voxels an axis that a field may have to be shown as it is.
@@ -131,6 +143,9 @@ impl Drawing {
         self.frame += 1;
         let first = self.upload(subject, shown);
         let second = compared.map(|c| self.upload(subject, c));
+        let (Some(first), Some(second)) = (first, second.map_or(Some(None), |s| s.map(Some))) else {
+            return self.show_fewer(shown.n());
+        };
         self.evict();
         if self.colors.as_ref().is_none_or(|c| !c.matches(&scales[0], opacity)) {
             self.colors = Some(ColorTable::new(&self.gpu.device, &self.gpu.queue, &scales[0], opacity));
@@ -145,7 +160,8 @@ impl Drawing {
         };
         let n = texture.n();
         if self.display.as_ref().is_none_or(|(volume, ..)| volume.n() != n) {
-            let volume = self.classifier.create(n);
+            self.display = None;
+            let Some(volume) = self.gpu.if_room(|| self.classifier.create(n)) else { return self.show_fewer(n) };
             self.display = Some((volume, DisplayKey { generations: [u64::MAX; 2], ..key.clone() }, -1.0));
         }
         let (volume, have, threshold) = self.display.as_mut().expect("just made");
@@ -226,10 +242,18 @@ impl Drawing {
         self.slices[look.axis][which].draw(&self.slice_pass, first, second, colors, look, size)
     }
 
-    fn upload(&mut self, subject: &Subject, source: &Source) -> Synced {
+    /// The device has no room for `n³` voxels: fewer are shown from now on. There is more to come.
+    fn show_fewer(&mut self, n: usize) -> bool {
+        self.limit_voxels(2 * n / 3);
+        true
+    }
+
+    /// `None` where there is no room for it.
+    fn upload(&mut self, subject: &Subject, source: &Source) -> Option<Synced> {
         let n = source.n();
         if self.fields.get(&source.id).is_none_or(|e| e.texture.n() != n) {
-            let texture = self.painter.create(n);
+            self.fields.remove(&source.id);
+            let texture = self.gpu.if_room(|| self.painter.create(n))?;
             self.fields.insert(source.id, Entry { texture, version: u64::MAX, left: 0, used: 0 });
         }
         let entry = self.fields.get_mut(&source.id).expect("just made");
@@ -240,7 +264,8 @@ impl Drawing {
             let changed =
                 if entry.version == u64::MAX { Changed::All } else { subject.changed_since(source.id, entry.version) };
             match (&source.values, changed) {
-                (FieldValues::Host(grid), Changed::Tiles(tiles)) if entry.left == 0 => {
+                // Also where the rest of the field is still to come.
+                (FieldValues::Host(grid), Changed::Tiles(tiles)) if bytes(&tiles) <= UPLOAD => {
                     for tile in &tiles {
                         self.painter.paint_part(&mut entry.texture, *tile, grid);
                     }
@@ -266,12 +291,10 @@ impl Drawing {
                 &grid.as_slice()[first * n * n..(first + planes) * n * n],
             );
             entry.left -= planes;
-            regions = if first == 0 && entry.left == 0 { None } else { Some(vec![tile]) };
-            if first == 0 {
-                regions = None;
-            }
+            // With the first planes everything is new.
+            regions = (first > 0).then(|| regions.into_iter().flatten().chain([tile]).collect());
         }
-        Synced { before, regions }
+        Some(Synced { before, regions })
     }
 
     fn evict(&mut self) {

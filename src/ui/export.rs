@@ -166,6 +166,8 @@ pub fn figure(app: &mut HalodiApp, asked: FigureAsked) -> Figure {
     app.drawing.present = present;
     (app.parts, app.canvases) = (parts, canvases);
     let marches = app.drawing.take_planned();
+    // The figure is of this moment, whenever it is drawn.
+    app.drawing.part_with_pictures();
     Figure { canvas, dots, shapes, marches, size: page.size, provenance: provenance(app, page.pane) }
 }
 

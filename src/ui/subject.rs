@@ -13,23 +13,36 @@ use crate::stats::PowerSpectrum;
 /// Most earlier runs that are kept to compare with.
 const MOST_RUNS: usize = 4;
 
-/// The prediction of an earlier run on the same box.
+/// An earlier run on the same box.
 #[derive(Clone)]
 pub struct KeptRun {
     /// Counts from 1 since the window was opened.
     pub number: usize,
-    /// What it ran with.
-    pub config: JobConfig,
-    /// Its map, mK.
-    pub map: Arc<Grid>,
-    /// The map's spectrum.
-    pub spectrum: Option<Arc<PowerSpectrum>>,
+    /// What it made.
+    pub outcome: Arc<Outcome>,
+    /// The folder that it was written to, or read from.
+    pub saved: Option<PathBuf>,
 }
 
 impl KeptRun {
+    /// Its map, mK.
+    pub fn map(&self) -> Option<&Arc<Grid>> {
+        self.outcome.fields.get(&Layer::BrightnessTemperature)
+    }
+
+    /// The map's spectrum.
+    pub fn spectrum(&self) -> Option<&PowerSpectrum> {
+        self.outcome.spectra.get(&Series::Prediction)
+    }
+
+    /// What it ran with, and where it is to be read from now.
+    pub fn config(&self) -> JobConfig {
+        JobConfig { results: self.saved.clone(), ..self.outcome.config.clone() }
+    }
+
     /// What it ran with, for the screen.
     pub fn settings(&self) -> String {
-        let settings = &self.config.settings;
+        let settings = &self.outcome.config.settings;
         format!("seed {}, {} steps, {}", settings.seed, settings.steps, settings.overlap.name())
     }
 }
@@ -146,16 +159,24 @@ pub struct Subject {
     /// Instead of it the mean of all (`false`) or their spread (`true`).
     pub ensemble: Option<bool>,
     counted: usize,
+    /// What a job that runs will replace, to go back to if it comes to nothing.
+    before: Option<Box<Subject>>,
 }
 
 impl Subject {
     /// Show `job`, which was opened. Says whether another box than before is on show.
     pub fn follow(&mut self, job: JobView) -> bool {
         let new_box = match (&self.job.opened, &job.opened) {
-            (Some(old), Some(new)) => old.name != new.name || (new.n > 0 && old.n > 0 && old.n != new.n),
+            (Some(old), Some(new)) => {
+                old.source != new.source || (old.n, old.box_size, old.redshift) != (new.n, new.box_size, new.redshift)
+            }
             _ => true,
         };
         if job.job != self.job.job {
+            self.before = None;
+            if !new_box && self.outcome.is_some() {
+                self.before = Some(Box::new(self.clone()));
+            }
             self.keep_run();
             (self.outcome, self.saved, self.step) = (None, None, None);
             (self.realisation, self.ensemble) = (0, None);
@@ -165,19 +186,38 @@ impl Subject {
             self.counted = 0;
         }
         self.job = job;
-        if let Some(Ended::Finished(outcome)) = &self.job.ended
-            && !outcome.realisations.is_empty()
-            && self.outcome.is_none()
-        {
-            self.saved = outcome.config.results.clone();
-            // The same results once more, beside another reference perhaps, are no other run.
-            self.runs.retain(|run| run.config.results.is_none() || run.config.results != self.saved);
-            self.outcome = Some(outcome.clone());
+        match &self.job.ended {
+            Some(Ended::Cancelled | Ended::Failed(_)) => {
+                if let Some(before) = self.before.take() {
+                    *self = *before;
+                }
+            }
+            Some(Ended::Finished(outcome)) if self.outcome.is_none() => {
+                self.before = None;
+                if !outcome.realisations.is_empty() {
+                    let outcome = outcome.clone();
+                    self.show_results(outcome);
+                }
+            }
+            _ => {}
         }
         if self.step.is_some_and(|step| step >= self.job.steps.len()) {
             self.step = None;
         }
         new_box
+    }
+
+    fn show_results(&mut self, outcome: Arc<Outcome>) {
+        self.saved = outcome.config.results.clone();
+        // The same map once more, beside another reference perhaps, is no other run.
+        let same = |run: &KeptRun| {
+            let same_map = outcome.realisations.first().zip(run.map()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+            same_map || (run.saved.is_some() && run.saved == outcome.config.results)
+        };
+        if let Some(at) = self.runs.iter().position(same) {
+            self.saved = self.saved.take().or(self.runs.remove(at).saved);
+        }
+        self.outcome = Some(outcome);
     }
 
     /// Keep the finished map of the job that is about to be replaced.
@@ -186,20 +226,36 @@ impl Subject {
         self.keep(self.counted + 1, &outcome, self.saved.clone());
     }
 
+    /// What would be lost if something else were opened: results that were not saved, that on show first.
+    pub fn unsaved(&self) -> Vec<Arc<Outcome>> {
+        let shown = self.outcome.iter().filter(|_| self.saved.is_none());
+        let runs = self.runs.iter().filter(|run| run.saved.is_none()).map(|run| &run.outcome);
+        shown.chain(runs).cloned().collect()
+    }
+
+    /// `outcome` was written to `folder`.
+    pub fn was_saved(&mut self, outcome: &Arc<Outcome>, folder: PathBuf) {
+        let same = |other: &Arc<Outcome>| Arc::ptr_eq(other, outcome);
+        if self.outcome.as_ref().is_some_and(same) {
+            self.saved = Some(folder);
+        } else if let Some(run) = self.runs.iter_mut().find(|run| same(&run.outcome)) {
+            run.saved = Some(folder);
+        }
+    }
+
     /// Keep the map of a finished run on this box, to compare with; `saved` is the folder that it is
     /// in, if it is in one.
-    pub fn keep(&mut self, number: usize, outcome: &Outcome, saved: Option<PathBuf>) {
-        let Some(map) = outcome.fields.get(&Layer::BrightnessTemperature) else { return };
+    pub fn keep(&mut self, number: usize, outcome: &Arc<Outcome>, saved: Option<PathBuf>) {
+        if !outcome.fields.contains_key(&Layer::BrightnessTemperature) {
+            return;
+        }
         self.counted = self.counted.max(number);
         self.runs.retain(|run| run.number != number);
-        self.runs.push(KeptRun {
-            number,
-            config: JobConfig { results: saved, ..outcome.config.clone() },
-            map: map.clone(),
-            spectrum: outcome.spectra.get(&Series::Prediction).cloned().map(Arc::new),
-        });
+        self.runs.push(KeptRun { number, outcome: outcome.clone(), saved });
         if self.runs.len() > MOST_RUNS {
-            self.runs.remove(0);
+            // One that can be read again goes before one that can not.
+            let oldest = self.runs.iter().position(|run| run.saved.is_some()).unwrap_or(0);
+            self.runs.remove(oldest);
         }
     }
 
@@ -223,7 +279,11 @@ impl Subject {
                     version: view.version,
                     values: view.field.clone(),
                     quantity: Quantity::of(layer),
-                    name: layer.name(),
+                    // A job that was stopped leaves what it had begun.
+                    name: match view.complete || self.job.ended.is_none() {
+                        true => layer.name(),
+                        false => format!("{}, unfinished", layer.name()),
+                    },
                     complete: view.complete,
                 })
             }
@@ -232,7 +292,7 @@ impl Subject {
                 Some(Source {
                     id,
                     version: number as u64,
-                    values: FieldValues::Host(run.map.clone()),
+                    values: FieldValues::Host(run.map()?.clone()),
                     quantity: Quantity::Temperature,
                     name: format!("21 cm, run {number}: {}", run.settings()),
                     complete: true,
@@ -271,6 +331,9 @@ impl Subject {
         self.job.layers.retain(|_, view| here(view));
         self.job.steps = self.job.steps.iter().filter(|s| here(&s.latent) && here(&s.estimate)).cloned().collect();
         self.step = None;
+        if let Some(before) = &mut self.before {
+            before.forget_the_device();
+        }
     }
 
     /// How many realisations of the map there are.
@@ -305,17 +368,40 @@ impl Subject {
             (layer, _) => FieldId::Layer(layer),
         };
         let shown = self.field(first)?;
-        let other = match view.partner {
+        let of = |partner: Partner| match partner {
             Partner::Reference => FieldId::Layer(Layer::Reference),
             Partner::Run(number) => FieldId::Run(number),
             Partner::Realisation(0) => FieldId::Layer(Layer::BrightnessTemperature),
             Partner::Realisation(index) => FieldId::Realisation(index),
         };
-        // The reference itself is compared with the prediction.
-        let other = if other == first { FieldId::Layer(Layer::BrightnessTemperature) } else { other };
-        let compared = (shown.quantity == Quantity::Temperature).then(|| self.field(other)).flatten();
-        let compared = compared.filter(|c| c.n() == shown.n());
+        // Where the chosen one is not there, or is what is shown already, the next that is: the reference itself is
+        // compared with the prediction.
+        let prediction = std::iter::once(FieldId::Layer(Layer::BrightnessTemperature));
+        let wanted = std::iter::once(of(view.partner)).chain(prediction.filter(|_| first == of(view.partner)));
+        let compared = wanted
+            .chain(self.partners().into_iter().map(of))
+            .filter(|other| *other != first && shown.quantity == Quantity::Temperature)
+            .find_map(|other| self.field(other).filter(|c| c.n() == shown.n()));
         Some((shown, compared))
+    }
+
+    /// What the shown map is compared with; `None` for nothing, and for the prediction itself.
+    pub fn partner(&self, view: &ViewState) -> Option<Partner> {
+        match self.pair(view)?.1?.id {
+            FieldId::Layer(Layer::Reference) => Some(Partner::Reference),
+            FieldId::Run(number) => Some(Partner::Run(number)),
+            FieldId::Realisation(index) => Some(Partner::Realisation(index)),
+            FieldId::Layer(_) if self.realisations() > 1 => Some(Partner::Realisation(0)),
+            _ => None,
+        }
+    }
+
+    /// What a map can be compared with.
+    pub fn partners(&self) -> Vec<Partner> {
+        let reference = self.has(Layer::Reference).then_some(Partner::Reference);
+        let runs = self.runs.iter().map(|run| Partner::Run(run.number));
+        let realisations = (0..self.realisations()).filter(|_| self.realisations() > 1).map(Partner::Realisation);
+        reference.into_iter().chain(runs).chain(realisations).collect()
     }
 
     /// Whether there is something to compare the shown layer with.

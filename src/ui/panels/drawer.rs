@@ -129,7 +129,7 @@ fn provenance(app: &HalodiApp, ui: &mut Ui) {
         let c = opened.cosmology;
         row(ui, "Ωm, h, σ8", &format!("{:.3}, {:.3}, {:.3}", c.omega_m, c.h, c.sigma_8));
         if let Some(reference) = &opened.reference {
-            ui.label(RichText::new(reference).small());
+            ui.label(RichText::new(format!("Reference: {reference}.")).small());
         }
     }
     if let Some(device) = &app.subject.job.device {

@@ -3,7 +3,7 @@
 use egui::{Button, RichText, Ui};
 
 use crate::pipeline::Source;
-use crate::ui::app::HalodiApp;
+use crate::ui::app::{HalodiApp, Leaving};
 use crate::ui::commands::{self, Command};
 use crate::ui::theme;
 
@@ -28,7 +28,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         let size = egui::vec2(260.0, 36.0);
         let demo = Button::new(RichText::new("Open the demo").size(15.0).strong().color(on_accent)).fill(accent).min_size(size);
         if ui.add(demo).on_hover_text("A GADGET-4 snapshot of 64³ particles that comes with Halodi, and a reference made from its haloes").clicked() {
-            app.open(Source::Demo);
+            app.leave(Leaving::For(Source::Demo));
         }
         ui.add_space(4.0);
         let open = Button::new(RichText::new("Open snapshot…").size(15.0)).min_size(size);
@@ -49,7 +49,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             for path in app.recent.clone() {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
                 if ui.link(name).on_hover_text(path.display().to_string()).clicked() {
-                    app.open(Source::File(path));
+                    app.leave(Leaving::For(Source::File(path)));
                 }
             }
         }

@@ -73,7 +73,7 @@ fn layers(app: &mut HalodiApp, ui: &mut Ui) {
         let chosen = app.view.layer == layer;
         let key = commands::key_of(ui.ctx(), Command::Layer(index)).unwrap_or_default();
         let missing = match layer {
-            Layer::Reference => "There is no reference; Open → Load reference…",
+            Layer::Reference => "There is no reference; File → Load reference…",
             _ => "Run makes this layer.",
         };
         let button = egui::Button::selectable(chosen, name);
@@ -106,40 +106,56 @@ fn compare(app: &mut HalodiApp, ui: &mut Ui) {
             .on_disabled_hover_text(
                 "Predict, or show a 21 cm layer, with a reference or an earlier run to compare with",
             );
-        if app.subject.runs.is_empty() && app.subject.realisations() < 2 {
-            return;
-        }
-        let name = |app: &HalodiApp, partner: Partner| match partner {
-            Partner::Reference => "reference".to_owned(),
-            Partner::Realisation(index) => format!("realisation {}", index + 1),
-            Partner::Run(number) => match app.subject.runs.iter().find(|r| r.number == number) {
-                Some(run) => format!("run {number}: {}", run.settings()),
-                None => format!("run {number}"),
-            },
-        };
-        let short = match app.view.partner {
-            Partner::Reference => "reference".to_owned(),
-            Partner::Run(number) => format!("run {number}"),
-            Partner::Realisation(index) => format!("realisation {}", index + 1),
-        };
-        ui.label(RichText::new("with").weak());
-        let chosen = ComboBox::from_id_salt("partner").selected_text(short).width(80.0).show_ui(ui, |ui| {
-            if app.subject.has(Layer::Reference) {
-                ui.selectable_value(&mut app.view.partner, Partner::Reference, "reference");
-            }
-            for number in app.subject.runs.iter().map(|r| r.number).collect::<Vec<_>>() {
-                let text = name(app, Partner::Run(number));
-                ui.selectable_value(&mut app.view.partner, Partner::Run(number), text);
-            }
-            if app.subject.realisations() > 1 {
-                for index in 0..app.subject.realisations() {
-                    let partner = Partner::Realisation(index);
-                    ui.selectable_value(&mut app.view.partner, partner, format!("realisation {}", index + 1));
-                }
-            }
-        });
-        chosen.response.accessible_name("Compare with");
     });
+    partner(app, ui);
+    runs(app, ui);
+}
+
+/// What the shown map is compared with, where there is a choice.
+fn partner(app: &mut HalodiApp, ui: &mut Ui) {
+    let partners = app.subject.partners();
+    let in_use = app.subject.partner(&app.view);
+    if app.subject.runs.is_empty() && app.subject.realisations() < 2 {
+        return;
+    }
+    let name = |partner: Partner| match partner {
+        Partner::Reference => "reference".to_owned(),
+        Partner::Realisation(index) => format!("realisation {}", index + 1),
+        Partner::Run(number) => format!("run {number}"),
+    };
+    ui.label(RichText::new("with").weak());
+    let chosen = in_use.map_or_else(|| "the prediction".to_owned(), name);
+    let chosen = ComboBox::from_id_salt("partner").selected_text(chosen).width(80.0).show_ui(ui, |ui| {
+        for partner in partners {
+            let run = app.subject.runs.iter().find(|run| Partner::Run(run.number) == partner);
+            let text = run.map_or_else(|| name(partner), |run| format!("{}: {}", name(partner), run.settings()));
+            ui.selectable_value(&mut app.view.partner, partner, text);
+        }
+    });
+    chosen.response.accessible_name("Compare with");
+}
+
+/// Earlier runs, to go back to.
+fn runs(app: &mut HalodiApp, ui: &mut Ui) {
+    if app.subject.runs.is_empty() {
+        return;
+    }
+    let menu = ui.menu_button("Runs", |ui| {
+        ui.set_min_width(260.0);
+        let mut wanted = None;
+        for run in &app.subject.runs {
+            let kept = if run.saved.is_some() { "saved" } else { "not saved" };
+            let text = format!("Show run {}: {}, {kept}", run.number, run.settings());
+            if ui.add_enabled(app.job.is_none(), egui::Button::new(text)).clicked() {
+                wanted = Some(run.number);
+            }
+        }
+        if let Some(number) = wanted {
+            app.show_run(number);
+            ui.close();
+        }
+    });
+    menu.response.on_hover_text("Earlier runs on this box: look at one again, or save it");
 }
 
 fn volume_modes(app: &mut HalodiApp, ui: &mut Ui) {
@@ -150,8 +166,12 @@ fn volume_modes(app: &mut HalodiApp, ui: &mut Ui) {
             app.view.mode = mode;
         }
     }
-    ui.menu_button("View", |ui| volume_settings(app, ui))
-        .response
+    // A slider in a menu that closes at a click could not be used.
+    let behaviour = egui::PopupCloseBehavior::CloseOnClickOutside;
+    egui::containers::menu::MenuButton::new("View")
+        .config(egui::containers::menu::MenuConfig::new().close_behavior(behaviour))
+        .ui(ui, |ui| volume_settings(app, ui))
+        .0
         .on_hover_text("Planes, clipping, opacity, and saving the view");
     ui.spacing_mut().item_spacing.x = 7.0;
 }

@@ -3,7 +3,7 @@
 use egui::{Align, Button, Layout, Panel, RichText, Ui};
 
 use crate::pipeline::Source;
-use crate::ui::app::HalodiApp;
+use crate::ui::app::{HalodiApp, Leaving};
 use crate::ui::commands::{self, Command};
 use crate::ui::icons::{self, Icon};
 use crate::ui::workspace::Part;
@@ -23,7 +23,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
 }
 
 fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
-    ui.menu_button("Open", |ui| {
+    ui.menu_button("File", |ui| {
         ui.set_min_width(230.0);
         for command in [Command::Open, Command::Demo, Command::OpenDemoTalk, Command::Reference] {
             item(app, ui, command);
@@ -34,7 +34,7 @@ fn open_menu(app: &mut HalodiApp, ui: &mut Ui) {
             for path in app.recent.clone() {
                 let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
                 if ui.button(name).on_hover_text(path.display().to_string()).clicked() {
-                    app.open(Source::File(path));
+                    app.leave(Leaving::For(Source::File(path)));
                     ui.close();
                 }
             }

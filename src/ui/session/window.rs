@@ -46,7 +46,7 @@ pub(in crate::ui) fn capture(app: &HalodiApp) -> Session {
     });
     let runs = app.subject.runs.iter().map(|run| ComparedRun {
         number: run.number,
-        job: JobConfig { results: own(&run.config.results), until: Stage::Statistics, ..run.config.clone() },
+        job: JobConfig { results: own(&run.saved), until: Stage::Statistics, ..run.config() },
     });
     Session {
         format: Session::FORMAT,
