@@ -323,6 +323,8 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         ),
     };
     let upright = matches!(asked, Asked::Species { .. });
+    // The answer that loses nothing has the keyboard, until Tab gives it to another.
+    let safe = if matches!(asked, Asked::Restore(_)) { 0 } else { answers.len() - 1 };
     let modal = frame(&ctx, "question", 16).show(&ctx, |ui| {
         ui.set_width(if upright { 440.0 } else { 400.0 });
         ui.heading(title);
@@ -333,8 +335,7 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
         let mut buttons = |ui: &mut Ui| {
             for (index, text) in answers.iter().enumerate() {
                 let button = ui.button(text);
-                // Enter gives the first answer, once Tab is pressed any other.
-                if index == 0 && ui.memory(|memory| memory.focused().is_none()) {
+                if index == safe && ui.memory(|memory| memory.focused().is_none()) {
                     button.request_focus();
                 }
                 if button.clicked() {

@@ -38,5 +38,5 @@ pub use session::{ComparedRun, FileRecord, Session};
 pub use subject::{FieldId, Subject};
 pub use talk::presentation::HEIGHT as TALK_HEIGHT;
 pub use talk::{Action, Moment, Playing, Run, Scene, Sweep, Talk};
-pub use view_state::{Compare, Quantity, ViewState};
+pub use view_state::{Compare, Partner, Quantity, ViewState};
 pub use workspace::Pane;

@@ -211,7 +211,8 @@ impl Subject {
         self.saved = outcome.config.results.clone();
         // The same map once more, beside another reference perhaps, is no other run.
         let same = |run: &KeptRun| {
-            let same_map = outcome.realisations.first().zip(run.map()).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+            let maps = outcome.realisations.first().zip(run.outcome.realisations.first());
+            let same_map = maps.is_some_and(|(a, b)| Arc::ptr_eq(a, b));
             same_map || (run.saved.is_some() && run.saved == outcome.config.results)
         };
         if let Some(at) = self.runs.iter().position(same) {

@@ -4,6 +4,7 @@
 
 mod faults;
 mod habits;
+mod results;
 mod talks;
 
 use std::cell::RefCell;
@@ -62,7 +63,8 @@ fn window(start: Start) -> (Harness<'static>, Shared) {
         Harness::builder().with_size(egui::Vec2::from(start.size)).with_theme(theme).wgpu_setup(setup.into()).build_ui(
             move |ui| {
                 // As the system's window is cleared.
-                ui.painter().rect_filled(ui.ctx().content_rect(), 0.0, ui.visuals().panel_fill);
+                let background = ui.ctx().layer_painter(egui::LayerId::background());
+                background.rect_filled(ui.ctx().content_rect(), 0.0, ui.visuals().panel_fill);
                 shared
                     .borrow_mut()
                     .get_or_insert_with(|| {
