@@ -34,6 +34,7 @@ use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source, Wat
 use crate::predict::Stage;
 use crate::render::ColorScale;
 use crate::report;
+use crate::stats::strongest_within;
 
 /// Time between frames while a job has something new to show.
 const FRAME: Duration = Duration::from_millis(33);
@@ -60,6 +61,8 @@ pub(super) enum Message {
     Told(Vec<String>),
     /// A picture or a table was written there.
     Written(PathBuf),
+    /// The strongest voxel lies there, in the unit cube.
+    Brightest([f32; 3]),
     /// A picture for the clipboard.
     Picture(Arc<egui::ColorImage>),
     /// The system has no dialog for paths.
@@ -141,7 +144,8 @@ pub struct HalodiApp {
     pub(super) writes_paths: bool,
     /// The slice that keys step through.
     pub(super) slice_axis: usize,
-    pub(super) playing: bool,
+    /// The axis along which slices are played through.
+    pub(super) playing: Option<usize>,
     /// Whether the second field is blinked to, or held.
     pub(super) flipped: bool,
     /// Since when the key that blinks is down, and how fields were compared before.
@@ -230,7 +234,7 @@ impl HalodiApp {
             frozen: false,
             writes_paths: false,
             slice_axis: 2,
-            playing: false,
+            playing: None,
             flipped: false,
             blink_key: None,
             shown: None,
@@ -603,6 +607,17 @@ impl HalodiApp {
         }
     }
 
+    /// Move the crosshair to the strongest voxel of the shown part of the box, once it is found.
+    pub(super) fn look_for_brightest(&mut self) {
+        let Some((shown, _)) = self.shown.clone() else { return };
+        let Some(grid) = self.analysis.host(&self.ctx.clone(), &shown) else { return };
+        let (clip, magnitude) = (self.view.clip, self.view.scale(shown.quantity).map.is_diverging());
+        self.background(move || {
+            let voxel = strongest_within(&grid, clip, magnitude)?;
+            Some(Message::Brightest(voxel.map(|v| (v as f32 + 0.5) / grid.n() as f32)))
+        });
+    }
+
     /// Close what is open over the picture, innermost first.
     pub(super) fn back(&mut self, ctx: &Context) {
         if self.dialogs.close_one() {
@@ -657,6 +672,7 @@ impl HalodiApp {
                     self.dialogs.path = Some(asked);
                 }
                 Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
+                Message::Brightest(place) => (self.view.crosshair, self.probe) = (place, place),
                 Message::Picture(image) => {
                     ctx.copy_image(Arc::unwrap_or_clone(image));
                     self.log.say(Level::Info, "The picture is on the clipboard.");
@@ -843,7 +859,7 @@ impl HalodiApp {
     }
 
     fn play(&mut self, ctx: &Context) {
-        if self.playing
+        if let Some(axis) = self.playing
             && let Some(n) = self.shown_n()
         {
             let beat = Duration::from_millis(90);
@@ -856,8 +872,7 @@ impl HalodiApp {
                 due
             });
             if due {
-                let axis = self.slice_axis;
-                self.view.step(axis, 1, n);
+                commands::step(self, axis, 1, n);
             }
             ctx.request_repaint_after(beat / 2);
         }
