@@ -16,7 +16,8 @@ pub fn pictures(app: &HalodiApp, rect: Rect) -> Vec<Rect> {
         return vec![rect];
     }
     let (left, right) = rect.split_left_right_at_fraction(0.5);
-    vec![left.with_max_x(left.right() - 1.0), right.with_min_x(right.left() + 1.0)]
+    let gap = (0.5 * left.width()).clamp(0.0, 1.0);
+    vec![left.with_max_x(left.right() - gap), right.with_min_x(right.left() + gap)]
 }
 
 /// The number of the picture under the pointer, or where the pointer was pressed: what is dragged
@@ -124,8 +125,10 @@ impl Frame {
     /// By how many boxes what reaches from `low` to `high` along one side of the picture (0 across,
     /// 1 up) is to be moved so that it shows, for each of its periodic copies.
     pub fn copies_along(self, side: usize, low: f32, high: f32) -> impl Iterator<Item = f32> {
-        let first = (self.extent[side] - high).ceil() as i32;
-        let last = (self.extent[2 + side] - low).floor() as i32;
+        // What ends where the picture does shows nothing of itself there; a place does.
+        let touch = (0.5 * (high - low)).min(1e-4);
+        let first = (self.extent[side] - high + touch).ceil() as i32;
+        let last = (self.extent[2 + side] - low - touch).floor() as i32;
         (first..=last).take(COPIES).map(|boxes| boxes as f32)
     }
 
@@ -169,6 +172,9 @@ mod tests {
         // What goes on over the far face also shows at the near one.
         assert_eq!(frame.copies_along(1, 0.9, 1.1).collect::<Vec<_>>(), [-1.0, 0.0]);
         assert_eq!(frame.copies([0.5, 0.9], [0.5, 1.1]).count(), 6);
+        // Its neighbours end where the box does; a place on its face is on both.
+        assert_eq!(frame.copies_along(1, 0.0, 1.0).collect::<Vec<_>>(), [0.0]);
+        assert_eq!(frame.copies_along(1, 0.0, 0.0).collect::<Vec<_>>(), [0.0, 1.0]);
     }
 
     #[test]

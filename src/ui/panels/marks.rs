@@ -21,7 +21,7 @@ pub fn show(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
     let at = app.view.crosshair[axis];
     let layer = app.shown.as_ref().is_some_and(|(shown, _)| matches!(shown.id, FieldId::Layer(_)));
     let faces = Stroke::new(1.0, theme::FAINT.gamma_multiply(0.6));
-    outline(&painter, frame, [[0.0; 2], [1.0; 2]], faces, StrokeKind::Outside);
+    outline(&painter, frame, [[0.0; 2], [1.0; 2]], faces, StrokeKind::Middle);
     if app.view.tiles && layer {
         for tile in app.subject.job.active.iter() {
             let low = tile.origin.map(|v| v as f32 / n as f32);

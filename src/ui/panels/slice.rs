@@ -39,6 +39,7 @@ pub fn buttons(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     let response = icons::button(ui, icon, &format!("Play along {}", NAMES[axis]), true);
     if response.on_hover_text("Play through the slices (K)").clicked() {
         app.playing = (!playing).then_some(axis);
+        app.slice_axis = axis;
     }
     let settings = icons::button(ui, Icon::Settings, &format!("Slice settings {}", NAMES[axis]), true);
     egui::Popup::menu(&settings).close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
