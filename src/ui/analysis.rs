@@ -369,7 +369,7 @@ impl Analysis {
 }
 
 /// Values in the computer's own memory; `None` where the device was lost.
-fn grid_of(values: &FieldValues) -> Option<Arc<Grid>> {
+pub(super) fn grid_of(values: &FieldValues) -> Option<Arc<Grid>> {
     match values {
         FieldValues::Host(grid) => Some(grid.clone()),
         FieldValues::Device { values, box_size } => {

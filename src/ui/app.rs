@@ -8,7 +8,7 @@ use std::time::Duration;
 use egui::Context;
 use egui::util::undoer::Undoer;
 
-use super::analysis::Analysis;
+use super::analysis::{Analysis, grid_of};
 use super::clipboard::Clipboard;
 use super::dialogs::{Asked, Dialogs};
 use super::drawing::Drawing;
@@ -34,7 +34,7 @@ use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source, Wat
 use crate::predict::Stage;
 use crate::render::ColorScale;
 use crate::report;
-use crate::stats::strongest_within;
+use crate::stats::{strongest_along, strongest_within};
 
 /// Time between frames while a job has something new to show.
 const FRAME: Duration = Duration::from_millis(33);
@@ -607,13 +607,17 @@ impl HalodiApp {
         }
     }
 
-    /// Move the crosshair to the strongest voxel of the shown part of the box, once it is found.
-    pub(super) fn look_for_brightest(&mut self) {
-        let Some((shown, _)) = self.shown.clone() else { return };
-        let Some(grid) = self.analysis.host(&self.ctx.clone(), &shown) else { return };
-        let (clip, magnitude) = (self.view.clip, self.view.scale(shown.quantity).map.is_diverging());
+    /// Move the crosshair to the strongest voxel of `field`, once it is found: of those on a line of
+    /// sight within the box, or of those in the part of the box that is shown.
+    pub(super) fn look_for_brightest(&self, field: &Field, line: Option<[[f32; 3]; 2]>) {
+        let (values, clip) = (field.values.clone(), self.view.clip);
+        let magnitude = self.view.scale(field.quantity).map.is_diverging();
         self.background(move || {
-            let voxel = strongest_within(&grid, clip, magnitude)?;
+            let grid = grid_of(&values)?;
+            let voxel = match line {
+                Some(ends) => strongest_along(&grid, ends, magnitude)?,
+                None => strongest_within(&grid, clip, magnitude)?,
+            };
             Some(Message::Brightest(voxel.map(|v| (v as f32 + 0.5) / grid.n() as f32)))
         });
     }

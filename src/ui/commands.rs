@@ -447,7 +447,11 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
             let low = app.view.crosshair.map(|at| (at - 1.0 / 16.0).rem_euclid(1.0));
             app.view.region = Some([low, low.map(|at| at + 0.125)]);
         }
-        Command::Brightest => app.look_for_brightest(),
+        Command::Brightest => {
+            if let Some((shown, _)) = &app.shown {
+                app.look_for_brightest(shown, None);
+            }
+        }
         Command::Slab(axis) => app.view.slab(axis),
         Command::Cross => app.view.cross = !app.view.cross,
         Command::ClearMarks => {

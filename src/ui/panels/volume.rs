@@ -6,7 +6,6 @@ use glam::{Vec2, Vec3};
 
 use super::{axes, canvas, ink};
 use crate::render::{Line, Pace, VolumeLook, VolumeMode, crossing};
-use crate::stats::strongest_along;
 use crate::ui::app::HalodiApp;
 use crate::ui::subject::{FieldId, Source};
 use crate::ui::talk::presentation::Presentation;
@@ -209,10 +208,12 @@ fn steer(app: &mut HalodiApp, ui: &Ui, rect: Rect, response: &Response) {
     }
     if response.secondary_clicked()
         && let Some(p) = response.interact_pointer_pos()
-        && let Some(place) = brightest(app, ui, index, at(p), aspect)
+        && let Some(field) = seen_at(app, index, at(p).x)
     {
-        app.view.crosshair = place;
-        app.probe = place;
+        let [origin, direction] = app.view.camera.ray(at(p), aspect);
+        if let Some(ends) = crossing([origin, direction], app.view.clip) {
+            app.look_for_brightest(field, Some(ends.map(|far| (origin + direction * far).to_array())));
+        }
     }
     if response.clicked() {
         response.request_focus();
@@ -261,17 +262,6 @@ fn window_level(app: &mut HalodiApp, delta: Vec2, rect: Rect) {
         [scale.value(shift - narrow), scale.value(1.0 + shift + narrow)]
     };
     app.view.scales.insert(quantity, scale.with_ends(low, high));
-}
-
-/// The place of the strongest voxel on the line of sight through a point of the picture `index`, 0 to 1
-/// from its top left, within the shown part of the box.
-fn brightest(app: &mut HalodiApp, ui: &Ui, index: usize, at: Vec2, aspect: f32) -> Option<[f32; 3]> {
-    let field = seen_at(app, index, at.x)?.clone();
-    let grid = app.analysis.host(ui.ctx(), &field)?;
-    let [origin, direction] = app.view.camera.ray(at, aspect);
-    let ends = crossing([origin, direction], app.view.clip)?.map(|far| (origin + direction * far).to_array());
-    let voxel = strongest_along(&grid, ends, app.view.scale(field.quantity).map.is_diverging())?;
-    Some(voxel.map(|v| (v as f32 + 0.5) / grid.n() as f32))
 }
 
 /// The field that the picture `index` shows at a fraction of its width.

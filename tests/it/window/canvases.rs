@@ -67,6 +67,7 @@ fn each_half_of_a_comparison_is_steered_where_it_is_drawn() {
         let middle = egui::pos2(volume.left() + share * volume.width(), volume.center().y);
         with(&app, |app| app.look(|view| view.crosshair = [0.1; 3]));
         click(&mut harness, middle, egui::PointerButton::Secondary);
+        wait(&mut harness, &app, "the brightest voxel", |app| app.view().crosshair != [0.1; 3]);
         crosshair(&app)
     });
     assert!(found.as_flattened().iter().all(|v| (v - 0.5).abs() < 0.1), "{found:?}");
@@ -86,6 +87,7 @@ fn the_brightest_voxel_on_the_line_of_sight_is_found_from_anywhere() {
             });
             harness.step();
             click(&mut harness, volume.center(), egui::PointerButton::Secondary);
+            wait(&mut harness, &app, "the brightest voxel", |app| app.view().crosshair != [0.1; 3]);
             let found = crosshair(&app);
             assert!(
                 found.iter().all(|v| (0.35..0.65).contains(v)),
