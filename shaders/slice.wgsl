@@ -72,11 +72,19 @@ fn look(in: Corner) -> @location(0) vec4<f32> {
         let base = floor(columns - 0.5);
         let f = columns - 0.5 - base;
         let c = vec2<i32>(base);
-        let a = placed(value_at(c, second), scale);
-        let b = placed(value_at(c + vec2<i32>(1, 0), second), scale);
-        let d = placed(value_at(c + vec2<i32>(0, 1), second), scale);
-        let e = placed(value_at(c + vec2<i32>(1, 1), second), scale);
-        place = mix(mix(a, b, f.x), mix(d, e, f.x), f.y);
+        let a = value_at(c, second);
+        let b = value_at(c + vec2<i32>(1, 0), second);
+        let d = value_at(c + vec2<i32>(0, 1), second);
+        let e = value_at(c + vec2<i32>(1, 1), second);
+        // Nothing lies between a value and none.
+        if is_nan(a) || is_nan(b) || is_nan(d) || is_nan(e) {
+            return slice.hole;
+        }
+        place = mix(
+            mix(placed(a, scale), placed(b, scale), f.x),
+            mix(placed(d, scale), placed(e, scale), f.x),
+            f.y,
+        );
     } else {
         let value = value_at(vec2<i32>(floor(columns)), second);
         if is_nan(value) {

@@ -53,21 +53,25 @@ impl OrbitCamera {
         [right, self.outward().cross(right)]
     }
 
-    /// Half the height that is seen at the target, in box sides.
-    fn half_height(&self) -> f32 {
-        self.distance * (0.5 * Self::FIELD_OF_VIEW).tan()
+    /// Tangent of half the angle from the lower to the upper edge of a picture. One higher than
+    /// wide shows as much across as a square one would.
+    fn slope(aspect: f32) -> f32 {
+        (0.5 * Self::FIELD_OF_VIEW).tan() / aspect.clamp(1e-3, 1.0)
     }
 
-    /// From the unit cube to clip space. A picture higher than wide shows as much across
-    /// as a square one would.
+    /// The height that a picture of that aspect shows at the target, in box sides.
+    pub fn height(&self, aspect: f32) -> f32 {
+        2.0 * self.distance * Self::slope(aspect)
+    }
+
+    /// From the unit cube to clip space.
     pub fn world_to_clip(&self, aspect: f32) -> Mat4 {
         let view = glam::camera::rh::view::look_at_mat4(self.eye(), self.target, Vec3::Z);
-        let narrow = aspect.clamp(1e-3, 1.0);
         let projection = if self.orthographic {
-            let half = self.half_height() / narrow;
+            let half = 0.5 * self.height(aspect);
             glam::camera::rh::proj::directx::orthographic(-half * aspect, half * aspect, -half, half, -8.0, 20.0)
         } else {
-            let angle = 2.0 * ((0.5 * Self::FIELD_OF_VIEW).tan() / narrow).atan();
+            let angle = 2.0 * Self::slope(aspect).atan();
             glam::camera::rh::proj::directx::perspective(angle, aspect, 0.05, 20.0)
         };
         projection * view
@@ -75,15 +79,21 @@ impl OrbitCamera {
 
     /// Turn by a drag of `delta` points.
     pub fn orbit(&mut self, delta: Vec2) {
-        self.yaw = (self.yaw - delta.x * 0.008).rem_euclid(std::f32::consts::TAU);
-        // Short of the poles, where up would flip.
-        self.pitch = (self.pitch + delta.y * 0.008).clamp(-1.5, 1.5);
+        self.turn(delta * 0.008);
     }
 
-    /// Move sideways by a drag of `delta` points over a picture `height` points high.
-    pub fn pan(&mut self, delta: Vec2, height: f32) {
+    /// Turn the box by so many radians, to the right and down.
+    pub fn turn(&mut self, angles: Vec2) {
+        self.yaw = (self.yaw - angles.x).rem_euclid(std::f32::consts::TAU);
+        // Short of the poles, where up would flip.
+        self.pitch = (self.pitch + angles.y).clamp(-1.5, 1.5);
+    }
+
+    /// Move sideways by a drag of `delta` points over a picture of `size` points.
+    pub fn pan(&mut self, delta: Vec2, size: Vec2) {
         let [right, up] = self.screen_axes();
-        let scale = 2.0 * self.half_height() / height.max(1.0);
+        let size = size.max(Vec2::ONE);
+        let scale = self.height(size.x / size.y) / size.y;
         self.target += (up * delta.y - right * delta.x) * scale;
         self.target = self.target.clamp(Vec3::splat(-0.5), Vec3::splat(1.5));
     }
@@ -91,10 +101,10 @@ impl OrbitCamera {
     /// Move nearer (above one) or farther, towards what is under `at` (−1 to 1 across and
     /// up, of a picture of that aspect).
     pub fn zoom(&mut self, factor: f32, at: Vec2, aspect: f32) {
-        let before = self.half_height();
+        let before = self.height(aspect);
         self.distance = (self.distance / factor).clamp(0.25, 8.0);
         let [right, up] = self.screen_axes();
-        let gained = before - self.half_height();
+        let gained = 0.5 * (before - self.height(aspect));
         self.target += (right * at.x * aspect + up * at.y) * gained;
         self.target = self.target.clamp(Vec3::splat(-0.5), Vec3::splat(1.5));
     }
@@ -117,6 +127,17 @@ impl OrbitCamera {
         let origin = point(0.0);
         [origin, (point(1.0) - origin).normalize()]
     }
+}
+
+/// Where a line of sight enters the part of the box between two corners and where it leaves it,
+/// distances from its origin; `None` where it passes by.
+pub fn crossing([origin, direction]: [Vec3; 2], [low, high]: [[f32; 3]; 2]) -> Option<[f32; 2]> {
+    // Along a face, a division by zero would say neither inside nor outside.
+    let small = direction.abs().cmplt(Vec3::splat(1e-6));
+    let inverse = Vec3::select(small, Vec3::splat(1e-6), direction).recip();
+    let (a, b) = ((Vec3::from(low) - origin) * inverse, (Vec3::from(high) - origin) * inverse);
+    let (enter, leave) = (a.min(b).max_element().max(0.0), a.max(b).min_element());
+    (enter < leave).then_some([enter, leave])
 }
 
 #[cfg(test)]
@@ -156,13 +177,36 @@ mod tests {
     }
 
     #[test]
-    fn zooming_keeps_what_is_under_the_cursor() {
-        let mut camera = OrbitCamera { orthographic: true, ..OrbitCamera::default() };
-        let aspect = 1.4;
-        let at = Vec2::new(0.3, 0.6);
-        let [origin, direction] = camera.ray(at, aspect);
-        let point = origin + direction * (camera.target - origin).dot(direction);
-        camera.zoom(1.7, Vec2::new(at.x * 2.0 - 1.0, 1.0 - 2.0 * at.y), aspect);
-        assert!((camera.project(point, aspect).unwrap() - at).length() < 1e-3);
+    fn zooming_and_moving_keep_what_is_under_the_cursor() {
+        for aspect in [1.4, 0.4] {
+            let mut camera = OrbitCamera { orthographic: true, ..OrbitCamera::default() };
+            let at = Vec2::new(0.3, 0.6);
+            let [origin, direction] = camera.ray(at, aspect);
+            let point = origin + direction * (camera.target - origin).dot(direction);
+            camera.zoom(1.7, Vec2::new(at.x * 2.0 - 1.0, 1.0 - 2.0 * at.y), aspect);
+            assert!((camera.project(point, aspect).unwrap() - at).length() < 1e-3);
+            let size = Vec2::new(500.0 * aspect, 500.0);
+            camera.pan(Vec2::new(20.0, 10.0), size);
+            let moved = (camera.project(point, aspect).unwrap() - at) * size;
+            assert!((moved - Vec2::new(20.0, 10.0)).length() < 0.5, "{moved} at {aspect}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_sight_crosses_the_box_from_face_to_face() {
+        let whole = [[0.0; 3], [1.0; 3]];
+        for distance in [0.6, 2.5, 8.0] {
+            for orthographic in [false, true] {
+                let camera = OrbitCamera { orthographic, distance, ..OrbitCamera::default() };
+                let ray = camera.ray(Vec2::splat(0.5), 1.3);
+                let [enter, leave] = crossing(ray, whole).unwrap();
+                let middle = ray[0] + ray[1] * 0.5 * (enter + leave);
+                assert!(enter >= 0.0 && middle.min_element() > 0.0 && middle.max_element() < 1.0);
+                let out = ray[0] + ray[1] * leave;
+                assert!(out.min_element().abs() < 1e-3 || (out.max_element() - 1.0).abs() < 1e-3, "{out}");
+            }
+        }
+        assert_eq!(crossing([Vec3::new(0.5, 2.0, 0.5), Vec3::X], whole), None);
+        assert!(crossing([Vec3::new(-1.0, 0.5, 0.5), Vec3::X], whole).is_some());
     }
 }

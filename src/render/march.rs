@@ -107,7 +107,10 @@ impl March {
                 };
                 let began = Instant::now();
                 self.pass.draw(&self.picture, &self.volume, &self.colors, &self.look, &plan);
-                if !self.finish() {
+                let done = Arc::new(AtomicBool::new(false));
+                let told = done.clone();
+                self.gpu.queue.on_submitted_work_done(move || told.store(true, Ordering::Release));
+                if !wait(&self.gpu, &done) {
                     return;
                 }
                 self.progress.strips.fetch_add(1, Ordering::Relaxed);
@@ -121,20 +124,17 @@ impl March {
             after();
         }
     }
+}
 
-    /// Wait until the device has done what it was given; false where it is gone.
-    fn finish(&self) -> bool {
-        let done = Arc::new(AtomicBool::new(false));
-        let told = done.clone();
-        self.gpu.queue.on_submitted_work_done(move || told.store(true, Ordering::Release));
-        let began = Instant::now();
-        // Asked again and again: waiting inside the device would hold up whoever draws.
-        while !done.load(Ordering::Acquire) {
-            if self.gpu.device.poll(wgpu::PollType::Poll).is_err() || began.elapsed() > PATIENCE {
-                return false;
-            }
-            std::thread::sleep(Duration::from_micros(400));
+/// Wait until the device says that it is `done`; false where it is gone.
+pub(super) fn wait(gpu: &GpuContext, done: &AtomicBool) -> bool {
+    let began = Instant::now();
+    // Asked again and again: waiting inside the device would hold up whoever draws.
+    while !done.load(Ordering::Acquire) {
+        if gpu.device.poll(wgpu::PollType::Poll).is_err() || began.elapsed() > PATIENCE {
+            return false;
         }
-        true
+        std::thread::sleep(Duration::from_micros(400));
     }
+    true
 }

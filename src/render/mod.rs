@@ -22,7 +22,7 @@ mod transfer;
 mod vector;
 mod volume;
 
-pub use camera::OrbitCamera;
+pub use camera::{OrbitCamera, crossing};
 pub use capture::{Canvas, FORMAT, read_pixels};
 pub use colormap::ColorMap;
 pub use display::{Classifier, DisplayVolume, Placed};

@@ -1,13 +1,13 @@
 //! The picture of the volume, drawn again only when something in it changed: coarse at
 //! once, then in full quality on a thread of its own, while nothing moves.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::march::Progress;
+use super::march::{self, Progress};
 use super::volume::PassPlan;
-use super::{ColorTable, DisplayVolume, March, Picture, VolumeLook, VolumePass};
+use super::{ColorTable, DisplayVolume, March, Opacity, Picture, VolumeLook, VolumePass};
 use crate::device::GpuContext;
 
 /// What else keeps the machine busy.
@@ -27,10 +27,14 @@ const DATA: Duration = Duration::from_millis(250);
 const REFINING: Duration = Duration::from_secs(1);
 /// Rest between strips while a job shares the processor.
 const REST: Duration = Duration::from_millis(6);
+/// How long a coarse picture may keep the device, seconds: on a software renderer, and on a GPU.
+const AFFORDABLE: [f32; 2] = [0.045, 0.012];
+/// Least pixels of a coarse picture over those of the screen, along an axis.
+const COARSEST: f32 = 0.22;
 /// Length of a step in voxels while things move.
 const STEP: f32 = 1.5;
 
-type Key = (VolumeLook, u64, super::ColorMap, bool, super::Opacity, [u32; 2]);
+type Key = (VolumeLook, u64, super::ColorMap, bool, Opacity, [u32; 2]);
 
 /// A finer picture on its way, or there.
 struct Fine {
@@ -51,8 +55,62 @@ pub struct Offscreen {
     scale: f32,
     /// Seconds that a pixel of the fine picture takes, bits of an `f32`.
     cost: Arc<AtomicU32>,
-    last_coarse: Option<Instant>,
+    stopwatch: Stopwatch,
     marches: u64,
+}
+
+/// Measures how long the device is busy with one piece of work, on a thread of its own.
+#[derive(Default)]
+struct Stopwatch {
+    running: Arc<AtomicBool>,
+    /// Seconds, bits of an `f32`; zero once they were read.
+    taken: Arc<AtomicU32>,
+}
+
+impl Stopwatch {
+    /// Let the device do what `submit` gives it, and measure it unless a measurement is under way.
+    /// What the device had to do before does not count, nor how long nobody asks for another picture.
+    fn time(&self, gpu: &GpuContext, submit: impl FnOnce()) {
+        if self.running.swap(true, Ordering::AcqRel) {
+            return submit();
+        }
+        let began = Arc::new(OnceLock::new());
+        let begins = began.clone();
+        gpu.queue.on_submitted_work_done(move || _ = begins.set(Instant::now()));
+        submit();
+        let done = Arc::new(AtomicBool::new(false));
+        let (told, taken) = (done.clone(), self.taken.clone());
+        gpu.queue.on_submitted_work_done(move || {
+            let seconds = began.get().map_or(0.0, |began: &Instant| began.elapsed().as_secs_f32());
+            taken.store(seconds.max(1e-6).to_bits(), Ordering::Release);
+            told.store(true, Ordering::Release);
+        });
+        let (gpu, running) = (gpu.clone(), self.running.clone());
+        let wait = move || {
+            march::wait(&gpu, &done);
+            running.store(false, Ordering::Release);
+        };
+        if std::thread::Builder::new().name("halodi stopwatch".to_owned()).spawn(wait).is_err() {
+            self.running.store(false, Ordering::Release);
+        }
+    }
+
+    /// What was measured since it was asked last, seconds.
+    fn read(&self) -> Option<f32> {
+        let bits = self.taken.swap(0, Ordering::AcqRel);
+        (bits != 0).then(|| f32::from_bits(bits))
+    }
+}
+
+/// Pixels of the next coarse picture over those of the screen, along an axis, where one of `scale`
+/// took so many seconds and may take `affordable`: fewer where it took long, more where it did not.
+fn paced(scale: f32, taken: f32, affordable: f32) -> f32 {
+    let change = match taken / affordable {
+        over if over > 1.3 => over.sqrt().recip().max(0.8),
+        over if over < 0.7 => 1.1,
+        _ => 1.0,
+    };
+    (scale * change).clamp(COARSEST, 1.0)
 }
 
 impl Offscreen {
@@ -68,7 +126,7 @@ impl Offscreen {
             changed: Instant::now(),
             scale: if software { 0.5 } else { 1.0 },
             cost: Arc::new(AtomicU32::new(1e-6f32.to_bits())),
-            last_coarse: None,
+            stopwatch: Stopwatch::default(),
             marches: 0,
         }
     }
@@ -91,8 +149,10 @@ impl Offscreen {
             self.coarse = Some(Picture::new(&self.gpu.device, size));
             self.key = None;
         }
+        let look = look.as_seen();
         let (map, reversed, opacity) = colors.key();
-        let key = (*look, volume.generation(), map, reversed, opacity, size);
+        // The gain is a part of the look.
+        let key = (look, volume.generation(), map, reversed, Opacity { gain: 0.0, ..opacity }, size);
         let now = Instant::now();
         let since = now - self.changed;
         if self.key != Some(key) {
@@ -102,14 +162,16 @@ impl Offscreen {
                 return Some((self.shown(), Some(DATA - since)));
             }
             self.forget_fine();
-            self.pace_coarse(now, pace);
+            if let Some(taken) = self.stopwatch.read() {
+                self.scale = paced(self.scale, taken, AFFORDABLE[usize::from(!pace.software)]);
+            }
             self.changed = now;
             self.key = Some(key);
             let filled = size.map(|v| ((v as f32 * self.scale).round() as u32).clamp(1, v));
             let coarse = self.coarse.as_mut().expect("just made");
             coarse.filled = filled;
             let plan = PassPlan { size: filled, rows: [0, filled[1]], step: STEP, pass: 0, weight: 1.0 };
-            pass.draw(coarse, volume, colors, look, &plan);
+            self.stopwatch.time(&self.gpu, || pass.draw(coarse, volume, colors, &look, &plan));
             self.marches += 1;
             return Some((self.shown(), Some(SETTLED)));
         }
@@ -122,7 +184,7 @@ impl Offscreen {
             None => {}
         }
         let passes = if pace.software { 3 } else { 12 };
-        let march = March::new(pass, volume, colors, look, size, passes)?;
+        let march = March::new(pass, volume, colors, &look, size, passes)?;
         self.fine = Some(Fine { picture: march.picture(), progress: march.progress(), passes });
         let (cost, wake, rest) = (self.cost.clone(), self.wake.clone(), if pace.busy { REST } else { Duration::ZERO });
         let refine = move || march.run_beside(&cost, rest, || wake());
@@ -157,25 +219,29 @@ impl Offscreen {
             self.marches += u64::from(fine.progress.strips.load(Ordering::Relaxed));
         }
     }
-
-    /// Fewer pixels where frames that follow each other take long, more where they do not.
-    fn pace_coarse(&mut self, now: Instant, pace: Pace) {
-        let target = if pace.software { 0.060 } else { 0.025 };
-        let Some(taken) = self.last_coarse.replace(now).map(|last| (now - last).as_secs_f32()) else { return };
-        if taken > 0.5 {
-            return;
-        }
-        if taken > 1.3 * target {
-            self.scale *= (target / taken).sqrt().max(0.8);
-        } else if taken < 0.7 * target {
-            self.scale *= 1.1;
-        }
-        self.scale = self.scale.clamp(0.22, 1.0);
-    }
 }
 
 impl Drop for Offscreen {
     fn drop(&mut self) {
         self.forget_fine();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_as_fine_as_its_own_cost_allows() {
+        // A device that takes so long for a picture of all pixels.
+        let settled = |whole: f32| (0..60).fold(0.5, |scale, _| paced(scale, whole * scale * scale, 0.045));
+        assert_eq!(settled(0.020), 1.0);
+        assert_eq!(settled(100.0), COARSEST);
+        let scale = settled(0.2);
+        let cost = 0.2 * scale * scale;
+        assert!((0.7 * 0.045..1.3 * 0.045).contains(&cost), "{cost} s at {scale}");
+        // What is affordable changes nothing, and one slow picture little.
+        assert_eq!(paced(0.6, 0.045, 0.045), 0.6);
+        assert!(paced(0.6, 10.0, 0.045) >= 0.6 * 0.79);
     }
 }

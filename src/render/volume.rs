@@ -70,6 +70,22 @@ pub struct VolumeLook {
     pub diverging: bool,
 }
 
+impl VolumeLook {
+    /// The same look without what its picture does not depend on: two looks that are alike as
+    /// they are seen have one picture.
+    pub(super) fn as_seen(self) -> Self {
+        let hidden = self.plane_opacity.map(|opacity| opacity <= 0.0);
+        let of = |mode: VolumeMode, value: f32| if self.mode == mode { value } else { 0.0 };
+        Self {
+            planes: [0, 1, 2].map(|axis| if hidden[axis] { 0.0 } else { self.planes[axis] }),
+            plane_opacity: self.plane_opacity.map(|opacity| opacity.max(0.0)),
+            level: of(VolumeMode::Surface, self.level),
+            gain: of(VolumeMode::Emission, self.gain),
+            ..self
+        }
+    }
+}
+
 /// One pass over a part of the picture.
 pub(super) struct PassPlan {
     /// Pixels of the whole picture.
@@ -215,5 +231,37 @@ impl VolumePass {
             pass.draw(0..3, 0..1);
         }
         self.gpu.queue.submit([encoder.finish()]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_makes_no_other_picture() {
+        let look = |mode, plane_opacity| VolumeLook {
+            camera: OrbitCamera::default(),
+            mode,
+            planes: [0.5; 3],
+            plane_opacity,
+            level: 0.3,
+            gain: 90.0,
+            clip: [[0.0; 3], [1.0; 3]],
+            swipe: 2.0,
+            diverging: false,
+        };
+        for mode in VolumeMode::ALL {
+            let without = look(mode, [0.0; 3]);
+            let moved = VolumeLook { planes: [0.1, 0.2, 0.3], ..without };
+            assert_eq!(without.as_seen(), moved.as_seen(), "{mode:?}");
+            let one = look(mode, [0.0, 0.5, 0.0]);
+            assert_eq!(one.as_seen(), VolumeLook { planes: [0.1, 0.5, 0.3], ..one }.as_seen());
+            assert_ne!(one.as_seen(), VolumeLook { planes: [0.5, 0.2, 0.5], ..one }.as_seen());
+            let level = VolumeLook { level: 0.4, ..one };
+            assert_eq!(one.as_seen() != level.as_seen(), mode == VolumeMode::Surface);
+            let gain = VolumeLook { gain: 91.0, ..one };
+            assert_eq!(one.as_seen() != gain.as_seen(), mode == VolumeMode::Emission);
+        }
     }
 }

@@ -11,7 +11,7 @@ pub use bispectrum::{Bispectrum, equilateral, squeezed};
 pub use ensemble::{mean_and_spread, power_spread};
 pub use histogram::Histogram;
 pub use power::{CrossSpectrum, PowerSpectrum, cross_spectrum, power_spectrum};
-pub use region::{RegionStatistics, profile};
+pub use region::{RegionStatistics, profile, strongest_along, strongest_within};
 pub use seams::{
     Against, AtDistance, AtOffset, Figure, Mode, NearFaces, SIGNIFICANT, Scale, Seams, Search, Statistic, Verdict,
     jump_across, lattices, normal_scores,

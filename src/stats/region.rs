@@ -75,9 +75,64 @@ pub fn profile(grid: &Grid, start: [f64; 3], end: [f64; 3], samples: usize) -> V
         .collect()
 }
 
+/// The strongest voxel that a straight line within the box meets, ends in box sides: the one with the
+/// largest value or, where signs count alike (`magnitude`), the one farthest from zero; the first of
+/// several, and `None` where no voxel has a value.
+pub fn strongest_along(grid: &Grid, [start, end]: [[f32; 3]; 2], magnitude: bool) -> Option<[usize; 3]> {
+    let n = grid.n();
+    let length = (0..3).map(|i| (end[i] - start[i]).powi(2)).sum::<f32>().sqrt();
+    // Two places a voxel.
+    let steps = (2.0 * length * n as f32).ceil().max(1.0) as usize;
+    let voxels = (0..=steps).map(|step| {
+        let t = step as f32 / steps as f32;
+        [0, 1, 2].map(|i| (((start[i] + t * (end[i] - start[i])) * n as f32) as usize).min(n - 1))
+    });
+    strongest(grid, voxels, magnitude)
+}
+
+/// The strongest voxel, as along a line, between two corners in box sides within the box.
+pub fn strongest_within(grid: &Grid, [low, high]: [[f32; 3]; 2], magnitude: bool) -> Option<[usize; 3]> {
+    let n = grid.n();
+    let span = |i: usize| {
+        let first = ((low[i] * n as f32) as usize).min(n - 1);
+        first..((high[i] * n as f32).ceil() as usize).clamp(first + 1, n)
+    };
+    let voxels = span(0).flat_map(|x| span(1).flat_map(move |y| span(2).map(move |z| [x, y, z])));
+    strongest(grid, voxels, magnitude)
+}
+
+fn strongest(grid: &Grid, voxels: impl Iterator<Item = [usize; 3]>, magnitude: bool) -> Option<[usize; 3]> {
+    let mut best: Option<(f32, [usize; 3])> = None;
+    for voxel in voxels {
+        let value = grid.values[voxel];
+        let strength = if magnitude { value.abs() } else { value };
+        if !strength.is_nan() && best.is_none_or(|(most, _)| strength > most) {
+            best = Some((strength, voxel));
+        }
+    }
+    best.map(|(_, voxel)| voxel)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_strongest_voxel_has_a_value_and_may_be_below_zero() {
+        let mut grid = Grid::zeros(8, 16.0);
+        grid.values[[1, 4, 4]] = f32::NAN;
+        grid.values[[3, 4, 4]] = 2.0;
+        grid.values[[6, 4, 4]] = -5.0;
+        grid.values[[7, 7, 7]] = 9.0;
+        let line = [[0.0, 0.55, 0.55], [1.0, 0.55, 0.55]];
+        assert_eq!(strongest_along(&grid, line, false), Some([3, 4, 4]));
+        assert_eq!(strongest_along(&grid, line, true), Some([6, 4, 4]));
+        let part = [[0.0; 3], [0.7; 3]];
+        assert_eq!(strongest_within(&grid, part, false), Some([3, 4, 4]));
+        assert_eq!(strongest_within(&grid, [[0.0; 3], [1.0; 3]], true), Some([7, 7, 7]));
+        grid.values.fill(f32::NAN);
+        assert_eq!(strongest_along(&grid, line, true), None);
+    }
 
     fn ramp() -> Grid {
         let mut grid = Grid::zeros(8, 16.0);

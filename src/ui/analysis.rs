@@ -340,9 +340,10 @@ impl Analysis {
                 .into_iter()
                 .filter_map(|(name, grid)| {
                     let n = grid.n();
-                    let voxel = |p: f32| ((p * n as f32) as usize).min(n - 1);
-                    let origin = corners[0].map(voxel);
-                    let size = [0, 1, 2].map(|i| voxel(corners[1][i]) - origin[i] + 1);
+                    // It may go on beyond the faces of the periodic box.
+                    let voxel = |p: f32| (p * n as f32) as usize;
+                    let origin = corners[0].map(|p| voxel(p).min(n - 1));
+                    let size = [0, 1, 2].map(|i| (voxel(corners[1][i]).saturating_sub(origin[i]) + 1).min(n));
                     Some((name, RegionStatistics::new(&grid, origin, size)?))
                 })
                 .collect()
@@ -368,7 +369,7 @@ impl Analysis {
 }
 
 /// Values in the computer's own memory; `None` where the device was lost.
-fn grid_of(values: &FieldValues) -> Option<Arc<Grid>> {
+pub(super) fn grid_of(values: &FieldValues) -> Option<Arc<Grid>> {
     match values {
         FieldValues::Host(grid) => Some(grid.clone()),
         FieldValues::Device { values, box_size } => {

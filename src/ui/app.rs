@@ -8,7 +8,7 @@ use std::time::Duration;
 use egui::Context;
 use egui::util::undoer::Undoer;
 
-use super::analysis::Analysis;
+use super::analysis::{Analysis, grid_of};
 use super::clipboard::Clipboard;
 use super::dialogs::{Asked, Dialogs};
 use super::drawing::Drawing;
@@ -34,6 +34,7 @@ use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source, Wat
 use crate::predict::Stage;
 use crate::render::ColorScale;
 use crate::report;
+use crate::stats::{strongest_along, strongest_within};
 
 /// Time between frames while a job has something new to show.
 const FRAME: Duration = Duration::from_millis(33);
@@ -60,6 +61,8 @@ pub(super) enum Message {
     Told(Vec<String>),
     /// A picture or a table was written there.
     Written(PathBuf),
+    /// The strongest voxel lies there, in the unit cube.
+    Brightest([f32; 3]),
     /// A picture for the clipboard.
     Picture(Arc<egui::ColorImage>),
     /// The system has no dialog for paths.
@@ -141,7 +144,8 @@ pub struct HalodiApp {
     pub(super) writes_paths: bool,
     /// The slice that keys step through.
     pub(super) slice_axis: usize,
-    pub(super) playing: bool,
+    /// The axis along which slices are played through.
+    pub(super) playing: Option<usize>,
     /// Whether the second field is blinked to, or held.
     pub(super) flipped: bool,
     /// Since when the key that blinks is down, and how fields were compared before.
@@ -230,7 +234,7 @@ impl HalodiApp {
             frozen: false,
             writes_paths: false,
             slice_axis: 2,
-            playing: false,
+            playing: None,
             flipped: false,
             blink_key: None,
             shown: None,
@@ -603,6 +607,21 @@ impl HalodiApp {
         }
     }
 
+    /// Move the crosshair to the strongest voxel of `field`, once it is found: of those on a line of
+    /// sight within the box, or of those in the part of the box that is shown.
+    pub(super) fn look_for_brightest(&self, field: &Field, line: Option<[[f32; 3]; 2]>) {
+        let (values, clip) = (field.values.clone(), self.view.clip);
+        let magnitude = self.view.scale(field.quantity).map.is_diverging();
+        self.background(move || {
+            let grid = grid_of(&values)?;
+            let voxel = match line {
+                Some(ends) => strongest_along(&grid, ends, magnitude)?,
+                None => strongest_within(&grid, clip, magnitude)?,
+            };
+            Some(Message::Brightest(voxel.map(|v| (v as f32 + 0.5) / grid.n() as f32)))
+        });
+    }
+
     /// Close what is open over the picture, innermost first.
     pub(super) fn back(&mut self, ctx: &Context) {
         if self.dialogs.close_one() {
@@ -657,6 +676,7 @@ impl HalodiApp {
                     self.dialogs.path = Some(asked);
                 }
                 Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
+                Message::Brightest(place) => (self.view.crosshair, self.probe) = (place, place),
                 Message::Picture(image) => {
                     ctx.copy_image(Arc::unwrap_or_clone(image));
                     self.log.say(Level::Info, "The picture is on the clipboard.");
@@ -843,7 +863,7 @@ impl HalodiApp {
     }
 
     fn play(&mut self, ctx: &Context) {
-        if self.playing
+        if let Some(axis) = self.playing
             && let Some(n) = self.shown_n()
         {
             let beat = Duration::from_millis(90);
@@ -856,8 +876,7 @@ impl HalodiApp {
                 due
             });
             if due {
-                let axis = self.slice_axis;
-                self.view.step(axis, 1, n);
+                commands::step(self, axis, 1, n);
             }
             ctx.request_repaint_after(beat / 2);
         }

@@ -58,8 +58,16 @@ pub enum Command {
     Play,
     /// Keep a probe where the cursor is.
     Pin,
-    /// Profile through the crosshair.
-    Profile,
+    /// Profile along an axis through the crosshair.
+    Profile(usize),
+    /// A region about the crosshair.
+    Region,
+    /// Crosshair to the strongest voxel.
+    Brightest,
+    /// Show a slab about the crosshair, across an axis.
+    Slab(usize),
+    /// The crosshair in the volume.
+    Cross,
     /// Forget pins, region, line and band.
     ClearMarks,
     /// Hold the probe where it is.
@@ -87,8 +95,8 @@ pub enum Command {
     Drawer,
     /// Panels as they were at first.
     ResetLayout,
-    /// Maximise the volume.
-    MaximiseVolume,
+    /// Maximise a panel, or bring the others back.
+    Maximise(Pane),
     /// Give the talk, or show nothing but the picture.
     Talk,
     /// The same, from the scene that was chosen.
@@ -193,6 +201,10 @@ pub const COMMANDS: &[Entry] = &[
     entry(LOOK, Command::Face { forward: true }, "To the next face of a tile", Key::G),
     shift(LOOK, Command::Face { forward: false }, "To the face before", Key::G),
     entry(LOOK, Command::Smooth, "Interpolate slices", Key::I),
+    bare(LOOK, Command::Cross, "Show the crosshair in the volume"),
+    bare(LOOK, Command::Slab(0), "Slab about the crosshair across x"),
+    bare(LOOK, Command::Slab(1), "Slab about the crosshair across y"),
+    bare(LOOK, Command::Slab(2), "Slab about the crosshair across z"),
     entry(LOOK, Command::Step(1), "Next slice", Key::PageUp),
     entry(LOOK, Command::Step(-1), "Slice before", Key::PageDown),
     shift(LOOK, Command::Step(10), "Ten slices on", Key::PageUp),
@@ -200,14 +212,24 @@ pub const COMMANDS: &[Entry] = &[
     entry(LOOK, Command::Play, "Play through slices", Key::K),
     entry(MEASURE, Command::Freeze, "Hold the probe where it is", Key::F),
     entry(MEASURE, Command::Pin, "Pin a probe under the cursor", Key::P),
-    entry(MEASURE, Command::Profile, "Profile along x through the crosshair", Key::L),
+    entry(MEASURE, Command::Profile(0), "Profile along x through the crosshair", Key::L),
+    bare(MEASURE, Command::Profile(1), "Profile along y through the crosshair"),
+    bare(MEASURE, Command::Profile(2), "Profile along z through the crosshair"),
+    bare(MEASURE, Command::Region, "Region about the crosshair"),
+    bare(MEASURE, Command::Brightest, "Crosshair to the brightest voxel that is shown"),
     entry(MEASURE, Command::ClearMarks, "Clear pins, region, line and band", Key::Delete),
     ctrl(WINDOW, Command::Undo, "Undo a change of the view", Key::Z),
     ctrl(WINDOW, Command::Redo, "Redo it", Key::Y),
     ctrl(WINDOW, Command::Palette, "Find a command", Key::P),
     shift(WINDOW, Command::Help, "Keys and gestures", Key::Questionmark),
     entry(WINDOW, Command::Drawer, "Settings, provenance and log", Key::F2),
-    entry(WINDOW, Command::MaximiseVolume, "Maximise the volume", Key::M),
+    entry(WINDOW, Command::Maximise(Pane::Volume), "Maximise the volume", Key::M),
+    bare(WINDOW, Command::Maximise(Pane::Slice(2)), "Maximise the slice xy"),
+    bare(WINDOW, Command::Maximise(Pane::Slice(1)), "Maximise the slice xz"),
+    bare(WINDOW, Command::Maximise(Pane::Slice(0)), "Maximise the slice yz"),
+    bare(WINDOW, Command::Maximise(Pane::Colors), "Maximise the colours"),
+    bare(WINDOW, Command::Maximise(Pane::Spectra), "Maximise the spectra"),
+    bare(WINDOW, Command::Maximise(Pane::Seams), "Maximise the seams"),
     bare(WINDOW, Command::ResetLayout, "Panels as they were at first"),
     entry(TALK, Command::Talk, "Give the talk; without scenes: Nothing but the picture", Key::F5),
     shift(TALK, Command::TalkFromHere, "Give the talk from the chosen scene on", Key::F5),
@@ -234,7 +256,9 @@ pub const GESTURES: &[(&str, &str)] = &[
     ("Double-click a picture", "maximise the panel, or restore"),
     ("Drag a limit of the colour bar", "colour range; the lower handles: opacity"),
     ("Drag across a spectrum", "show the fields in that band of wavenumbers; a click ends it"),
-    ("Arrow keys over a picture", "orbit the volume, or move the crosshair by a voxel"),
+    ("Arrow keys over a picture", "orbit the volume, or move the crosshair by a voxel; with Shift: move the picture"),
+    ("Plus, minus over a picture", "larger, smaller"),
+    ("Tab", "to the next picture, handle or button; arrow keys move a handle"),
     ("Drop a file, or paste its path", "open it, or compare with it"),
     ("PageDown, PageUp in a talk", "next scene, scene before; K: by themselves; Esc: back to the window"),
 ];
@@ -331,15 +355,28 @@ pub fn is_available(app: &HalodiApp, command: Command) -> bool {
         | Command::Face { .. }
         | Command::Play
         | Command::Pin
-        | Command::Profile
+        | Command::Profile(_)
+        | Command::Region
+        | Command::Slab(_)
+        | Command::Maximise(_)
         | Command::TalkFromHere
         | Command::SaveSession
         | Command::AddScene
         | Command::Talk => open,
+        Command::Brightest => app.shown.is_some(),
         Command::CopySpectra | Command::CopyPlots => !app.subject.job.spectra.is_empty(),
         Command::Undo => app.undoer.has_undo(&app.edited()),
         Command::Redo => app.undoer.has_redo(&app.edited()),
         _ => true,
+    }
+}
+
+/// Move the crosshair along an axis by whole voxels of the `n³` on show. The probe goes with it, where
+/// it is neither held nor under the cursor.
+pub fn step(app: &mut HalodiApp, axis: usize, voxels: i64, n: usize) {
+    app.view.step(axis, voxels, n);
+    if !app.frozen {
+        app.probe = app.view.crosshair;
     }
 }
 
@@ -392,19 +429,31 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         }
         Command::Step(voxels) => {
             if let Some(n) = app.shown_n() {
-                let axis = app.slice_axis;
-                app.view.step(axis, voxels, n);
+                step(app, app.slice_axis, voxels, n);
             }
         }
-        Command::Play => app.playing = !app.playing,
+        Command::Play => app.playing = app.playing.is_none().then_some(app.slice_axis),
         Command::Pin => {
             let place = app.probe;
             app.view.pins.push(place);
         }
-        Command::Profile => {
-            let [_, y, z] = app.view.crosshair;
-            app.view.line = Some([[0.0, y, z], [0.9999, y, z]]);
+        Command::Profile(axis) => {
+            let mut ends = [app.view.crosshair; 2];
+            (ends[0][axis], ends[1][axis]) = (0.0, 0.9999);
+            app.view.line = Some(ends);
         }
+        Command::Region => {
+            // An eighth of the box along each axis, over its faces where need be.
+            let low = app.view.crosshair.map(|at| (at - 1.0 / 16.0).rem_euclid(1.0));
+            app.view.region = Some([low, low.map(|at| at + 0.125)]);
+        }
+        Command::Brightest => {
+            if let Some((shown, _)) = &app.shown {
+                app.look_for_brightest(shown, None);
+            }
+        }
+        Command::Slab(axis) => app.view.slab(axis),
+        Command::Cross => app.view.cross = !app.view.cross,
         Command::ClearMarks => {
             app.view.pins.clear();
             (app.view.region, app.view.line, app.view.band) = (None, None, None);
@@ -426,7 +475,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Help => app.dialogs.help = !app.dialogs.help,
         Command::Drawer => app.workspace.drawer = !app.workspace.drawer,
         Command::ResetLayout => app.workspace.reset(),
-        Command::MaximiseVolume => app.workspace.toggle_maximised(Pane::Volume),
+        Command::Maximise(pane) => app.workspace.toggle_maximised(pane),
         Command::Talk if app.presents() => presentation::leave(app, ctx),
         Command::Talk => presentation::start(app, ctx, 0),
         Command::TalkFromHere => presentation::start(app, ctx, app.chosen_scene.unwrap_or(0)),

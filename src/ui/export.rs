@@ -212,7 +212,7 @@ impl Page {
         workspace::pane_ui(app, &mut own, pane);
         if let Pane::Slice(axis) = pane {
             let size = app.subject.opened().map_or(1.0, |o| o.box_size);
-            axes::lengths(ui.painter(), self.inner, slice::extent(app, axis, self.inner), axis, size);
+            axes::lengths(ui.painter(), &slice::frames(app, axis, self.inner), axis, size);
         }
         if let (Pane::Volume | Pane::Slice(_), Some((shown, _))) = (pane, &app.shown) {
             let room = Rect::from_min_max(self.inner.right_top(), egui::pos2(self.size.x, self.inner.bottom()));

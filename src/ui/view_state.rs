@@ -60,6 +60,9 @@ impl Quantity {
     }
 }
 
+/// Thinnest part of the box that can be shown, box sides.
+pub const THINNEST: f32 = 0.01;
+
 /// How two fields are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Compare {
@@ -161,6 +164,8 @@ pub struct ViewState {
     pub clip: [[f32; 3]; 2],
     /// Whether the faces of that part have handles.
     pub handles: bool,
+    /// Whether the volume shows the crosshair.
+    pub cross: bool,
     /// The flat views across x, y and z.
     pub slices: [SliceView; 3],
     /// Voxels in a slice's slab.
@@ -195,9 +200,11 @@ pub struct ViewState {
     pub latent: bool,
     /// Probes that stay, in the unit cube.
     pub pins: Vec<[f32; 3]>,
-    /// A box whose statistics are told: corners in the unit cube.
+    /// A box whose statistics are told: its corners in box sides, the upper one beyond a face where it
+    /// goes on over it.
     pub region: Option<[[f32; 3]; 2]>,
-    /// A line whose profile is told: ends in the unit cube.
+    /// A line whose profile is told: its ends in box sides, the second one beyond a face where it goes
+    /// on over it.
     pub line: Option<[[f32; 3]; 2]>,
 }
 
@@ -235,6 +242,7 @@ impl Default for ViewState {
             plane_opacity: 0.85,
             clip: [[0.0; 3], [1.0; 3]],
             handles: false,
+            cross: true,
             slices: Default::default(),
             thickness: 1,
             maximum: false,
@@ -307,6 +315,30 @@ impl ViewState {
         self.crosshair.map(|p| ((p * n as f32) as usize).min(n - 1))
     }
 
+    /// Move a face of the part of the box that is shown, the lower (0) or the upper one (1) across
+    /// an axis: within the box, and short of the face opposite.
+    pub fn move_face(&mut self, side: usize, axis: usize, to: f32) {
+        let [low, high] = [self.clip[0][axis], self.clip[1][axis]];
+        // What a file brought may be thinner than the window makes it.
+        self.clip[side][axis] = match side {
+            0 => to.clamp(0.0, (high - THINNEST).max(0.0)),
+            _ => to.clamp((low + THINNEST).min(1.0), 1.0),
+        };
+    }
+
+    /// Move both faces across an axis by so many box sides, as far as the box reaches.
+    pub fn move_slab(&mut self, axis: usize, by: f32) {
+        let [low, high] = [self.clip[0][axis], self.clip[1][axis]];
+        let by = by.clamp(-low, 1.0 - high);
+        (self.clip[0][axis], self.clip[1][axis]) = (low + by, high + by);
+    }
+
+    /// Show an eighth of the box along an axis, about the crosshair.
+    pub fn slab(&mut self, axis: usize) {
+        let at = self.crosshair[axis];
+        (self.clip[0][axis], self.clip[1][axis]) = ((at - 1.0 / 16.0).max(0.0), (at + 1.0 / 16.0).min(1.0));
+    }
+
     /// Move the crosshair along an axis by whole voxels, around the periodic box.
     pub fn step(&mut self, axis: usize, voxels: i64, n: usize) {
         let voxel = (self.voxel(n)[axis] as i64 + voxels).rem_euclid(n as i64);
@@ -325,6 +357,34 @@ mod tests {
         assert_eq!(view.voxel(32), [16, 16, 4]);
         view.step(2, -5, 32);
         assert_eq!(view.voxel(32)[2], 31);
+    }
+
+    #[test]
+    fn faces_of_the_shown_part_stay_apart_and_in_the_box() {
+        // As thin as a file may bring it, in the middle and at both faces.
+        for [low, high] in [[0.5, 0.501], [0.0, 0.002], [0.998, 1.0]] {
+            for (side, to) in [(0, 0.7), (1, 0.3), (0, -1.0), (1, 2.0)] {
+                let mut view = ViewState::default();
+                (view.clip[0][2], view.clip[1][2]) = (low, high);
+                view.move_face(side, 2, to);
+                assert!(view.is_sound(), "{low} to {high}, face {side} to {to}: {:?}", view.clip);
+            }
+        }
+        let mut view = ViewState::default();
+        view.slab(2);
+        view.move_face(0, 2, 0.9);
+        assert!((view.clip[1][2] - view.clip[0][2] - THINNEST).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_slab_moves_as_it_is_up_to_the_faces_of_the_box() {
+        let mut view = ViewState::default();
+        view.slab(1);
+        for (by, middle) in [(0.2, 0.7), (5.0, 1.0 - 1.0 / 16.0), (-5.0, 1.0 / 16.0)] {
+            view.move_slab(1, by);
+            let [low, high] = [view.clip[0][1], view.clip[1][1]];
+            assert!((0.5 * (low + high) - middle).abs() < 1e-5 && (high - low - 0.125).abs() < 1e-5);
+        }
     }
 
     #[test]

@@ -275,20 +275,24 @@ fn holes_are_told_from_empty_voxels() {
     let set = Set::new(&grid, linear(0.0, 1.0), Opacity::default(), 0.0);
     let pass = SlicePass::new(set.studio.gpu.clone());
     let colors = set.studio.colors(&set.scale, set.opacity);
-    let look = SliceLook {
-        axis: 0,
-        first: 2,
-        thickness: 1,
-        maximum: false,
-        smooth: false,
-        extent: [0.0, 0.0, 1.0, 1.0],
-        swipe: 2.0,
-    };
-    let shown = Placed { field: &set.texture, scale: &set.scale };
-    let picture = SlicePicture::default().draw(&pass, shown, None, &colors, &look, SIZE).expect("some size");
-    let pixels = set.studio.photograph(&picture, SIZE);
-    let coloured = pixels.iter().filter(|p| p[0] != p[1]).count();
-    assert_eq!(coloured, (SIZE[0] as usize / n).pow(2));
+    let side = SIZE[0] as usize / n;
+    // Interpolated, the hole reaches to the middles of its neighbours.
+    for (smooth, holes) in [(false, side.pow(2)), (true, (2 * side).pow(2))] {
+        let look = SliceLook {
+            axis: 0,
+            first: 2,
+            thickness: 1,
+            maximum: false,
+            smooth,
+            extent: [0.0, 0.0, 1.0, 1.0],
+            swipe: 2.0,
+        };
+        let shown = Placed { field: &set.texture, scale: &set.scale };
+        let picture = SlicePicture::default().draw(&pass, shown, None, &colors, &look, SIZE).expect("some size");
+        let pixels = set.studio.photograph(&picture, SIZE);
+        let coloured = pixels.iter().filter(|p| p[0] != p[1]).count();
+        assert_eq!(coloured, holes, "interpolated: {smooth}");
+    }
 }
 
 #[test]

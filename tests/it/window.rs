@@ -2,6 +2,7 @@
 //! reached by name and by key, errors are shown and dismissed, what was open stays open,
 //! and nothing that is done to the window breaks it.
 
+mod canvases;
 mod faults;
 mod habits;
 mod results;

@@ -1,8 +1,9 @@
 //! What is written over pictures: axes with their lengths, scale bars, colour bars.
 
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Stroke};
-use glam::{Vec2, Vec3};
+use glam::Vec3;
 
+use super::canvas::{self, Frame};
 use super::ink;
 use crate::render::{ColorScale, OrbitCamera, SLICE_AXES};
 use crate::ui::theme;
@@ -11,11 +12,7 @@ const NAMES: [&str; 3] = ["x", "y", "z"];
 
 /// Lengths along the three edges of the box that stand clear of it.
 pub fn box_axes(painter: &Painter, rect: Rect, camera: &OrbitCamera, size: f64) {
-    let aspect = rect.width() / rect.height();
-    let place = |p: Vec3| -> Option<Pos2> {
-        let Vec2 { x, y } = camera.project(p, aspect)?;
-        Some(rect.min + egui::vec2(x * rect.width(), y * rect.height()))
-    };
+    let place = |p: Vec3| canvas::place(camera, rect, p);
     let eye = camera.eye();
     let near = [0, 1].map(|axis| if eye[axis] < 0.5 { 0.0 } else { 1.0 });
     let floor = if eye.z < 0.5 { 1.0 } else { 0.0 };
@@ -104,14 +101,21 @@ pub fn scale_bar(painter: &Painter, rect: Rect, per_point: f64) {
     ink(painter, at, Align2::CENTER_BOTTOM, format!("{} Mpc/h", length(round)), 11.5, theme::INK);
 }
 
-/// Lengths along the left and the lower side of a slice across `axis` that fills `rect` and shows
-/// `extent` (left, bottom, right, top in box sides) of a box of `size` Mpc/h, on paper.
-pub fn lengths(painter: &Painter, rect: Rect, extent: [f32; 4], axis: usize, size: f64) {
+/// Lengths along the lower side of each picture of a slice across `axis`, and along the left side of
+/// the first, on paper. The box has sides of `size` Mpc/h.
+pub fn lengths(painter: &Painter, pictures: &[Frame], axis: usize, size: f64) {
+    for (index, frame) in pictures.iter().enumerate() {
+        lengths_of(painter, *frame, axis, size, index == 0);
+    }
+}
+
+fn lengths_of(painter: &Painter, Frame { rect, extent }: Frame, axis: usize, size: f64, first: bool) {
     let [left, bottom, right, top] = extent.map(f64::from).map(|v| v * size);
     let ink = theme::PRINT;
     let stroke = Stroke::new(1.0, ink);
     painter.rect_stroke(rect, 0.0, stroke, egui::StrokeKind::Outside);
-    for (upright, from, to, points) in [(false, left, right, rect.width()), (true, bottom, top, rect.height())] {
+    let sides = [(false, left, right, rect.width()), (true, bottom, top, rect.height())];
+    for (upright, from, to, points) in sides.into_iter().take(if first { 2 } else { 1 }) {
         let step = round_step(to - from, (points / 55.0).clamp(1.0, 8.0) as usize);
         for tick in (from / step).ceil() as i64..=(to / step).floor() as i64 {
             let value = tick as f64 * step;
@@ -138,6 +142,9 @@ pub fn lengths(painter: &Painter, rect: Rect, extent: [f32; 4], axis: usize, siz
     let [across, up] = SLICE_AXES[axis].map(|axis| format!("{}  [Mpc/h]", NAMES[axis]));
     let below = Pos2::new(rect.center().x, rect.bottom() + 40.0);
     painter.text(below, Align2::CENTER_BOTTOM, across, FontId::proportional(12.5), ink);
+    if !first {
+        return;
+    }
     let galley = painter.layout_no_wrap(up, FontId::proportional(12.5), ink);
     let beside = Pos2::new(rect.left() - 52.0, rect.center().y + 0.5 * galley.size().x);
     painter.add(egui::epaint::TextShape::new(beside, galley, ink).with_angle(-std::f32::consts::FRAC_PI_2));

@@ -1,11 +1,13 @@
 //! The panels and bars of the window, one file each.
 
 pub mod axes;
+pub mod canvas;
 pub mod drawer;
 pub mod empty;
 pub mod film;
 pub mod histogram;
 pub mod job_bar;
+pub mod marks;
 pub mod scenes;
 pub mod seams;
 pub mod slice;
@@ -46,10 +48,12 @@ pub fn ink(
     size: f32,
     color: egui::Color32,
 ) -> egui::Rect {
-    let galley = painter.layout_no_wrap(text.to_string(), egui::FontId::proportional(size), color);
-    let rect = align.anchor_size(at, galley.size());
     // Inside the picture, whatever was asked for.
     let room = painter.clip_rect().shrink(3.0);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_string(), egui::FontId::proportional(size), color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width((room.width() - 6.0).max(1.0));
+    let galley = painter.layout_job(job);
+    let rect = align.anchor_size(at, galley.size());
     let inside = egui::vec2(
         (room.left() - rect.left()).max(0.0) - (rect.right() - room.right()).max(0.0),
         (room.top() - rect.top()).max(0.0) - (rect.bottom() - room.bottom()).max(0.0),

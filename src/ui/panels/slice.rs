@@ -1,18 +1,21 @@
 //! A flat view across an axis, linked to the others by the crosshair.
 
 use egui::accesskit::Role;
-use egui::{Align2, CursorIcon, Event, Key, Pos2, Rect, Response, Sense, Stroke, Ui, WidgetInfo};
+use egui::{Align2, CursorIcon, Event, Modifiers, Pos2, Rect, Response, Sense, Stroke, Ui, WidgetInfo};
 
-use super::{axes, ink, volume};
+use super::canvas::{self, Frame};
+use super::{axes, ink, marks, volume};
 use crate::render::{SLICE_AXES, SliceLook};
 use crate::ui::app::HalodiApp;
+use crate::ui::commands;
 use crate::ui::icons::{self, Icon};
-use crate::ui::subject::FieldId;
 use crate::ui::theme;
 use crate::ui::view_state::{Compare, SliceView};
 use crate::ui::workspace::Pane;
 
 const NAMES: [&str; 3] = ["x", "y", "z"];
+/// Least and largest magnification of a slice.
+const ZOOM: [f32; 2] = [0.5, 64.0];
 
 /// The panel's title: its plane, and where it cuts.
 pub fn title(app: &HalodiApp, axis: usize) -> String {
@@ -31,11 +34,11 @@ pub fn title(app: &HalodiApp, axis: usize) -> String {
 
 /// Buttons of the panel's bar, from the right.
 pub fn buttons(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
-    let playing = app.playing && app.slice_axis == axis;
+    let playing = app.playing == Some(axis);
     let icon = if playing { Icon::Pause } else { Icon::Play };
     let response = icons::button(ui, icon, &format!("Play along {}", NAMES[axis]), true);
     if response.on_hover_text("Play through the slices (K)").clicked() {
-        app.playing = !playing;
+        app.playing = (!playing).then_some(axis);
         app.slice_axis = axis;
     }
     let settings = icons::button(ui, Icon::Settings, &format!("Slice settings {}", NAMES[axis]), true);
@@ -56,43 +59,10 @@ pub fn buttons(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
     });
 }
 
-/// From a canvas to the box and back.
-#[derive(Clone, Copy)]
-struct Frame {
-    rect: Rect,
-    /// Left, bottom, right, top in box sides.
-    extent: [f32; 4],
-}
-
-impl Frame {
-    fn new(rect: Rect, view: SliceView) -> Self {
-        let side = rect.width().min(rect.height()).max(1.0);
-        let half = [rect.width(), rect.height()].map(|v| 0.5 * v / side / view.zoom);
-        let [x, y] = view.middle;
-        Self { rect, extent: [x - half[0], y - half[1], x + half[0], y + half[1]] }
-    }
-
-    fn to_box(self, p: Pos2) -> [f32; 2] {
-        let [left, bottom, right, top] = self.extent;
-        let t = (p - self.rect.min) / self.rect.size();
-        [left + t.x * (right - left), top + t.y * (bottom - top)]
-    }
-
-    fn to_screen(self, [x, y]: [f32; 2]) -> Pos2 {
-        let [left, bottom, right, top] = self.extent;
-        let t = egui::vec2((x - left) / (right - left), (y - top) / (bottom - top));
-        self.rect.min + t * self.rect.size()
-    }
-
-    /// Points a box side.
-    fn scale(self) -> f32 {
-        self.rect.width() / (self.extent[2] - self.extent[0])
-    }
-}
-
-/// What a slice across `axis` shows in `rect`: left, bottom, right, top in box sides.
-pub fn extent(app: &HalodiApp, axis: usize, rect: Rect) -> [f32; 4] {
-    Frame::new(rect, app.view.slices[axis]).extent
+/// The pictures of a slice across `axis` on a canvas, and what each shows.
+pub fn frames(app: &HalodiApp, axis: usize, rect: Rect) -> Vec<Frame> {
+    let view = app.view.slices[axis];
+    canvas::pictures(app, rect).into_iter().map(|rect| Frame::new(rect, view)).collect()
 }
 
 /// Show it.
@@ -109,28 +79,21 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         ui.painter().rect_filled(rect, 0.0, theme::CANVAS);
         return;
     };
-    let frame = Frame::new(rect, app.view.slices[axis]);
-    steer(app, ui, axis, frame, &response, n);
-    let frame = Frame::new(rect, app.view.slices[axis]);
-    if app.subject.comparing(&app.view) == Compare::SideBySide {
-        let (left, right) = rect.split_left_right_at_fraction(0.5);
-        for (index, half) in [left, right].into_iter().enumerate() {
-            let frame = Frame::new(half, app.view.slices[axis]);
-            picture(app, ui, axis, frame, index);
-            if app.presents() {
-                crate::ui::faces::on_slice(app, ui, axis, half, |p| frame.to_screen(p));
-                volume::names(app, &ui.painter_at(half), half, index);
-            } else {
-                crosshair(app, ui, axis, frame);
-            }
+    steer(app, ui, axis, rect, &response, n);
+    let way = app.subject.comparing(&app.view);
+    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
+    for (index, frame) in frames(app, axis, rect).into_iter().enumerate() {
+        picture(app, ui, axis, frame, index);
+        marks::show(app, ui, axis, frame, n);
+        let painter = ui.painter_at(frame.rect);
+        axes::scale_bar(&painter, frame.rect, size / f64::from(frame.scale()));
+        if app.presents() {
+            volume::names(app, &painter, frame.rect, index, 14.0);
+        } else if matches!(way, Compare::SideBySide | Compare::Swipe) {
+            volume::names(app, &painter, frame.rect, index, 11.0);
         }
-    } else {
-        picture(app, ui, axis, frame, 0);
-        marks(app, ui, axis, frame, n);
     }
     let painter = ui.painter_at(rect);
-    let size = app.subject.opened().map_or(1.0, |o| o.box_size);
-    axes::scale_bar(&painter, rect, size / f64::from(frame.scale()));
     let corner = rect.left_bottom() + egui::vec2(8.0, -8.0);
     let mut text = format!("{} right, {} up", NAMES[right], NAMES[up]);
     if app.view.thickness > 1 {
@@ -141,13 +104,10 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         // There is no title over it.
         let title = title(app, axis).replace("   ", ", ") + " Mpc/h";
         ink(&painter, corner, Align2::LEFT_BOTTOM, title, 13.0, theme::INK);
-        if app.subject.comparing(&app.view) != Compare::SideBySide {
-            volume::names(app, &painter, rect, 0);
-        }
     } else {
         ink(&painter, corner, Align2::LEFT_BOTTOM, text, 11.0, theme::FAINT);
     }
-    if app.subject.comparing(&app.view) == Compare::Swipe {
+    if way == Compare::Swipe {
         volume::swipe_line(app, ui, rect, &plane);
     }
     if response.has_focus() && !app.presents() {
@@ -182,56 +142,62 @@ fn picture(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, index: usize
 }
 
 /// Mouse and keys.
-fn steer(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, response: &Response, n: usize) {
+fn steer(app: &mut HalodiApp, ui: &Ui, axis: usize, rect: Rect, response: &Response, n: usize) {
     let [right, up] = SLICE_AXES[axis];
+    let picture = {
+        let pictures = canvas::pictures(app, rect);
+        pictures[canvas::steered(ui, &pictures, response)]
+    };
     let place = |at: [f32; 2], crosshair: [f32; 3]| {
         let mut p = crosshair;
         (p[right], p[up]) = (at[0].rem_euclid(1.0), at[1].rem_euclid(1.0));
         p
     };
-    let modifiers = ui.input(|i| i.modifiers);
+    let frame = |app: &HalodiApp| Frame::new(picture, app.view.slices[axis]);
+    let moved = canvas::pointer_moved(ui);
     let hover = response.hover_pos();
-    if let Some(p) = hover {
+    if response.gained_focus() || (hover.is_some() && moved) {
         app.slice_axis = axis;
-        let here = place(frame.to_box(p), app.view.crosshair);
-        if !app.frozen {
-            app.probe = here;
-        }
-        if modifiers.shift && !ui.input(|i| i.pointer.any_down()) {
-            app.view.crosshair = here;
-        }
-        wheel(app, ui, axis, frame, p, n);
     }
-    drag(app, ui, axis, frame, response, place);
+    if let Some(p) = hover {
+        wheel(app, ui, axis, frame(app), response, p);
+    }
+    drag(app, ui, axis, frame(app), response, place);
     if response.double_clicked() && !app.presents() {
         app.workspace.toggle_maximised(Pane::Slice(axis));
     } else if response.clicked()
         && let Some(p) = response.interact_pointer_pos()
     {
-        app.view.crosshair = place(frame.to_box(p), app.view.crosshair);
+        app.view.crosshair = place(frame(app).to_box(p), app.view.crosshair);
         response.request_focus();
     }
-    if hover.is_some() || response.has_focus() {
-        let steps = ui.input(|i| {
-            let pressed = |key: Key| i.num_presses(key) as i64;
-            [pressed(Key::ArrowRight) - pressed(Key::ArrowLeft), pressed(Key::ArrowUp) - pressed(Key::ArrowDown)]
-        });
-        for (axis, step) in [right, up].into_iter().zip(steps) {
-            if step != 0 {
-                app.view.step(axis, step, n);
-                if !app.frozen {
-                    app.probe = app.view.crosshair;
-                }
-            }
+    if let Some(p) = hover {
+        let here = place(frame(app).to_box(p), app.view.crosshair);
+        // Shift is also held for keys: it is the pointer that the crosshair follows.
+        if moved && ui.input(|i| i.modifiers.shift_only() && !i.pointer.any_down()) {
+            app.view.crosshair = here;
+        }
+        if !app.frozen {
+            app.probe = here;
         }
     }
-    if response.has_focus() {
-        let filter = egui::EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
-        ui.memory_mut(|m| m.set_focus_lock_filter(response.id, filter));
+    if canvas::takes_keys(ui, response) {
+        for (axis, step) in [right, up].into_iter().zip(canvas::arrows(ui, Modifiers::NONE)) {
+            if step != 0 {
+                commands::step(app, axis, step, n);
+            }
+        }
+        let view = &mut app.view.slices[axis];
+        view.zoom = (view.zoom * 1.25f32.powi(canvas::enlarged(ui) as i32)).clamp(ZOOM[0], ZOOM[1]);
+        let pan = canvas::arrows(ui, Modifiers::SHIFT).map(|steps| 0.1 * steps as f32 / view.zoom);
+        if pan != [0.0; 2] {
+            view.middle = [0, 1].map(|i| (view.middle[i] + pan[i]).rem_euclid(1.0));
+        }
     }
+    canvas::keep_arrows(ui, response);
 }
 
-fn wheel(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, at: Pos2, n: usize) {
+fn wheel(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, response: &Response, at: Pos2) {
     // Notches, not the smoothed motion: a slice is a step.
     let (mut steps, mut zoom) = (0.0, 1.0);
     ui.input(|input| {
@@ -255,17 +221,34 @@ fn wheel(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, at: Pos2, n: u
     if zoom != 1.0 {
         let before = frame.to_box(at);
         let view = &mut app.view.slices[axis];
-        let zoomed = (view.zoom * zoom).clamp(0.5, 64.0);
+        let zoomed = (view.zoom * zoom).clamp(ZOOM[0], ZOOM[1]);
         let factor = view.zoom / zoomed;
         for i in 0..2 {
             view.middle[i] = before[i] + (view.middle[i] - before[i]) * factor;
         }
         view.zoom = zoomed;
     }
-    if steps != 0.0 {
-        let whole = if steps > 0.0 { steps.ceil() } else { steps.floor() };
-        app.view.step(axis, whole as i64, n);
+    if steps != 0.0
+        && let Some(n) = app.shown_n()
+    {
+        let id = response.id.with("wheel");
+        let rest = ui.data(|d| d.get_temp(id)).unwrap_or(0.0);
+        let (whole, rest) = slices(rest, steps);
+        ui.data_mut(|d| d.insert_temp(id, rest));
+        if whole != 0 {
+            commands::step(app, axis, whole, n);
+        }
     }
+}
+
+/// Whole slices that a wheel has turned, with what was left of a slice before, and what is left now:
+/// a touchpad turns it by small parts.
+fn slices(rest: f32, turned: f32) -> (i64, f32) {
+    // Back again means back at once.
+    let all = if rest * turned < 0.0 { turned } else { rest + turned };
+    // Parts that make up a whole add up to a little less.
+    let whole = (all + 1e-3 * all.signum()).trunc();
+    (whole as i64, all - whole)
 }
 
 /// What a drag that began on a slice does.
@@ -287,8 +270,8 @@ fn drag(
 ) {
     let [right, up] = SLICE_AXES[axis];
     let id = response.id.with("drag");
-    let lines = frame.to_screen([app.view.crosshair[right], app.view.crosshair[up]]);
-    let near = |p: Pos2| [(p.x - lines.x).abs() < 5.0, (p.y - lines.y).abs() < 5.0];
+    let lines = [app.view.crosshair[right], app.view.crosshair[up]];
+    let near = |p: Pos2| frame.away(p, lines).map(|far| far < 5.0);
     if let Some(p) = response.hover_pos() {
         match near(p) {
             [true, true] => ui.ctx().set_cursor_icon(CursorIcon::Move),
@@ -334,85 +317,39 @@ fn drag(
                 app.view.crosshair[up] = new[up];
             }
         }
-        Dragging::Region(from) => {
-            let (a, b) = (from.map(|v| v.clamp(0.0, 0.9999)), here.map(|v| v.clamp(0.0, 0.9999)));
-            // As deep as it is wide, about the slice.
-            let half = 0.25 * ((a[0] - b[0]).abs() + (a[1] - b[1]).abs());
-            let at = app.view.crosshair[axis];
-            let mut corners = [[0.0; 3]; 2];
-            (corners[0][axis], corners[1][axis]) = ((at - half).max(0.0), (at + half).min(0.9999));
-            (corners[0][right], corners[1][right]) = (a[0].min(b[0]), a[0].max(b[0]));
-            (corners[0][up], corners[1][up]) = (a[1].min(b[1]), a[1].max(b[1]));
-            app.view.region = Some(corners);
-        }
-        Dragging::Line(from) => {
-            app.view.line = Some([place(from, app.view.crosshair), place(here, app.view.crosshair)]);
-        }
+        Dragging::Region(from) => app.view.region = Some(region(axis, app.view.crosshair[axis], from, here)),
+        Dragging::Line(from) => app.view.line = Some(line(axis, app.view.crosshair[axis], from, here)),
     }
 }
 
-/// The periodic copies of a coordinate that a span of the canvas shows.
-fn copies(at: f32, from: f32, to: f32) -> impl Iterator<Item = f32> {
-    let first = (from - at).ceil() as i32;
-    let last = (to - at).floor() as i32;
-    (first..=last).map(move |i| at + i as f32)
+/// The region between two places on the slice across `axis` that lies at `at`, as deep as it is wide
+/// about the slice. It begins in the box and may go on beyond its faces.
+fn region(axis: usize, at: f32, a: [f32; 2], b: [f32; 2]) -> [[f32; 3]; 2] {
+    // The box and no more of it.
+    const MOST: f32 = 0.9999;
+    let sides = [0, 1].map(|i| (b[i] - a[i]).clamp(-MOST, MOST));
+    let half = 0.25 * (sides[0].abs() + sides[1].abs());
+    let (mut low, mut high) = ([0.0; 3], [0.0; 3]);
+    (low[axis], high[axis]) = (at - half, at + half);
+    for (i, side) in SLICE_AXES[axis].into_iter().enumerate() {
+        (low[side], high[side]) = (a[i] + sides[i].min(0.0), a[i] + sides[i].max(0.0));
+    }
+    for i in 0..3 {
+        let boxes = low[i].floor();
+        (low[i], high[i]) = (low[i] - boxes, high[i] - boxes);
+    }
+    [low, high]
 }
 
-fn crosshair(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame) {
-    let painter = ui.painter_at(frame.rect);
-    let [right, up] = SLICE_AXES[axis];
-    let [x, y] = [app.view.crosshair[right], app.view.crosshair[up]];
-    let at = frame.to_screen([x, y]);
-    // A gap where it points, so that it does not hide what it points at.
-    let gap = 7.0;
-    let stroke = |axis: usize| Stroke::new(1.0, theme::AXES[axis].gamma_multiply(0.75));
-    for x in copies(x, frame.extent[0], frame.extent[2]) {
-        let x = frame.to_screen([x, y]).x;
-        painter.vline(x, frame.rect.top()..=at.y - gap, stroke(right));
-        painter.vline(x, at.y + gap..=frame.rect.bottom(), stroke(right));
+/// The line between two places on the slice across `axis` that lies at `at`. It begins in the box and
+/// goes on beyond its faces where it was drawn so: what lies between its ends is what was seen there.
+fn line(axis: usize, at: f32, a: [f32; 2], b: [f32; 2]) -> [[f32; 3]; 2] {
+    let mut ends = [[at; 3]; 2];
+    for (i, side) in SLICE_AXES[axis].into_iter().enumerate() {
+        let boxes = a[i].floor();
+        (ends[0][side], ends[1][side]) = (a[i] - boxes, b[i] - boxes);
     }
-    for y in copies(y, frame.extent[1], frame.extent[3]) {
-        let y = frame.to_screen([x, y]).y;
-        painter.hline(frame.rect.left()..=at.x - gap, y, stroke(up));
-        painter.hline(at.x + gap..=frame.rect.right(), y, stroke(up));
-    }
-}
-
-fn marks(app: &HalodiApp, ui: &Ui, axis: usize, frame: Frame, n: usize) {
-    let painter = ui.painter_at(frame.rect);
-    let [right, up] = SLICE_AXES[axis];
-    let at = app.view.crosshair[axis];
-    let corner = |p: [f32; 3]| frame.to_screen([p[right], p[up]]);
-    // Faces of the box.
-    let whole = Rect::from_two_pos(frame.to_screen([0.0, 0.0]), frame.to_screen([1.0, 1.0]));
-    painter.rect_stroke(whole, 0.0, Stroke::new(1.0, theme::FAINT.gamma_multiply(0.6)), egui::StrokeKind::Outside);
-    let layer = app.shown.as_ref().is_some_and(|(shown, _)| matches!(shown.id, FieldId::Layer(_)));
-    if app.view.tiles && layer {
-        for tile in app.subject.job.active.iter() {
-            for (low, high) in volume::pieces(*tile, n) {
-                if (low[axis]..high[axis]).contains(&at) {
-                    let rect = Rect::from_two_pos(corner(low.to_array()), corner(high.to_array()));
-                    painter.rect_stroke(rect, 0.0, Stroke::new(1.6, theme::ACTIVE), egui::StrokeKind::Inside);
-                }
-            }
-        }
-    }
-    crate::ui::faces::on_slice(app, ui, axis, frame.rect, |p| frame.to_screen(p));
-    if !app.presents() {
-        crosshair(app, ui, axis, frame);
-    }
-    if let Some([low, high]) = app.view.region {
-        let rect = Rect::from_two_pos(corner(low), corner(high));
-        painter.rect_stroke(rect, 0.0, Stroke::new(1.3, theme::INK), egui::StrokeKind::Inside);
-    }
-    if let Some([a, b]) = app.view.line {
-        painter.line_segment([corner(a), corner(b)], Stroke::new(1.6, theme::INK));
-    }
-    for (index, pin) in app.view.pins.iter().enumerate() {
-        let p = corner(*pin);
-        painter.circle_stroke(p, 4.0, Stroke::new(1.6, theme::ACTIVE));
-        ink(&painter, p + egui::vec2(8.0, -8.0), Align2::LEFT_BOTTOM, index + 1, 11.0, theme::ACTIVE);
-    }
+    ends
 }
 
 #[cfg(test)]
@@ -420,21 +357,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn canvas_and_box_are_inverse_and_up_is_up() {
-        let rect = Rect::from_min_size(Pos2::new(10.0, 20.0), egui::vec2(300.0, 200.0));
-        let frame = Frame::new(rect, SliceView { middle: [0.3, 0.6], zoom: 2.0 });
-        for p in [[0.3, 0.6], [0.1, 0.9], [0.55, 0.45]] {
-            let back = frame.to_box(frame.to_screen(p));
-            assert!((back[0] - p[0]).abs() < 1e-5 && (back[1] - p[1]).abs() < 1e-5);
-        }
-        assert_eq!(frame.to_screen([0.3, 0.6]), rect.center());
-        assert!(frame.to_screen([0.3, 0.7]).y < rect.center().y);
-        assert!((frame.scale() - 400.0).abs() < 1e-3);
+    fn a_touchpad_turns_slices_by_parts_and_a_wheel_by_one() {
+        let mut rest = 0.0;
+        let turned: Vec<i64> = (0..10)
+            .map(|_| {
+                let (whole, left) = slices(rest, 0.2);
+                rest = left;
+                whole
+            })
+            .collect();
+        assert_eq!(turned, [0, 0, 0, 0, 1, 0, 0, 0, 0, 1]);
+        assert_eq!(slices(0.0, 1.0).0, 1);
+        assert_eq!(slices(0.9, -1.0).0, -1);
+        assert_eq!(slices(0.0, -10.0).0, -10);
     }
 
     #[test]
-    fn periodic_copies_fill_the_span() {
-        let shown: Vec<f32> = copies(0.25, -1.0, 1.5).collect();
-        assert_eq!(shown, [-0.75, 0.25, 1.25]);
+    fn what_is_drawn_across_a_face_goes_on_beyond_it() {
+        let close = |a: [[f32; 3]; 2], b: [[f32; 3]; 2]| {
+            a.as_flattened().iter().zip(b.as_flattened()).all(|(a, b)| (a - b).abs() < 1e-5)
+        };
+        // Across z, over the face at x = 1, from right to left; the slice lies near a face too.
+        let found = region(2, 0.05, [1.2, 0.3], [0.8, 0.5]);
+        assert!(close(found, [[0.8, 0.3, 0.9], [1.2, 0.5, 1.2]]), "{found:?}");
+        let found = region(2, 0.5, [-0.3, 0.3], [-0.1, 0.5]);
+        assert!(close(found, [[0.7, 0.3, 0.4], [0.9, 0.5, 0.6]]), "{found:?}");
+        // No more than the box, however far it is drawn.
+        let [low, high] = region(0, 0.5, [0.1, 0.1], [5.0, -5.0]);
+        assert!((0..3).all(|i| high[i] - low[i] < 1.0 && (0.0..=1.0).contains(&low[i])));
+        let found = line(2, 0.4, [1.9, 0.5], [2.1, 0.5]);
+        assert!(close(found, [[0.9, 0.5, 0.4], [1.1, 0.5, 0.4]]), "{found:?}");
     }
 }

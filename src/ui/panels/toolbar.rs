@@ -6,7 +6,7 @@ use crate::field::Layer;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
 use crate::ui::subject::LAYERS;
-use crate::ui::view_state::{Compare, Partner};
+use crate::ui::view_state::{Compare, Partner, THINNEST};
 use crate::ui::workspace::Part;
 
 /// Show it.
@@ -190,14 +190,18 @@ fn volume_settings(app: &mut HalodiApp, ui: &mut Ui) {
     ui.label("Shown part of the box");
     for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
         let [low, high] = [view.clip[0][axis], view.clip[1][axis]];
-        slider(ui, &format!("{name} from"), &mut view.clip[0][axis], 0.0..=(high - 0.01).max(0.0));
-        slider(ui, &format!("{name} to"), &mut view.clip[1][axis], (low + 0.01).min(1.0)..=1.0);
+        slider(ui, &format!("{name} from"), &mut view.clip[0][axis], 0.0..=(high - THINNEST).max(0.0));
+        slider(ui, &format!("{name} to"), &mut view.clip[1][axis], (low + THINNEST).min(1.0)..=1.0);
     }
     ui.checkbox(&mut view.handles, "Handles on its faces");
-    if ui.button("Slab about the crosshair").on_hover_text("An eighth of the box along z").clicked() {
-        let z = view.crosshair[2];
-        (view.clip[0][2], view.clip[1][2]) = ((z - 1.0 / 16.0).max(0.0), (z + 1.0 / 16.0).min(1.0));
-    }
+    ui.horizontal(|ui| {
+        ui.label("Slab about the crosshair across");
+        for (axis, name) in ["x", "y", "z"].into_iter().enumerate() {
+            if ui.button(name).on_hover_text("An eighth of the box").clicked() {
+                view.slab(axis);
+            }
+        }
+    });
     ui.separator();
     if let Some((shown, _)) = &app.shown {
         let quantity = shown.quantity;
@@ -208,6 +212,7 @@ fn volume_settings(app: &mut HalodiApp, ui: &mut Ui) {
         }
     }
     ui.checkbox(&mut app.view.camera.orthographic, "Orthographic (O)");
+    ui.checkbox(&mut app.view.cross, "Crosshair");
     ui.checkbox(&mut app.view.tiles, "Outline tiles at work (T)");
     ui.checkbox(&mut app.view.faces, "Light the faces of tiles (E)");
     ui.separator();

@@ -123,7 +123,7 @@ pub(in crate::ui) fn start(app: &mut HalodiApp, ctx: &Context, scene: usize) {
     ctx.memory_mut(|memory| memory.stop_text_input());
     ctx.set_theme(Theme::Dark);
     ctx.send_viewport_cmd(ViewportCommand::Fullscreen(true));
-    app.playing = false;
+    app.playing = None;
 }
 
 /// Back to the window. The view stays that of the scene; undo brings back the one before.
