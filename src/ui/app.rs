@@ -964,12 +964,6 @@ impl HalodiApp {
                 Some((layer, self.analysis.host(&ctx, &source)?))
             })
             .collect();
-        if self.flipped
-            && let Some((shown, compared)) = &mut self.shown
-            && let Some(second) = compared.take()
-        {
-            *compared = Some(std::mem::replace(shown, second));
-        }
         self.fit(&ctx);
         self.sync(&ctx);
 

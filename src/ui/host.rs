@@ -174,7 +174,7 @@ fn icon() -> egui::IconData {
 /// Give the threads that compute a lower priority than those that draw, so that
 /// a job on the CPU does not make the window stutter. Where the system will not
 /// have it, nothing is lost but smoothness.
-fn yield_to_the_window() {
+pub fn yield_to_the_window() {
     #[cfg(target_os = "linux")]
     {
         let lower = |_: usize| {

@@ -30,7 +30,7 @@ mod view_state;
 mod workspace;
 
 pub use app::HalodiApp;
-pub use host::{Begin, run};
+pub use host::{Begin, run, yield_to_the_window};
 pub use layout::{Arrangement, Layout};
 pub use preferences::Preferences;
 pub use recorder::{FilmProgress, Recipe, Recorder};

@@ -20,6 +20,24 @@ pub fn pictures(app: &HalodiApp, rect: Rect) -> Vec<Rect> {
     vec![left.with_max_x(left.right() - gap), right.with_min_x(right.left() + gap)]
 }
 
+/// Whether the picture `index` shows what is compared with, and nothing else.
+pub fn shows_second(app: &HalodiApp, index: usize) -> bool {
+    match app.subject.comparing(&app.view) {
+        Compare::SideBySide => index == 1,
+        Compare::Blink => app.flipped,
+        _ => false,
+    }
+}
+
+/// Where the picture `index` turns from the shown to the compared field, as a fraction of its width.
+pub fn turns(app: &HalodiApp, index: usize) -> f32 {
+    match app.subject.comparing(&app.view) {
+        Compare::Swipe => app.view.swipe,
+        _ if shows_second(app, index) => -1.0,
+        _ => 2.0,
+    }
+}
+
 /// The number of the picture under the pointer, or where the pointer was pressed: what is dragged
 /// over from one picture to the other stays in the first.
 pub fn steered(ui: &Ui, pictures: &[Rect], response: &Response) -> usize {

@@ -89,7 +89,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui, axis: usize) {
         axes::scale_bar(&painter, frame.rect, size / f64::from(frame.scale()));
         if app.presents() {
             volume::names(app, &painter, frame.rect, index, 14.0);
-        } else if matches!(way, Compare::SideBySide | Compare::Swipe) {
+        } else if matches!(way, Compare::SideBySide | Compare::Swipe | Compare::Blink) {
             volume::names(app, &painter, frame.rect, index, 11.0);
         }
     }
@@ -121,11 +121,6 @@ fn picture(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, index: usize
     let size = [frame.rect.width(), frame.rect.height()].map(|v| (v * points).round().max(0.0) as u32);
     let n = shown.n();
     let thickness = app.view.thickness.clamp(1, n);
-    let swipe = match (app.subject.comparing(&app.view), index) {
-        (Compare::Swipe, _) => app.view.swipe,
-        (Compare::SideBySide, 1) => -1.0,
-        _ => 2.0,
-    };
     let look = SliceLook {
         axis,
         first: (app.view.voxel(n)[axis] + n - (thickness - 1) / 2) % n,
@@ -133,10 +128,11 @@ fn picture(app: &mut HalodiApp, ui: &Ui, axis: usize, frame: Frame, index: usize
         maximum: app.view.maximum,
         smooth: app.view.smooth,
         extent: frame.extent,
-        swipe,
+        swipe: canvas::turns(app, index),
     };
     let scales = app.scales();
-    let Some(picture) = app.drawing.slice(index, (&shown, compared.as_ref()), &scales, &look, size) else { return };
+    let which = usize::from(canvas::shows_second(app, index));
+    let Some(picture) = app.drawing.slice(which, (&shown, compared.as_ref()), &scales, &look, size) else { return };
     let presented = app.drawing.present.present(&picture, size, glam::Mat4::IDENTITY, &[]);
     ui.painter().add(egui_wgpu::Callback::new_paint_callback(frame.rect, presented));
 }

@@ -268,9 +268,8 @@ fn window_level(app: &mut HalodiApp, delta: Vec2, rect: Rect) {
 fn seen_at(app: &HalodiApp, index: usize, across: f32) -> Option<&Source> {
     let (shown, compared) = app.shown.as_ref()?;
     let second = match app.subject.comparing(&app.view) {
-        Compare::SideBySide => index == 1,
         Compare::Swipe => across > app.view.swipe,
-        _ => false,
+        _ => canvas::shows_second(app, index),
     };
     Some(compared.as_ref().filter(|_| second).unwrap_or(shown))
 }
@@ -280,11 +279,6 @@ fn look(app: &HalodiApp, index: usize) -> Option<VolumeLook> {
     let (shown, _) = app.shown.as_ref()?;
     let quantity = shown.quantity;
     let opacity = app.view.opacity(quantity);
-    let swipe = match (app.subject.comparing(&app.view), index) {
-        (Compare::Swipe, _) => app.view.swipe,
-        (Compare::SideBySide, 1) => -1.0,
-        _ => 2.0,
-    };
     let planes_alone = app.view.mode == VolumeMode::Planes && app.view.planes == [false; 3];
     let plane = |on: bool| if on || planes_alone { app.view.plane_opacity } else { 0.0 };
     Some(VolumeLook {
@@ -295,7 +289,7 @@ fn look(app: &HalodiApp, index: usize) -> Option<VolumeLook> {
         level: opacity.low.max(0.02),
         gain: opacity.gain,
         clip: app.view.clip,
-        swipe,
+        swipe: canvas::turns(app, index),
         diverging: app.view.scale(quantity).map.is_diverging(),
     })
 }
@@ -309,7 +303,9 @@ pub fn picture(app: &mut HalodiApp, ui: &Ui, rect: Rect, index: usize, complete:
         app.drawing.plan(&look, size)
     } else {
         let pace = Pace { software: app.drawing.is_software(), busy: app.job.is_some() };
-        app.drawing.march(index, &look, size, pace).map(|(picture, again)| {
+        // Each field has a picture of its own, which is as fine as it was when it comes back.
+        let which = usize::from(canvas::shows_second(app, index));
+        app.drawing.march(which, &look, size, pace).map(|(picture, again)| {
             if let Some(after) = again {
                 ui.ctx().request_repaint_after(after);
             }
