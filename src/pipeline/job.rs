@@ -29,7 +29,8 @@ const SPECTRA_SHARE: f64 = 0.05;
 /// Time between two pictures while tiles are made.
 const PICTURES: Duration = Duration::from_millis(80);
 
-/// A running job.
+/// A running job. A clone is the same job.
+#[derive(Clone)]
 pub struct Job {
     /// Pause and cancel.
     pub control: Control,

@@ -376,6 +376,11 @@ impl HalodiApp {
         self.job.is_some()
     }
 
+    /// The job that runs or is paused, for tests.
+    pub fn job(&self) -> Option<Job> {
+        self.job.clone()
+    }
+
     /// Whether what is to be drawn is not all there yet.
     pub(super) fn waits(&self) -> bool {
         let missing = self.shown.is_none() && self.subject.has(self.view.layer);

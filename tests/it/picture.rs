@@ -2,13 +2,15 @@
 //! prove orientation, axis order and depth in every way of looking. Every shader is
 //! parsed and validated.
 
+mod compare;
+
 use glam::Vec3;
 use halodi::device::GpuContext;
 use halodi::field::{Grid, TileBox};
 use halodi::render::{
-    Classifier, ColorMap, ColorScale, ColorTable, DisplayVolume, FieldPainter, Line, March, Offscreen, Opacity,
-    OrbitCamera, Pace, Picture, Placed, PresentPass, SHADERS, SLICE_AXES, SliceLook, SlicePass, SlicePicture, Stretch,
-    VolumeLook, VolumeMode, VolumePass, read_pixels,
+    Classifier, ColorMap, ColorScale, ColorTable, DisplayVolume, FieldPainter, FieldTexture, Line, March, Offscreen,
+    Opacity, OrbitCamera, Pace, Picture, Placed, PresentPass, SHADERS, SLICE_AXES, SliceLook, SlicePass, SlicePicture,
+    Stretch, VolumeLook, VolumeMode, VolumePass, read_pixels,
 };
 
 /// Everything to draw a picture with and look at its pixels.
@@ -89,7 +91,7 @@ struct Set {
     pass: VolumePass,
     painter: FieldPainter,
     classifier: Classifier,
-    texture: halodi::render::FieldTexture,
+    texture: FieldTexture,
     volume: DisplayVolume,
     scale: ColorScale,
     opacity: Opacity,

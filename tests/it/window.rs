@@ -5,6 +5,10 @@
 mod canvases;
 mod faults;
 mod habits;
+mod looks;
+mod made;
+mod panels;
+mod places;
 mod results;
 mod talks;
 
@@ -16,7 +20,7 @@ use std::time::{Duration, Instant};
 use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use halodi::device::{DeviceChoice, GpuContext};
 use halodi::field::Layer;
 use halodi::pipeline::{JobConfig, Series, Source};
@@ -77,9 +81,32 @@ fn window(start: Start) -> (Harness<'static>, Shared) {
                         app
                     })
                     .frame(ui);
+                remember_copied(ui.ctx());
             },
         );
     (harness, app)
+}
+
+/// Where text that was copied is kept: the frame after the one that copies forgets it.
+fn clipboard() -> egui::Id {
+    egui::Id::unique("copied in a test")
+}
+
+fn remember_copied(ctx: &egui::Context) {
+    let text = ctx.output(|output| {
+        output.commands.iter().rev().find_map(|command| match command {
+            egui::OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        })
+    });
+    if let Some(text) = text {
+        ctx.data_mut(|data| data.insert_temp(clipboard(), text));
+    }
+}
+
+/// The text that was copied last.
+fn copied(harness: &Harness<'_>) -> String {
+    harness.ctx.data(|data| data.get_temp(clipboard())).unwrap_or_default()
 }
 
 /// Let frames pass until `done`.
@@ -109,6 +136,49 @@ fn press(harness: &mut Harness<'_>, key: Key) {
     harness.key_press(key);
     harness.step();
     harness.step();
+}
+
+fn steps(harness: &mut Harness<'_>, count: usize) {
+    for _ in 0..count {
+        harness.step();
+    }
+}
+
+/// Let frames pass until nothing changes any more and the picture is as fine as it gets.
+fn settle(harness: &mut Harness<'_>, app: &Shared) {
+    wait(harness, app, "rest", HalodiApp::is_settled);
+}
+
+/// Press at a place, move to another one and let go there.
+fn drag(harness: &mut Harness<'_>, from: egui::Pos2, to: egui::Pos2, modifiers: Modifiers) {
+    let button = |pos, pressed| {
+        let button = egui::PointerButton::Primary;
+        egui::Event::PointerButton { pos, button, pressed, modifiers }
+    };
+    harness.event(egui::Event::ModifiersChanged(modifiers));
+    harness.hover_at(from);
+    harness.event(button(from, true));
+    for share in [0.2, 0.6, 1.0] {
+        harness.hover_at(from + share * (to - from));
+    }
+    harness.event(button(to, false));
+    harness.event(egui::Event::ModifiersChanged(Modifiers::NONE));
+    harness.remove_cursor();
+    harness.step();
+    harness.step();
+}
+
+/// Where a picture is.
+fn canvas(harness: &Harness<'_>, name: &str) -> egui::Rect {
+    harness.get_by_role_and_label(Role::Canvas, name).rect()
+}
+
+/// The flat views, by the axis that they are across.
+const SLICES: [&str; 3] = ["Slice yz", "Slice xz", "Slice xy"];
+
+/// Where a place of the box, to the right and up, is on a flat view that shows all of it in `rect`.
+fn spot(rect: egui::Rect, [right, up]: [f32; 2]) -> egui::Pos2 {
+    rect.center() + rect.width().min(rect.height()) * egui::vec2(right - 0.5, 0.5 - up)
 }
 
 #[test]
@@ -276,38 +346,4 @@ fn a_resting_window_marches_nothing() {
         harness.step();
     }
     assert_eq!(marched(&app), last);
-}
-
-/// Stored pictures of the whole window. Text is drawn by egui and pixels by the device: a
-/// few may differ from one device to the next.
-fn looks_as_it_did(name: &str, theme: egui::Theme) {
-    let (mut harness, app) = opened(Start { theme, size: [1440.0, 900.0], ..Start::default() });
-    for button in harness.get_all_by_label("Dismiss") {
-        button.click();
-    }
-    let (mut last, mut still) = (0, 0);
-    while still < 40 {
-        harness.step();
-        std::thread::sleep(Duration::from_millis(15));
-        let marches = with(&app, |app| app.marches());
-        still = if marches == last { still + 1 } else { 0 };
-        last = marches;
-    }
-    // How long frames take is not how they look.
-    harness.mask(egui::Rect::from_min_max(egui::pos2(1340.0, 876.0), egui::pos2(1440.0, 900.0)));
-    let options = egui_kittest::SnapshotOptions::new()
-        .threshold(2.0)
-        .max_failed_pixels(1440 * 900 / 200)
-        .output_path("tests/it/pictures");
-    harness.snapshot_options(name, &options);
-}
-
-#[test]
-fn the_window_looks_as_it_did_in_the_dark() {
-    looks_as_it_did("window_dark", egui::Theme::Dark);
-}
-
-#[test]
-fn the_window_looks_as_it_did_in_the_light() {
-    looks_as_it_did("window_light", egui::Theme::Light);
 }

@@ -20,12 +20,6 @@ fn matter(path: &Path, contrast: f32) {
     write_map(path, &header, &[(Layer::DarkMatter, &Grid { values, box_size: 6.25 })]).expect("a field");
 }
 
-fn steps(harness: &mut Harness<'_>, count: usize) {
-    for _ in 0..count {
-        harness.step();
-    }
-}
-
 fn save_session(harness: &mut Harness<'_>, path: &Path) {
     harness.key_press_modifiers(Modifiers::COMMAND.plus(Modifiers::SHIFT), Key::S);
     harness.step();
