@@ -26,6 +26,9 @@ const SAMPLES: usize = 256;
 /// A field and its version.
 pub type Stamp = (FieldId, u64);
 
+/// A field, a band of wavenumbers as bits, and the name of the field in the band.
+type BandKey = (Stamp, [u64; 2], String);
+
 /// How the values of a field are spread.
 #[derive(Debug, Clone)]
 pub struct Facts {
@@ -126,7 +129,7 @@ pub struct Analysis {
     opening: Derived<Stamp, Facts>,
     /// With its name, which tells what it is of.
     difference: Derived<([Stamp; 2], String), Grid>,
-    bands: [Derived<(Stamp, [u64; 2], String), Grid>; 2],
+    bands: [Derived<BandKey, Grid>; 2],
     coarser: [Derived<(Stamp, usize), Grid>; 2],
     cross: Derived<[Stamp; 2], Option<CrossSpectrum>>,
     seams: Derived<(Stamp, usize), crate::Result<FoundSeams>>,
