@@ -5,6 +5,7 @@
 mod canvases;
 mod faults;
 mod habits;
+mod readings;
 mod results;
 mod talks;
 
