@@ -201,9 +201,7 @@ impl Analysis {
     /// What `view` shows: one field, and one that it is compared with unless they were
     /// subtracted; filtered to the band that was chosen.
     pub fn shown(&mut self, ctx: &Context, subject: &Subject, view: &ViewState) -> Option<(Source, Option<Source>)> {
-        // A frame begins: copies that nobody asked for in the last one are in the way.
-        self.copies.retain(|_, copied| copied.asked == self.frame);
-        self.frame += 1;
+        self.begin_frame();
         let pair = self.pair(ctx, subject, view)?;
         let (shown, compared) = self.filtered(ctx, pair, view);
         if subject.comparing(view) == Compare::Residual
@@ -213,6 +211,24 @@ impl Analysis {
             return Some((difference, None));
         }
         Some((shown, compared))
+    }
+
+    fn begin_frame(&mut self) {
+        // Copies that nobody asked for in the last frame are in the way.
+        self.copies.retain(|_, copied| copied.asked == self.frame);
+        self.frame += 1;
+        self.copies.values_mut().for_each(|copied| copied.grid.begin_frame());
+        self.facts.begin_frame();
+        self.opening.begin_frame();
+        self.difference.begin_frame();
+        self.bands.iter_mut().for_each(Derived::begin_frame);
+        self.coarser.iter_mut().for_each(Derived::begin_frame);
+        self.cross.begin_frame();
+        self.seams.begin_frame();
+        self.region.begin_frame();
+        self.line.begin_frame();
+        self.ensemble.begin_frame();
+        self.draws.begin_frame();
     }
 
     /// What is read at the probe, at pins, in a region and along a line: what `view` shows, what it

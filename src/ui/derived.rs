@@ -67,6 +67,12 @@ impl<K: PartialEq + Clone, V: Send + 'static> Derived<K, V> {
         *self = Self::default();
     }
 
+    /// A frame begins: what nobody asks for any more is not waited for.
+    pub fn begin_frame(&mut self) {
+        self.listen();
+        self.behind = false;
+    }
+
     /// Whether something is being computed, or waits for its turn.
     pub fn is_pending(&self) -> bool {
         self.pending.is_some() || self.behind
