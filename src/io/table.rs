@@ -1,5 +1,6 @@
-//! Tables of spectra as CSV.
+//! Tables as CSV: of spectra, and of anything else with a line of column names.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -71,6 +72,25 @@ pub fn spectra_csv(spectra: &[SpectrumTable], provenance: &str) -> Result<String
     Ok(out)
 }
 
+/// A table of `rows` under the column names of `head`, which tell the units; a cell with a comma,
+/// a quotation mark or a line's end is quoted.
+pub fn csv(head: &[String], rows: &[Vec<String>]) -> String {
+    let mut out = String::new();
+    for row in std::iter::once(head).chain(rows.iter().map(Vec::as_slice)) {
+        let cells: Vec<_> = row.iter().map(|cell| quoted(cell)).collect();
+        out.push_str(&cells.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+fn quoted(cell: &str) -> Cow<'_, str> {
+    match cell.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")).into(),
+        false => cell.into(),
+    }
+}
+
 /// A name as a column: lower-case letters, digits and underscores.
 fn column(name: &str) -> String {
     let mut out = "p".to_owned();
@@ -110,6 +130,13 @@ mod tests {
             assert!((cells[0] / a.k[i] - 1.0).abs() < 1e-8 && cells[1] == a.modes[i] as f64);
             assert!((cells[2] / a.power[i] - 1.0).abs() < 1e-8 && (cells[3] / b.power[i] - 1.0).abs() < 1e-8);
         }
+    }
+
+    #[test]
+    fn cells_with_commas_and_quotation_marks_are_one_cell_each() {
+        let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
+        let text = csv(&row(["field", "mean [mK]"]), &[row(["Halo mass, bin 1", "2.5"]), row(["the \"truth\"", "1"])]);
+        assert_eq!(text, "field,mean [mK]\n\"Halo mass, bin 1\",2.5\n\"the \"\"truth\"\"\",1\n");
     }
 
     #[test]

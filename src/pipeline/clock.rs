@@ -102,14 +102,21 @@ impl Clock {
     /// How far the job is.
     pub fn progress(&self) -> Option<Progress> {
         let &StageTime { stage, done, tiles, steps, step, .. } = self.stages.last()?;
+        let painting = stage == Stage::Lodi;
         Some(Progress {
             stage,
             done: done.saturating_sub(step * tiles).min(tiles),
             total: tiles,
-            step: (stage == Stage::Lodi).then(|| ((step + 1).min(steps), steps)),
+            step: painting.then(|| ((step + 1).min(steps), steps)),
+            realisation: (painting && self.paintings > 1).then(|| (self.painted(), self.paintings)),
             elapsed: self.elapsed(),
             remaining: self.remaining(),
         })
+    }
+
+    /// Realisations so far, the one that is being painted among them.
+    fn painted(&self) -> usize {
+        self.stages.iter().filter(|t| t.stage == Stage::Lodi).count()
     }
 
     /// Time to the end, once a network has made a tile.
@@ -127,7 +134,7 @@ impl Clock {
         // The stage itself knows best what its tiles take.
         let rate = if work(last) > 0.0 { seconds_of(last) / work(last) } else { spent / worked };
         let left = (last.tiles * last.steps).saturating_sub(last.done) as f64 * cost(last.stage);
-        let painted = self.stages.iter().filter(|t| t.stage == Stage::Lodi).count();
+        let painted = self.painted();
         let a_painting = match last.stage {
             Stage::Lodi => last.tiles * last.steps,
             _ => last.tiles * TYPICAL_STEPS,
@@ -160,8 +167,10 @@ mod tests {
         (0..3).for_each(|_| clock.tile());
         let progress = clock.progress().unwrap();
         assert_eq!((progress.done, progress.total, progress.step), (3, 8, Some((2, 3))));
+        assert_eq!(progress.realisation, Some((1, 2)));
         clock.paused(Duration::from_secs(1000));
         clock.begin(Stage::Lodi, 8, 3);
+        assert_eq!(clock.progress().unwrap().realisation, Some((2, 2)));
         let seconds = clock.seconds();
         assert_eq!(
             seconds.iter().map(|(stage, _)| *stage).collect::<Vec<_>>(),

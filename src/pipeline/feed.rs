@@ -59,6 +59,8 @@ pub struct Progress {
     pub total: usize,
     /// Denoising step, `(current, of)`, from 1, while in [`Stage::Lodi`].
     pub step: Option<(usize, usize)>,
+    /// Realisation of the map, `(current, of)`, from 1, where [`Stage::Lodi`] paints several.
+    pub realisation: Option<(usize, usize)>,
     /// Time since the job started, pauses left out.
     pub elapsed: Duration,
     /// Estimated time to the end of the job, once there is a basis for one.

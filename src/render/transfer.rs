@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ColorMap;
 
+/// Largest size of the ends of a range: beyond it single precision has no room for a span.
+const MOST: f32 = 1e30;
+
 /// How values are spread over a colour range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Stretch {
@@ -81,10 +84,11 @@ impl ColorScale {
         Self { low: -most, high: most, stretch: Stretch::Asinh, map: ColorMap::BlueRed, reversed: false }
     }
 
-    /// A value as it is spread.
+    /// A value as it is spread; what is no number stays none.
     pub fn stretched(&self, value: f32) -> f32 {
         match self.stretch {
             Stretch::Linear => value,
+            Stretch::Log if value.is_nan() => value,
             Stretch::Log => value.max(1e-30).log2(),
             Stretch::Asinh => (value / self.softening()).asinh() * std::f32::consts::LOG2_E,
         }
@@ -110,9 +114,10 @@ impl ColorScale {
         self.unstretched(low + place * (high - low))
     }
 
-    /// The same range with other ends, kept apart and (for a logarithm) above zero.
+    /// The same range with other ends, kept finite, apart and (for a logarithm) above zero.
     pub fn with_ends(self, low: f32, high: f32) -> Self {
-        let mut new = Self { low, high, ..self };
+        let high = if high.is_nan() { 1.0 } else { high.clamp(-MOST, MOST) };
+        let mut new = Self { low: low.clamp(-MOST, MOST), high, ..self };
         if self.stretch == Stretch::Log {
             new.high = new.high.max(2e-12);
             new.low = new.low.max(1e-12).min(new.high * 0.98);
@@ -171,7 +176,10 @@ impl ColorScale {
 
 /// Round values between two ends.
 fn linear_ticks(low: f32, high: f32, most: usize) -> Vec<f32> {
-    let rough = f64::from(high - low) / most.max(1) as f64;
+    let rough = (f64::from(high) - f64::from(low)) / most.max(1) as f64;
+    if !rough.is_finite() || rough <= 0.0 {
+        return Vec::new();
+    }
     let power = 10f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|s| s * power).into_iter().find(|s| *s >= rough).unwrap_or(10.0 * power);
     let (first, last) = ((f64::from(low) / step).ceil() as i64, (f64::from(high) / step).floor() as i64);
@@ -183,6 +191,9 @@ fn linear_ticks(low: f32, high: f32, most: usize) -> Vec<f32> {
 fn decades(low: f32, high: f32, most: usize) -> Vec<f32> {
     let (low, high) = (f64::from(low.max(1e-30)), f64::from(high.max(1e-30)));
     let span = (high / low).log10();
+    if !span.is_finite() {
+        return Vec::new();
+    }
     let steps: &[f64] = if span * 3.0 <= most as f64 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let every = (span / most.max(1) as f64).ceil().max(1.0) as i32;
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
@@ -334,6 +345,49 @@ mod tests {
         assert!(scale.with_ends(-5.0, 10.0).low > 0.0);
         let nothing = ColorScale { stretch: Stretch::Linear, ..scale }.with_ends(f32::NAN, 0.0);
         assert!(nothing.low < nothing.high);
+    }
+
+    #[test]
+    fn any_ends_make_a_finite_range_with_few_ticks() {
+        let numbers = [
+            f32::NEG_INFINITY,
+            f32::MIN,
+            -1e30,
+            -3.0,
+            -f32::MIN_POSITIVE,
+            0.0,
+            1e-45,
+            1e-12,
+            7.0,
+            1e30,
+            f32::MAX,
+            f32::INFINITY,
+            f32::NAN,
+        ];
+        for stretch in Stretch::ALL {
+            let mut scale = ColorScale { stretch, ..ColorScale::log(0.02, 30.0, ColorMap::Inferno) };
+            for (low, high) in numbers.into_iter().flat_map(|low| numbers.map(|high| (low, high))) {
+                let new = scale.with_ends(low, high);
+                assert!(new.is_sound(), "{stretch:?} from {low} to {high}: {new:?}");
+                let [a, b] = new.limits();
+                assert!(a < b && b.is_finite() && new.ticks(8).len() <= 40, "{stretch:?} from {low} to {high}");
+                // Ends that a file may hold are not those that the window makes.
+                assert!(ColorScale { low, high, ..scale }.ticks(8).len() <= 100, "{stretch:?}, {low}, {high}");
+            }
+            // The upper end dragged to the right, on and on.
+            for _ in 0..2000 {
+                scale = scale.with_ends(scale.low, scale.value(1.15));
+                assert!(scale.is_sound() && scale.ticks(8).len() <= 40, "{scale:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_has_no_place() {
+        for stretch in Stretch::ALL {
+            let scale = ColorScale { stretch, ..ColorScale::log(0.02, 300.0, ColorMap::Inferno) };
+            assert!(scale.place(f32::NAN).is_nan() && scale.place(0.0) < 0.5, "{stretch:?}");
+        }
     }
 
     #[test]

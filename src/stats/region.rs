@@ -25,14 +25,18 @@ impl RegionStatistics {
     /// Of the `size` voxels from `origin` on, `[x, y, z]`, periodic beyond the box;
     /// `None` where no voxel has a value.
     pub fn new(grid: &Grid, origin: [usize; 3], size: [usize; 3]) -> Option<Self> {
-        let n = grid.n();
+        Self::of(grid.n(), |at| grid.values[at], origin, size)
+    }
+
+    /// The same of what `value` says of each voxel of a grid of `n³`.
+    pub fn of(n: usize, value: impl Fn([usize; 3]) -> f32, origin: [usize; 3], size: [usize; 3]) -> Option<Self> {
         let all: usize = size.iter().product();
         let mut values = Vec::with_capacity(all);
         for x in 0..size[0] {
             for y in 0..size[1] {
                 for z in 0..size[2] {
                     let at = [(origin[0] + x) % n, (origin[1] + y) % n, (origin[2] + z) % n];
-                    let value = grid.values[at];
+                    let value = value(at);
                     if !value.is_nan() {
                         values.push(value);
                     }

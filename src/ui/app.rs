@@ -1,5 +1,6 @@
 //! The window's state and its one frame function.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,10 +18,11 @@ use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
 use super::preferences::Preferences;
+use super::reading::Reading;
 use super::recorder::{self, Recording};
 use super::session::autosave::{Autosave, left_behind};
 use super::session::{Checksums, ComparedRun, Session, window as sessions};
-use super::subject::{FieldId, LAYERS, Source as Field, Subject};
+use super::subject::{FieldId, Source as Field, Subject};
 use super::talk::presentation::{self, Presentation};
 use super::talk::{Moment, Talk, frame};
 use super::view_state::{Compare, Quantity, ViewState};
@@ -28,8 +30,10 @@ use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, theme};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::Error;
-use crate::field::{Grid, Layer};
-use crate::figure::Format;
+use crate::field::Layer;
+use crate::figure::{Format, PROGRAM};
+use crate::io::SpectrumTable;
+use crate::io::table::spectra_csv;
 use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source, Watch};
 use crate::predict::Stage;
 use crate::render::ColorScale;
@@ -129,8 +133,9 @@ pub struct HalodiApp {
     pub(super) frames: FrameClock,
     pub(super) recent: Vec<PathBuf>,
     pub(super) toured: bool,
-    /// Fields that the probe reads, those that are in the computer's own memory.
-    pub(super) readable: Vec<(Layer, Arc<Grid>)>,
+    /// What is read at the probe and at marks: what is on show, what it is compared with, their
+    /// difference, and the other layers.
+    pub(super) readable: Vec<Reading>,
     /// The pictures of this frame, which take keys without being pressed.
     pub(super) canvases: Vec<egui::Id>,
     /// Where the parts of the window are in this frame.
@@ -154,8 +159,8 @@ pub struct HalodiApp {
     pub(super) shown: Option<(Field, Option<Field>)>,
     /// How long the window's thread takes for a frame, seconds.
     pub(super) frame_time: f32,
-    /// Quantities whose range was fitted to this box.
-    fitted: Vec<Quantity>,
+    /// Quantities whose range was fitted to this box, and of a band of wavenumbers for which.
+    fitted: BTreeMap<Quantity, Option<[f64; 2]>>,
     followed_layer: Option<Layer>,
     chosen_by_user: bool,
     told_warnings: usize,
@@ -239,7 +244,7 @@ impl HalodiApp {
             blink_key: None,
             shown: None,
             frame_time: 0.0,
-            fitted: Vec::new(),
+            fitted: BTreeMap::new(),
             followed_layer: None,
             chosen_by_user: false,
             told_warnings: 0,
@@ -588,21 +593,21 @@ impl HalodiApp {
 
     /// Copy the spectra to the clipboard, a table with commas.
     pub(super) fn copy_spectra(&mut self, ctx: &Context) {
-        let mut text = String::from("k [h/Mpc]");
         let spectra = &self.subject.job.spectra;
-        for series in spectra.keys() {
-            text += &format!(",{}", series.name());
-        }
-        let rows = spectra.values().map(|s| s.complete_shells()).min().unwrap_or(0);
-        for row in 0..rows {
-            let k = spectra.values().next().map_or(0.0, |s| s.k[row]);
-            text += &format!("\n{k:.6}");
-            for spectrum in spectra.values() {
-                text += &format!(",{:.6e}", spectrum.power[row]);
+        let names: Vec<String> = spectra.keys().map(|series| series.name()).collect();
+        let tables: Vec<SpectrumTable> = spectra
+            .iter()
+            .zip(&names)
+            .map(|((&series, spectrum), name)| SpectrumTable { name, units: report::power_unit(series), spectrum })
+            .collect();
+        let box_name = self.subject.opened().map_or("", |opened| &opened.name);
+        match spectra_csv(&tables, &format!("{PROGRAM}: {box_name}")) {
+            Ok(text) => {
+                ctx.copy_text(text);
+                self.log.say(Level::Info, "The spectra are on the clipboard, as a table.");
             }
+            Err(error) => self.log.say(Level::Error, error.to_string()),
         }
-        ctx.copy_text(text);
-        self.log.say(Level::Info, "The spectra are on the clipboard, as a table.");
     }
 
     /// Take the range that suits the field on show, once.
@@ -775,36 +780,59 @@ impl HalodiApp {
         }
     }
 
-    /// Fit colour ranges to a box when it is opened, and leave them alone afterwards.
+    /// Fit colour ranges to a box when it is opened, those of a band of wavenumbers when it is
+    /// chosen, and leave them alone afterwards.
     fn fit(&mut self, ctx: &Context) {
-        let Some((shown, _)) = &self.shown else { return };
-        let quantity = shown.quantity;
         let asked = self.analysis.asked_to_fit();
         // The ranges of a talk are those of its scenes.
         if self.presents() && !asked {
             return;
         }
-        if !asked && (self.fitted.contains(&quantity) || self.view.scales.contains_key(&quantity)) {
-            return;
-        }
-        let reference = self.subject.field(FieldId::Layer(Layer::Reference));
-        let of = match quantity {
-            // One range for prediction and reference, known before the first is made.
-            Quantity::Temperature if !asked => match reference {
-                Some(reference) => reference,
-                None => return,
-            },
-            Quantity::HaloMass(_) if !asked => return,
-            _ if shown.complete || asked => shown.clone(),
-            _ => return,
-        };
+        let shown = self.shown.as_ref().map(|(shown, _)| shown.clone());
+        let of = if asked { shown } else { self.unfitted(ctx, shown) };
+        let Some(of) = of else { return };
         // Colours and stretch stay those that were chosen.
-        let scale = self.view.scale(quantity);
+        let scale = self.view.scale(of.quantity);
         if let Some([low, high]) = self.analysis.suggested(ctx, &of, scale) {
-            self.view.scales.insert(quantity, scale.with_ends(low, high));
-            self.fitted.push(quantity);
+            self.view.scales.insert(of.quantity, scale.with_ends(low, high));
+            self.fitted.insert(of.quantity, self.band_of(of.quantity));
             self.analysis.fitted();
         }
+    }
+
+    /// The field that a range which was not fitted yet, and has no limits of the user's, fits.
+    fn unfitted(&mut self, ctx: &Context, shown: Option<Field>) -> Option<Field> {
+        // One range for prediction and reference, known before the first is made.
+        let reference = self.subject.field(FieldId::Layer(Layer::Reference));
+        if let Some(reference) = reference.filter(|_| !self.is_fitted(Quantity::Temperature)) {
+            return Some(reference);
+        }
+        let of = shown.filter(|shown| shown.complete)?;
+        let waits = match of.quantity {
+            Quantity::Temperature | Quantity::HaloMass(_) => true,
+            // A band that is still being dragged is not yet the one that is wanted.
+            quantity => quantity.is_band() && ctx.input(|input| input.pointer.any_down()),
+        };
+        (!waits && !self.is_fitted(of.quantity)).then_some(of)
+    }
+
+    fn is_fitted(&mut self, quantity: Quantity) -> bool {
+        let band = self.band_of(quantity);
+        if let Some(fitted) = self.fitted.get(&quantity) {
+            return *fitted == band;
+        }
+        // Limits that a session or the user brought are as good as fitted; colours alone are not.
+        let (usual, scale) = (quantity.default_scale(), self.view.scale(quantity));
+        let own = [scale.low, scale.high] != [usual.low, usual.high];
+        if own {
+            self.fitted.insert(quantity, band);
+        }
+        own
+    }
+
+    /// The band of wavenumbers that a quantity is of.
+    fn band_of(&self, quantity: Quantity) -> Option<[f64; 2]> {
+        self.view.band.filter(|_| quantity.is_band())
     }
 
     fn dropped(&mut self, ctx: &Context) {
@@ -958,17 +986,7 @@ impl HalodiApp {
         }
         self.shown = self.analysis.shown(&ctx, &self.subject, &self.view);
         self.coarser(&ctx);
-        self.readable = LAYERS
-            .into_iter()
-            .filter_map(|layer| {
-                let field = match (layer, self.subject.step) {
-                    (Layer::BrightnessTemperature, Some(index)) => FieldId::Step { index, latent: self.view.latent },
-                    _ => FieldId::Layer(layer),
-                };
-                let source = self.subject.field(field)?;
-                Some((layer, self.analysis.host(&ctx, &source)?))
-            })
-            .collect();
+        self.readable = self.analysis.readings(&ctx, &self.subject, &self.view);
         self.fit(&ctx);
         self.sync(&ctx);
 
@@ -1100,15 +1118,6 @@ pub(super) fn write_table(app: &mut HalodiApp, title: &'static str, name: &'stat
         Ok(()) => Message::Written(path),
         Err(error) => Message::Failed(error),
     });
-}
-
-/// The layers whose values are in the computer's own memory.
-pub(super) fn read_fields(app: &HalodiApp) -> Vec<Field> {
-    let values = |(layer, grid): &(Layer, Arc<Grid>)| {
-        let source = app.subject.field(FieldId::Layer(*layer))?;
-        Some(Field { values: pipeline::FieldValues::Host(grid.clone()), ..source })
-    };
-    app.readable.iter().filter_map(values).collect()
 }
 
 #[cfg(test)]

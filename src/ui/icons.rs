@@ -46,9 +46,10 @@ pub fn button(ui: &mut Ui, icon: Icon, name: &str, enabled: bool) -> Response {
 }
 
 /// A sign by itself, in line with text.
-pub fn sign(ui: &mut Ui, icon: Icon, color: Color32) {
-    let (rect, _) = ui.allocate_exact_size(Vec2::new(11.0, 14.0), Sense::hover());
+pub fn sign(ui: &mut Ui, icon: Icon, color: Color32) -> Response {
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(11.0, 14.0), Sense::hover());
     paint(ui.painter(), Rect::from_center_size(rect.center(), Vec2::splat(9.0)), icon, color);
+    response
 }
 
 fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {

@@ -21,6 +21,7 @@ mod layout;
 mod log;
 mod panels;
 mod preferences;
+mod reading;
 mod recorder;
 mod session;
 mod subject;

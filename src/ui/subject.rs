@@ -132,12 +132,7 @@ impl Source {
 
     /// Unit of its values.
     pub fn unit(&self) -> &'static str {
-        match self.quantity {
-            Quantity::Matter => Layer::DarkMatter.unit(),
-            Quantity::HaloMass(bin) => Layer::HaloMass(bin).unit(),
-            Quantity::Temperature | Quantity::Difference | Quantity::Disagreement => Layer::Reference.unit(),
-            Quantity::Band => "",
-        }
+        self.quantity.unit()
     }
 }
 

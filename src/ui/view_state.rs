@@ -21,8 +21,12 @@ pub enum Quantity {
     Difference,
     /// By how much windows disagree, mK.
     Disagreement,
-    /// A band of wavenumbers of a field.
+    /// A band of wavenumbers of a brightness temperature, mK.
     Band,
+    /// A band of wavenumbers of dark matter.
+    MatterBand,
+    /// A band of wavenumbers of halo mass, a bin.
+    HaloMassBand(usize),
 }
 
 impl Quantity {
@@ -36,6 +40,32 @@ impl Quantity {
         }
     }
 
+    /// What a band of wavenumbers of it is.
+    pub fn band(self) -> Self {
+        match self {
+            Self::Matter => Self::MatterBand,
+            Self::HaloMass(bin) => Self::HaloMassBand(bin),
+            Self::Temperature | Self::Difference | Self::Disagreement => Self::Band,
+            band => band,
+        }
+    }
+
+    /// Whether it is a band of wavenumbers.
+    pub fn is_band(self) -> bool {
+        matches!(self, Self::Band | Self::MatterBand | Self::HaloMassBand(_))
+    }
+
+    /// Unit of its values.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Matter => Layer::DarkMatter.unit(),
+            // What is left of the density has no mean.
+            Self::MatterBand => "δ",
+            Self::HaloMass(bin) | Self::HaloMassBand(bin) => Layer::HaloMass(bin).unit(),
+            Self::Temperature | Self::Difference | Self::Disagreement | Self::Band => Layer::Reference.unit(),
+        }
+    }
+
     /// Its range before anything is known of its values; fixed through a run.
     pub fn default_scale(self) -> ColorScale {
         match self {
@@ -45,7 +75,8 @@ impl Quantity {
             Self::Temperature => ColorScale::log(0.02, 30.0, ColorMap::Inferno),
             Self::Difference => ColorScale::symmetric(5.0),
             Self::Disagreement => ColorScale::log(0.005, 5.0, ColorMap::Viridis),
-            Self::Band => ColorScale::symmetric(1.0),
+            Self::Band | Self::MatterBand => ColorScale::symmetric(1.0),
+            Self::HaloMassBand(_) => ColorScale::symmetric(1e11),
         }
     }
 
@@ -55,7 +86,9 @@ impl Quantity {
             Self::Matter => Opacity { low: 0.34, high: 1.0, gain: 150.0 },
             Self::HaloMass(_) => Opacity { low: 0.05, high: 0.9, gain: 220.0 },
             Self::Temperature | Self::Disagreement => Opacity { low: 0.12, high: 0.95, gain: 160.0 },
-            Self::Difference | Self::Band => Opacity { low: 0.18, high: 0.9, gain: 220.0 },
+            Self::Difference | Self::Band | Self::MatterBand | Self::HaloMassBand(_) => {
+                Opacity { low: 0.18, high: 0.9, gain: 220.0 }
+            }
         }
     }
 }

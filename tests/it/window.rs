@@ -9,6 +9,7 @@ mod looks;
 mod made;
 mod panels;
 mod places;
+mod readings;
 mod results;
 mod talks;
 

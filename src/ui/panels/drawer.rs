@@ -1,21 +1,30 @@
 //! The drawer: settings of the next run, where results come from, and what was told.
 
 use clap::ValueEnum;
-use egui::{CollapsingHeader, ComboBox, DragValue, Panel, Response, RichText, ScrollArea, Ui};
+use egui::{CollapsingHeader, Color32, ComboBox, DragValue, Panel, Response, RichText, ScrollArea, Ui};
 
-use super::{scenes, significant};
+use super::{compact, scenes, significant, status};
 use crate::device::DeviceChoice;
+use crate::field::Layer;
+use crate::io::table::csv;
 use crate::nn::Sampler;
+use crate::pipeline::Series;
+use crate::stats::RegionStatistics;
 use crate::stitch::{Overlap, Shared, Window};
+use crate::ui::analysis::{Measured, ProfileTable, RegionTable};
 use crate::ui::app::{self, HalodiApp};
 use crate::ui::icons::{self, Icon};
+use crate::ui::reading::Reading;
+use crate::ui::subject::FieldId;
+use crate::ui::theme;
+use crate::ui::view_state::Compare;
 
 /// Grids to choose from; a tile divides each.
 const GRIDS: [usize; 6] = [32, 64, 96, 128, 192, 256];
 
 /// Show it, where it is open.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
-    let marks = !app.view.pins.is_empty() || app.view.region.is_some() || app.view.line.is_some();
+    let marks = has_marks(app, ui);
     if !app.workspace.drawer && !marks {
         return;
     }
@@ -33,6 +42,17 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             section(ui, "Log", |ui| app.log.list(ui));
         });
     });
+}
+
+/// Whether there are marks to tell of. A region or a line that is still being dragged does not open
+/// the drawer: the picture would move under the pointer.
+fn has_marks(app: &HalodiApp, ui: &Ui) -> bool {
+    let id = egui::Id::unique("drawer open for marks");
+    let was_open = ui.data(|data| data.get_temp(id)).unwrap_or(false);
+    let marks = !app.view.pins.is_empty() || app.view.region.is_some() || app.view.line.is_some();
+    let open = marks && (was_open || !ui.input(|input| input.pointer.any_down()));
+    ui.data_mut(|data| data.insert_temp(id, open));
+    open
 }
 
 fn section(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
@@ -161,7 +181,6 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
         let [x, y, z] = p.map(|v| f64::from(v) * size);
         format!("({x:.2}, {y:.2}, {z:.2})")
     };
-    let fields = app::read_fields(app);
     if !app.view.pins.is_empty() {
         section(ui, "Pins", |ui| {
             let mut gone = None;
@@ -175,10 +194,8 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
                         gone = Some(index);
                     }
                 });
-                for (layer, grid) in &app.readable {
-                    let n = grid.n();
-                    let value = grid.values[pin.map(|p| ((p * n as f32) as usize).min(n - 1))];
-                    row(ui, &layer.name(), &significant(f64::from(value)));
+                for reading in &app.readable {
+                    row(ui, &reading.name(), &status::with_unit(reading, pin));
                 }
             }
             if let Some(index) = gone {
@@ -189,23 +206,22 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
     if let Some(corners) = app.view.region {
         section(ui, "Region", |ui| {
             ui.label(RichText::new(format!("{} to {} Mpc/h", place(corners[0]), place(corners[1]))).small());
-            if let Some(table) = app.analysis.region(&ctx, &fields, corners) {
-                let mut csv = String::from("field,voxels,mean,deviation,smallest,median,largest");
-                for (name, s) in table.iter() {
+            if let Some(table) = app.analysis.region(&ctx, &app.readable, corners) {
+                for Measured { name, unit, found: s, .. } in table.iter() {
+                    let with_unit = |value: f64| format!("{} {unit}", significant(value));
                     ui.label(RichText::new(name).weak());
-                    row(ui, "mean", &significant(s.mean));
-                    row(ui, "deviation", &significant(s.deviation));
-                    row(ui, "median", &significant(f64::from(s.median)));
-                    let ends = [s.smallest, s.largest].map(|v| significant(f64::from(v)));
-                    row(ui, "from, to", &ends.join(", "));
-                    csv += &format!(
-                        "\n{name},{},{:e},{:e},{:e},{:e},{:e}",
-                        s.voxels, s.mean, s.deviation, s.smallest, s.median, s.largest
-                    );
+                    row(ui, "mean", &with_unit(s.mean));
+                    row(ui, "deviation", &with_unit(s.deviation));
+                    row(ui, "median", &with_unit(f64::from(s.median)));
+                    row(ui, "smallest", &with_unit(f64::from(s.smallest)));
+                    row(ui, "largest", &with_unit(f64::from(s.largest)));
+                    if s.missing > 0 {
+                        row(ui, "voxels without a value", &s.missing.to_string());
+                    }
                 }
                 ui.horizontal(|ui| {
                     if ui.button("CSV…").clicked() {
-                        app::write_table(app, "Statistics of the region", "region.csv", csv);
+                        app::write_table(app, "Statistics of the region", "region.csv", region_csv(&table));
                     }
                     if ui.button("Remove region").clicked() {
                         app.view.region = None;
@@ -215,45 +231,122 @@ fn measured(app: &mut HalodiApp, ui: &mut Ui) {
         });
     }
     if let Some(ends) = app.view.line {
-        section(ui, "Profile", |ui| profile(app, ui, &fields, ends));
+        section(ui, "Profile", |ui| profile(app, ui, ends));
     }
 }
 
-fn profile(app: &mut HalodiApp, ui: &mut Ui, fields: &[crate::ui::subject::Source], ends: [[f32; 3]; 2]) {
-    let quantity = app.shown.as_ref().map(|(f, _)| f.quantity);
-    let chosen: Vec<_> = fields.iter().filter(|f| Some(f.quantity) == quantity).cloned().collect();
+/// The table of a region, with units.
+fn region_csv(table: &RegionTable) -> String {
+    let head = ["field", "unit", "voxels", "missing", "mean", "deviation", "smallest", "median", "largest"];
+    let row = |Measured { name, unit, found: s, .. }: &Measured<RegionStatistics>| {
+        let mut row = vec![name.clone(), (*unit).to_owned(), s.voxels.to_string(), s.missing.to_string()];
+        let values = [s.mean, s.deviation, s.smallest.into(), s.median.into(), s.largest.into()];
+        row.extend(values.map(|value: f64| format!("{value:e}")));
+        row
+    };
+    csv(&head.map(str::to_owned), &table.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The table of a line: distances, and a column of values per field.
+fn profile_csv(table: &ProfileTable) -> String {
+    let mut head = vec!["distance [Mpc/h]".to_owned()];
+    head.extend(table.iter().map(|column| match column.unit {
+        "" => column.name.clone(),
+        unit => format!("{} [{unit}]", column.name),
+    }));
+    let rows = table.iter().map(|column| column.found.len()).min().unwrap_or(0);
+    let row = |i: usize| {
+        let values = table.iter().map(|column| format!("{:e}", column.found[i][1]));
+        std::iter::once(format!("{:.5}", table[0].found[i][0])).chain(values).collect()
+    };
+    csv(&head, &(0..rows).map(row).collect::<Vec<_>>())
+}
+
+/// Profiles of what is on show and of what holds the same.
+fn profile(app: &mut HalodiApp, ui: &mut Ui, ends: [[f32; 3]; 2]) {
+    let subtracted = app.subject.comparing(&app.view) == Compare::Residual;
+    let on_show = app.readable.iter().find(|reading| reading.less.is_some() == subtracted);
+    let Some(quantity) = on_show.map(Reading::quantity) else { return };
+    let drawn = |reading: &&Reading| reading.quantity() == quantity && reading.less.is_some() == subtracted;
+    let chosen: Vec<Reading> = app.readable.iter().filter(drawn).cloned().collect();
     let Some(table) = app.analysis.profile(&ui.ctx().clone(), &chosen, ends) else { return };
-    let positive = table.iter().all(|(_, p)| p.iter().all(|[_, v]| *v >= 0.0));
-    let colors = [crate::pipeline::Series::Prediction, crate::pipeline::Series::Reference];
+    let colors: Vec<Color32> =
+        table.iter().enumerate().map(|(index, column)| curve_color(column.id, index, ui.visuals())).collect();
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        for (column, &color) in table.iter().zip(&colors) {
+            ui.label(RichText::new(&column.name).small().color(color));
+        }
+    });
+    let values = || table.iter().flat_map(|column| column.found.iter().map(|[_, v]| *v)).filter(|v| v.is_finite());
+    // Of what is nowhere below zero the logarithm, empty voxels at the bottom.
+    let largest = values().fold(0.0, f64::max);
+    let positive = largest > 0.0 && values().all(|v| v >= 0.0);
+    let bottom = values().filter(|v| *v > 0.0).fold(largest, f64::min).max(1e-7 * largest);
     egui_plot::Plot::new("profile")
         .height(150.0)
         .allow_scroll(false)
         .x_axis_label("Mpc/h")
-        .y_axis_formatter(
-            move |mark, _| {
-                if positive { format!("1e{:.0}", mark.value) } else { significant(mark.value) }
-            },
-        )
+        .y_axis_label(RichText::new(table.first().map_or("", |column| column.unit)).small())
+        .y_axis_formatter(move |mark, _| compact(if positive { 10f64.powf(mark.value) } else { mark.value }))
+        .label_formatter(|_| None)
         .show(ui, |plot| {
-            for ((name, points), series) in table.iter().zip(colors) {
-                let points: Vec<[f64; 2]> =
-                    points.iter().map(|[x, y]| [*x, if positive { y.max(1e-4).log10() } else { *y }]).collect();
-                let color = crate::ui::theme::series_color(series, &plot.ctx().global_style().visuals);
-                plot.line(egui_plot::Line::new(name.clone(), egui_plot::PlotPoints::from(points)).color(color));
+            for (column, &color) in table.iter().zip(&colors) {
+                let height = |v: f64| if positive { v.max(bottom).log10() } else { v };
+                let points: Vec<[f64; 2]> = column.found.iter().map(|[x, y]| [*x, height(*y)]).collect();
+                plot.line(egui_plot::Line::new(column.name.clone(), egui_plot::PlotPoints::from(points)).color(color));
             }
         });
     ui.horizontal(|ui| {
         if ui.button("CSV…").clicked() {
-            let mut csv = String::from("distance [Mpc/h]");
-            table.iter().for_each(|(name, _)| csv += &format!(",{name}"));
-            for row in 0..table.first().map_or(0, |(_, p)| p.len()) {
-                csv += &format!("\n{:.5}", table[0].1[row][0]);
-                table.iter().for_each(|(_, p)| csv += &format!(",{:e}", p[row][1]));
-            }
-            app::write_table(app, "Profile along the line", "profile.csv", csv);
+            app::write_table(app, "Profile along the line", "profile.csv", profile_csv(&table));
         }
         if ui.button("Remove line").clicked() {
             app.view.line = None;
         }
     });
+}
+
+/// The colour of a profile, that of the field's spectrum where it has one.
+fn curve_color(id: FieldId, index: usize, visuals: &egui::Visuals) -> Color32 {
+    let series = match id {
+        FieldId::Layer(Layer::DarkMatter) => Series::DarkMatter,
+        FieldId::Layer(Layer::HaloMass(bin)) => Series::HaloMass(bin),
+        FieldId::Layer(Layer::Reference) | FieldId::Band { compared: true } => Series::Reference,
+        _ if index == 0 => Series::Prediction,
+        _ => Series::HaloMass(index - 1),
+    };
+    theme::series_color(series, visuals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_have_a_name_for_every_column_and_a_unit_for_every_value() {
+        let measured = |name: &str, unit| (FieldId::Layer(Layer::Reference), name.to_owned(), unit);
+        let columns = |(id, name, unit), found| Measured { id, name, unit, found };
+        let line = vec![[0.0, 1.0], [0.5, 2.0]];
+        let table = vec![
+            columns(measured("Halo mass, bin 1", "(Msun/h)/(Mpc/h)³"), line.clone()),
+            columns(measured("Dark matter", ""), line),
+        ];
+        assert_eq!(
+            profile_csv(&table).lines().collect::<Vec<_>>(),
+            [
+                "distance [Mpc/h],\"Halo mass, bin 1 [(Msun/h)/(Mpc/h)³]\",Dark matter",
+                "0.00000,1e0,1e0",
+                "0.50000,2e0,2e0"
+            ]
+        );
+        let mut grid = crate::field::Grid::zeros(2, 1.0).map(|_| 3.0);
+        grid.values[[0; 3]] = f32::NAN;
+        let found = RegionStatistics::new(&grid, [0; 3], [2; 3]).unwrap();
+        let (id, name, unit) = measured("21 cm, step 3, \"latent\"", "mK");
+        assert_eq!(
+            region_csv(&vec![Measured { id, name, unit, found }]).lines().last(),
+            Some("\"21 cm, step 3, \"\"latent\"\"\",mK,7,1,3e0,0e0,3e0,3e0,3e0")
+        );
+    }
 }

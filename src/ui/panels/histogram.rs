@@ -1,6 +1,8 @@
 //! The colour bar, which is the histogram: limits are dragged where voxels are.
 
-use egui::{Align2, ComboBox, CursorIcon, FontId, Mesh, Pos2, Rect, Sense, Shape, Stroke, Ui, WidgetInfo};
+use egui::{
+    Align2, ComboBox, CursorIcon, Event, FontId, Key, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo,
+};
 
 use super::significant;
 use crate::render::{ColorMap, ColorScale, Opacity, Stretch};
@@ -46,7 +48,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     ticks(ui, rect, bar, &axis);
     let [low, high] = [scale.low, scale.high].map(x_of);
     limits(app, ui, quantity, hist, [low, high], &axis);
-    opacity(app, ui, quantity, bar, [low, high]);
+    opacity(app, ui, quantity, bar, &axis);
 }
 
 /// The range that the histogram spans: wide about the limits, and the same while they are
@@ -116,16 +118,15 @@ fn controls(app: &mut HalodiApp, ui: &mut Ui, quantity: Quantity, scale: ColorSc
         let mut text = format!("{} below, {} above", percent(below), percent(above));
         let missing = facts.histogram.missing_share();
         if missing > 0.0 {
-            text += &format!(", {} without a value", percent(missing));
+            text = format!("{} without a value, {text}", percent(missing));
         }
-        let room = ui.available_width();
-        if room > 170.0 {
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.add_space(8.0);
-                ui.add(egui::Label::new(egui::RichText::new(text).small().weak()).truncate())
-                    .on_hover_text("Voxels beyond the limits of the colours, and voxels that are no number");
-            });
-        }
+        let meaning = format!("{text}: voxels that are no number, and those beyond the limits of the colours");
+        let shown = if ui.available_width() > 170.0 { text } else { "…".to_owned() };
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.add_space(8.0);
+            let label = egui::Label::new(egui::RichText::new(shown).small().weak());
+            ui.add(label.truncate().show_tooltip_when_elided(false)).on_hover_text(meaning);
+        });
     }
 }
 
@@ -237,82 +238,143 @@ fn ticks(ui: &Ui, rect: Rect, bar: Rect, axis: &ColorScale) {
     }
 }
 
-fn limits(app: &mut HalodiApp, ui: &Ui, quantity: Quantity, hist: Rect, at: [f32; 2], axis: &ColorScale) {
+/// How far arrow keys move the handle that has the focus: one to the right, minus one to the left.
+fn arrows(ui: &Ui, handle: &Response) -> f32 {
+    if handle.clicked() || handle.drag_started() {
+        handle.request_focus();
+    }
+    if !handle.has_focus() {
+        return 0.0;
+    }
+    // They move the handle instead of the focus.
+    let filter = egui::EventFilter { horizontal_arrows: true, ..Default::default() };
+    ui.memory_mut(|memory| memory.set_focus_lock_filter(handle.id, filter));
+    ui.input(|i| i.num_presses(Key::ArrowRight) as f32 - i.num_presses(Key::ArrowLeft) as f32)
+}
+
+/// `scale` with one of its limits (0 the lower) at `value`; colours that diverge stay symmetric.
+fn with_limit(scale: ColorScale, index: usize, value: f32) -> ColorScale {
+    if scale.map.is_diverging() {
+        let most = value.abs().max(1e-9);
+        scale.with_ends(-most, most)
+    } else if index == 0 {
+        scale.with_ends(value.min(scale.high), scale.high)
+    } else {
+        scale.with_ends(scale.low, value.max(scale.low))
+    }
+}
+
+fn limits(app: &mut HalodiApp, ui: &mut Ui, quantity: Quantity, hist: Rect, at: [f32; 2], axis: &ColorScale) {
     let scale = app.view.scale(quantity);
-    let unit = app.shown.as_ref().map_or("", |(s, _)| s.unit());
     for (index, name) in ["Lower limit", "Upper limit"].into_iter().enumerate() {
         let x = at[index];
         let grip = Rect::from_x_y_ranges(x - 6.0..=x + 6.0, hist.y_range());
         let response = ui.interact(grip, ui.scope_id().with((quantity, name)), Sense::click_and_drag());
         let value = [scale.low, scale.high][index];
         response.widget_info(|| WidgetInfo::slider(true, f64::from(value), name));
-        let keys = if response.has_focus() {
-            ui.input(|i| i.num_presses(egui::Key::ArrowRight) as f32 - i.num_presses(egui::Key::ArrowLeft) as f32)
-        } else {
-            0.0
+        let keys = arrows(ui, &response);
+        let moved = match response.interact_pointer_pos() {
+            Some(p) if response.dragged() => Some(axis.value((p.x - hist.left()) / hist.width())),
+            _ => (keys != 0.0).then(|| axis.value(axis.place(value) + 0.01 * keys)),
         };
-        if response.dragged() || keys != 0.0 {
-            let place = match response.interact_pointer_pos() {
-                Some(p) if response.dragged() => (p.x - hist.left()) / hist.width(),
-                _ => axis.place(value) + 0.01 * keys,
-            };
-            let value = axis.value(place);
-            let new = if scale.map.is_diverging() {
-                scale.with_ends(-value.abs().max(1e-9), value.abs().max(1e-9))
-            } else if index == 0 {
-                scale.with_ends(value.min(scale.high), scale.high)
-            } else {
-                scale.with_ends(scale.low, value.max(scale.low))
-            };
-            app.view.scales.insert(quantity, new);
-        }
         let active = response.hovered() || response.dragged() || response.has_focus();
         let color = if active { theme::accent(ui.visuals()) } else { ui.visuals().text_color() };
         ui.painter().vline(x, hist.y_range(), Stroke::new(if active { 2.0 } else { 1.3 }, color));
         let tag = Rect::from_center_size(Pos2::new(x, hist.top() + 5.0), egui::vec2(8.0, 10.0));
         ui.painter().rect_filled(tag, 2.0, color);
-        // The value beside its handle, on the side where there is room.
-        let align = if index == 0 { Align2::LEFT_TOP } else { Align2::RIGHT_TOP };
-        let side = if index == 0 { 8.0 } else { -8.0 };
-        let text = format!("{} {unit}", significant(f64::from(value)));
-        if hist.height() > 34.0 && (at[1] - at[0]) > 130.0 {
-            let galley = ui.painter().layout_no_wrap(text, FontId::proportional(11.0), ui.visuals().text_color());
-            let place = align.anchor_size(Pos2::new(x + side, hist.top() + 1.0), galley.size());
-            // Legible on bars of any colour.
-            ui.painter().rect_filled(
-                place.expand2(egui::vec2(3.0, 0.0)),
-                2.0,
-                ui.visuals().extreme_bg_color.gamma_multiply(0.8),
-            );
-            ui.painter().galley(place.min, galley, ui.visuals().text_color());
+        let typed = number(ui, &response, index, value, quantity.unit(), hist, at);
+        if let Some(value) = typed.or(moved) {
+            app.view.scales.insert(quantity, with_limit(scale, index, value));
         }
         response
             .on_hover_cursor(CursorIcon::ResizeHorizontal)
-            .on_hover_text(format!("{name} of the colours: drag, or arrow keys"));
+            .on_hover_text(format!("{name} of the colours: drag, arrow keys, or a double-click to type it"));
     }
 }
 
-/// The handles of opacity, on the colour bar itself.
-fn opacity(app: &mut HalodiApp, ui: &Ui, quantity: Quantity, bar: Rect, [low, high]: [f32; 2]) {
+/// The value of a limit beside its `handle`, on the side where there is room; after a double-click
+/// on either, or the Enter key, it is typed. What was typed, once that is done.
+fn number(
+    ui: &mut Ui,
+    handle: &Response,
+    index: usize,
+    value: f32,
+    unit: &str,
+    hist: Rect,
+    at: [f32; 2],
+) -> Option<f32> {
+    let id = handle.id.with("typed");
+    let align = if index == 0 { Align2::LEFT_TOP } else { Align2::RIGHT_TOP };
+    let corner = Pos2::new(at[index] + if index == 0 { 8.0 } else { -8.0 }, hist.top() + 1.0);
+    if let Some(mut text) = ui.data(|data| data.get_temp::<String>(id)) {
+        let size = egui::vec2(90.0, 20.0);
+        // Inside the panel, wherever the handle is.
+        let left = align.anchor_size(corner, size).left().clamp(hist.left(), (hist.right() - size.x).max(hist.left()));
+        let line = egui::TextEdit::singleline(&mut text).id(id.with("line"));
+        let line = ui.put(Rect::from_min_size(Pos2::new(left, corner.y), size), line);
+        let line = line.accessible_name("Limit of the colours");
+        if line.lost_focus() {
+            ui.data_mut(|data| data.remove::<String>(id));
+            // The window takes that key out of the events before.
+            let escape = |event: &Event| matches!(event, Event::Key { key: Key::Escape, pressed: true, .. });
+            let given_up = ui.input(|input| input.raw.events.iter().any(escape));
+            return parsed(&text).filter(|_| !given_up);
+        }
+        if !line.has_focus() {
+            line.request_focus();
+        }
+        ui.data_mut(|data| data.insert_temp(id, text));
+        return None;
+    }
+    let mut asked = handle.double_clicked();
+    asked |= handle.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    if hist.height() > 34.0 && (at[1] - at[0]) > 130.0 {
+        let text = format!("{} {unit}", significant(f64::from(value)));
+        let galley = ui.painter().layout_no_wrap(text, FontId::proportional(11.0), ui.visuals().text_color());
+        let place = align.anchor_size(corner, galley.size());
+        asked |= ui.interact(place, id.with("number"), Sense::CLICK).double_clicked();
+        // Legible on bars of any colour.
+        let behind = ui.visuals().extreme_bg_color.gamma_multiply(0.8);
+        ui.painter().rect_filled(place.expand2(egui::vec2(3.0, 0.0)), 2.0, behind);
+        ui.painter().galley(place.min, galley, ui.visuals().text_color());
+    }
+    if asked {
+        ui.data_mut(|data| data.insert_temp(id, typeable(value)));
+    }
+    None
+}
+
+/// A value as it is typed, to its last digit.
+fn typeable(value: f32) -> String {
+    let size = value.abs();
+    if size == 0.0 || (1e-4..1e6).contains(&size) { format!("{value}") } else { format!("{value:e}") }
+}
+
+/// The finite number that was typed, perhaps with a unit behind it.
+fn parsed(text: &str) -> Option<f32> {
+    let number = text.split_whitespace().next()?.replace('−', "-");
+    number.parse().ok().filter(|value: &f32| value.is_finite())
+}
+
+/// The handles of opacity, on the colour bar itself and under the curve that they shape.
+fn opacity(app: &mut HalodiApp, ui: &Ui, quantity: Quantity, bar: Rect, axis: &ColorScale) {
     let mut opacity = app.view.opacity(quantity);
-    let diverging = app.view.scale(quantity).map.is_diverging();
-    // Of colours that diverge, the upper half.
-    let start = if diverging { 0.5 * (low + high) } else { low };
-    let width = (high - start).max(1.0);
+    let scale = app.view.scale(quantity);
     for (index, name) in ["Opaque from", "Fully opaque at"].into_iter().enumerate() {
         let value = [opacity.low, opacity.high][index];
-        let x = start + value * width;
+        let x = bar.left() + place_of(value, &scale, axis) * bar.width();
         let grip = Rect::from_center_size(Pos2::new(x, bar.center().y), egui::vec2(11.0, bar.height() + 4.0));
         let response = ui.interact(grip, ui.scope_id().with((quantity, name)), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::slider(true, f64::from(value), name));
-        if response.dragged()
-            && let Some(p) = response.interact_pointer_pos()
-        {
-            let place = ((p.x - start) / width).clamp(0.0, 1.0);
-            if index == 0 {
-                opacity.low = place.min(opacity.high - 0.02).max(0.0);
-            } else {
-                opacity.high = place.max(opacity.low + 0.02);
+        let keys = arrows(ui, &response);
+        let moved = match response.interact_pointer_pos() {
+            Some(p) if response.dragged() => Some(strength_at((p.x - bar.left()) / bar.width(), &scale, axis)),
+            _ => (keys != 0.0).then(|| (value + 0.01 * keys).clamp(0.0, 1.0)),
+        };
+        if let Some(strength) = moved {
+            match index {
+                0 => opacity.low = strength.min(opacity.high - 0.02).max(0.0),
+                _ => opacity.high = strength.max(opacity.low + 0.02).min(1.0),
             }
             app.view.opacities.insert(quantity, opacity);
         }
@@ -323,6 +385,53 @@ fn opacity(app: &mut HalodiApp, ui: &Ui, quantity: Quantity, bar: Rect, [low, hi
             0 => "Where the volume begins to be opaque; the level of the surface",
             _ => "Where the volume is fully opaque",
         };
-        response.on_hover_cursor(CursorIcon::ResizeHorizontal).on_hover_text(what);
+        response.on_hover_cursor(CursorIcon::ResizeHorizontal).on_hover_text(format!("{what}: drag, or arrow keys"));
+    }
+}
+
+/// Where a strength of the colours of `scale`, 0 to 1, lies along `axis`; for colours that diverge in
+/// their upper half.
+fn place_of(strength: f32, scale: &ColorScale, axis: &ColorScale) -> f32 {
+    let place = if scale.map.is_diverging() { 0.5 + 0.5 * strength } else { strength };
+    axis.place(scale.value(place)).clamp(0.0, 1.0)
+}
+
+/// The strength there.
+fn strength_at(place: f32, scale: &ColorScale, axis: &ColorScale) -> f32 {
+    let place = scale.place(axis.value(place));
+    (if scale.map.is_diverging() { 2.0 * place - 1.0 } else { place }).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_of_opacity_lie_where_the_curve_bends() {
+        for stretch in Stretch::ALL {
+            let scale = ColorScale { stretch, ..ColorScale::log(0.02, 30.0, ColorMap::Inferno) };
+            let axis = scale.with_ends(0.01, 500.0);
+            for strength in [0.05, 0.3, 0.8] {
+                let place = place_of(strength, &scale, &axis);
+                assert!((strength_at(place, &scale, &axis) - strength).abs() < 2e-2, "{stretch:?} at {strength}");
+                // What is drawn as the curve's strength there.
+                assert!((scale.place(axis.value(place)) - strength).abs() < 2e-2, "{stretch:?} at {strength}");
+            }
+        }
+        let (scale, axis) = (ColorScale::symmetric(2.0), ColorScale::symmetric(9.0));
+        let place = place_of(0.4, &scale, &axis);
+        assert!(place > 0.5 && (strength_at(place, &scale, &axis) - 0.4).abs() < 1e-3);
+    }
+
+    #[test]
+    fn limits_are_typed_with_and_without_a_unit() {
+        for value in [0.02, -3.5, 0.0, 4.2e-9, 1e13] {
+            assert_eq!(parsed(&typeable(value)), Some(value));
+        }
+        assert_eq!(parsed("−1.5e3 mK"), Some(-1500.0));
+        assert_eq!([parsed("much"), parsed(""), parsed("inf")], [None; 3]);
+        let scale = ColorScale::log(0.02, 30.0, ColorMap::Inferno);
+        assert_eq!(with_limit(scale, 1, 7.0).high, 7.0);
+        assert_eq!([with_limit(ColorScale::symmetric(2.0), 0, 3.0).low, with_limit(scale, 0, 0.1).low], [-3.0, 0.1]);
     }
 }

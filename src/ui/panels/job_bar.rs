@@ -11,6 +11,13 @@ use crate::ui::icons::{self, Icon};
 use crate::ui::theme;
 use crate::ui::workspace::Part;
 
+/// Room that a thing of the bar needs, points: the names of the stages, the realisations, the steps.
+const NAMES_ROOM: f32 = 280.0;
+const REALISATIONS_ROOM: f32 = 260.0;
+const STEPS_ROOM: f32 = 330.0;
+/// Least length of the progress and of the slider of steps.
+const LEAST: f32 = 60.0;
+
 const STAGES: [(Stage, &str, &str); 4] = [
     (Stage::Field, "Field", "The snapshot is read and its mass assigned to the grid."),
     (Stage::Halo, "HALO", "Dark matter becomes maps of halo mass."),
@@ -37,9 +44,20 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
             buttons(app, ui);
             ui.separator();
             let progress = app.subject.job.progress;
-            stages(ui, progress, app.job.is_some(), app.subject.outcome.is_some());
-            if let Some(progress) = progress.filter(|_| app.job.is_some()) {
-                bar(ui, &progress);
+            let progress_shown = progress.filter(|_| app.job.is_some());
+            // What stands to the right of the stages and of the progress must not be cut off.
+            let mut others = 0.0;
+            if app.subject.realisations() > 1 {
+                others += REALISATIONS_ROOM;
+            }
+            if !app.subject.job.steps.is_empty() {
+                others += STEPS_ROOM;
+            }
+            let least = others + if progress_shown.is_some() { 2.0 * LEAST } else { 0.0 };
+            let names = ui.available_width() > NAMES_ROOM + least;
+            stages(ui, progress, app.job.is_some(), app.subject.outcome.is_some(), names);
+            if let Some(progress) = progress_shown {
+                bar(ui, &progress, others);
             }
             realisations(app, ui);
             steps(app, ui);
@@ -78,7 +96,8 @@ fn buttons(app: &mut HalodiApp, ui: &mut Ui) {
     }
 }
 
-fn stages(ui: &mut Ui, progress: Option<Progress>, running: bool, finished: bool) {
+/// The stages, with the names of all where there is room, or of the current one.
+fn stages(ui: &mut Ui, progress: Option<Progress>, running: bool, finished: bool, names: bool) {
     let now = progress.filter(|_| running).map(|p| p.stage);
     for (index, (stage, name, meaning)) in STAGES.into_iter().enumerate() {
         let done = finished || now.is_some_and(|now| now > stage) || (index == 0 && !running);
@@ -90,31 +109,66 @@ fn stages(ui: &mut Ui, progress: Option<Progress>, running: bool, finished: bool
             _ => (Icon::Waiting, weak, RichText::new(name).weak()),
         };
         ui.spacing_mut().item_spacing.x = 4.0;
-        icons::sign(ui, icon, color);
-        ui.label(text).on_hover_text(meaning);
-        ui.add_space(6.0);
+        let sign = icons::sign(ui, icon, color);
+        if names || current {
+            ui.label(text).on_hover_text(meaning);
+            ui.add_space(6.0);
+        } else {
+            sign.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, name));
+            sign.on_hover_text(format!("{name}: {meaning}"));
+        }
     }
     ui.spacing_mut().item_spacing.x = 7.0;
 }
 
-fn bar(ui: &mut Ui, progress: &Progress) {
-    let (done, total) = (progress.done, progress.total);
-    let (before, steps) = progress.step.map_or((0, 1), |(step, of)| (step.saturating_sub(1), of.max(1)));
-    let fraction = (before as f32 + done as f32 / total.max(1) as f32) / steps as f32;
-    ui.add(
-        ProgressBar::new(fraction)
-            .desired_width((ui.available_width() * 0.3).clamp(60.0, 320.0))
-            .desired_height(8.0)
-            .fill(theme::accent(ui.visuals())),
-    );
-    let mut text = match progress.step {
-        Some((step, of)) => format!("step {step} of {of}, tile {done} of {total}"),
-        None => format!("tile {done} of {total}"),
-    };
-    if let Some(left) = progress.remaining {
-        text += &format!(", {} left", time(left.as_secs()));
+/// How far the job is, in as many words as there is room for, less what `others` need.
+fn bar(ui: &mut Ui, progress: &Progress, others: f32) {
+    let room = ui.available_width() - others - 2.0 * ui.spacing().item_spacing.x;
+    let font = egui::TextStyle::Monospace.resolve(ui.style());
+    let width = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), theme::INK).size().x;
+    let texts = texts(progress);
+    let text = texts.iter().find(|text| width(text) + LEAST <= room).unwrap_or(&texts[texts.len() - 1]);
+    let bar = ProgressBar::new(fraction(progress))
+        .desired_width((room - width(text)).clamp(LEAST, 320.0))
+        .desired_height(8.0)
+        .fill(theme::accent(ui.visuals()));
+    let bar = ui.add(bar);
+    for response in [bar, ui.label(RichText::new(text).monospace())] {
+        response.on_hover_text(&texts[0]);
     }
-    ui.label(RichText::new(text).monospace());
+}
+
+/// The share of the stage that is done; of LODI, of the realisation.
+fn fraction(progress: &Progress) -> f32 {
+    if progress.total == 0 {
+        return if progress.stage == Stage::Statistics { 1.0 } else { 0.0 };
+    }
+    let (before, steps) = progress.step.map_or((0, 1), |(step, of)| (step.saturating_sub(1), of.max(1)));
+    (before as f32 + progress.done as f32 / progress.total as f32) / steps as f32
+}
+
+/// How far the job is in words, ever fewer of them.
+fn texts(progress: &Progress) -> Vec<String> {
+    let &Progress { stage, done, total, step, realisation, remaining, .. } = progress;
+    let left = remaining.map(|left| left.as_secs());
+    if total == 0 {
+        let doing = if stage == Stage::Statistics { "spectra and comparison" } else { "reading" };
+        return vec![doing.to_owned()];
+    }
+    let join = |parts: &[Option<String>]| parts.iter().flatten().cloned().collect::<Vec<_>>().join(", ");
+    let of = |name: &str, pair: Option<(usize, usize)>| pair.map(|(at, of)| format!("{name} {at} of {of}"));
+    let short = |name: &str, pair: Option<(usize, usize)>| pair.map(|(at, of)| format!("{name} {at}/{of}"));
+    let tile = Some((done, total));
+    let minutes = left.map(|s| if s < 100 { format!("{s} s") } else { format!("{} min", s.div_ceil(60)) });
+    let in_full = left.map(|s| format!("{} left", time(s)));
+    let steps = short("step", step).or(short("tile", tile));
+    vec![
+        join(&[of("realisation", realisation), of("step", step), of("tile", tile), in_full]),
+        join(&[short("realisation", realisation), short("step", step), short("tile", tile), minutes.clone()]),
+        join(&[short("realisation", realisation), steps.clone(), minutes.clone()]),
+        join(&[steps, minutes]),
+        format!("{:.0} %", 100.0 * fraction(progress)),
+    ]
 }
 
 fn time(seconds: u64) -> String {
@@ -161,7 +215,7 @@ fn steps(app: &mut HalodiApp, ui: &mut Ui) {
     let last = count - 1;
     // One beyond the last step is the newest state.
     let mut at = app.subject.step.map_or(count, |s| s.min(last));
-    ui.spacing_mut().slider_width = (ui.available_width() - 250.0).clamp(60.0, 260.0);
+    ui.spacing_mut().slider_width = (ui.available_width() - 250.0).clamp(LEAST, 260.0);
     let slider = Slider::new(&mut at, 0..=count).show_value(false);
     let response =
         ui.add(slider).on_hover_text("Go back through the denoising steps; at the right end, the newest state");
@@ -172,7 +226,7 @@ fn steps(app: &mut HalodiApp, ui: &mut Ui) {
     let text = match app.subject.step {
         Some(index) => {
             let step = &app.subject.job.steps[index];
-            format!("step {} of {}", step.step + 1, step.of)
+            format!("step {}/{}", step.step + 1, step.of)
         }
         None => "newest".to_owned(),
     };
@@ -181,4 +235,31 @@ fn steps(app: &mut HalodiApp, ui: &mut Ui) {
         .on_hover_text("The clean map that the network expects from the noisy latent at this step");
     ui.selectable_value(&mut app.view.latent, true, "latent")
         .on_hover_text("The latent itself: noise that becomes the map");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn progress_is_told_in_ever_fewer_words() {
+        let painting = Progress {
+            stage: Stage::Lodi,
+            done: 127,
+            total: 216,
+            step: Some((12, 20)),
+            realisation: Some((2, 4)),
+            elapsed: Duration::ZERO,
+            remaining: Some(Duration::from_secs(723)),
+        };
+        let told = texts(&painting);
+        assert_eq!(told[0], "realisation 2 of 4, step 12 of 20, tile 127 of 216, 12 min 03 s left");
+        assert_eq!(told[3], "step 12/20, 13 min");
+        assert!(told.windows(2).all(|two| two[1].len() < two[0].len()), "{told:?}");
+        let reading = Progress { stage: Stage::Field, done: 0, total: 0, step: None, realisation: None, ..painting };
+        assert_eq!(texts(&reading), ["reading"]);
+        assert_eq!(fraction(&Progress { stage: Stage::Statistics, ..reading }), 1.0);
+    }
 }

@@ -33,7 +33,25 @@ pub fn significant(value: f64) -> String {
     text.replace('-', "−")
 }
 
-/// The same, in as few characters as tell it.
+/// A value with three significant digits, without the zeros at their end.
+pub fn compact(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || !size.is_finite() {
+        return significant(value);
+    }
+    let (text, power) = match (1e-3..1e5).contains(&size) {
+        true => (format!("{value:.0$}", (2 - size.log10().floor() as i32).clamp(0, 6) as usize), String::new()),
+        false => {
+            let text = format!("{value:.2e}");
+            let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+            (digits.to_owned(), format!("e{power}"))
+        }
+    };
+    let digits = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{digits}{power}").replace('-', "−")
+}
+
+/// A value of about one, to a thousandth.
 pub fn significant_short(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
@@ -66,7 +84,13 @@ pub fn ink(
 
 #[cfg(test)]
 mod tests {
-    use super::significant;
+    use super::{compact, significant};
+
+    #[test]
+    fn ticks_of_logarithms_are_the_values_that_they_stand_for() {
+        let shown = [-1.0, 0.0, 0.3, 0.5, 2.0, 4.5, 10.0, 10.5, -5.0].map(|power| compact(10f64.powf(power)));
+        assert_eq!(shown, ["0.1", "1", "2", "3.16", "100", "31623", "1e10", "3.16e10", "1e−5"]);
+    }
 
     #[test]
     fn four_digits_are_shown_of_any_value() {

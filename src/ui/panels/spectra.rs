@@ -3,9 +3,12 @@
 use egui::{RichText, Ui, Vec2b};
 use egui_plot::{FilledArea, HLine, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotUi, Span, VLine};
 
+use crate::field::Layer;
 use crate::pipeline::Series;
 use crate::stats::{CrossSpectrum, PowerSpectrum, power_spread};
 use crate::ui::app::HalodiApp;
+use crate::ui::reading::Reading;
+use crate::ui::subject::{FieldId, Source};
 use crate::ui::theme;
 use crate::ui::view_state::Power;
 
@@ -19,6 +22,42 @@ enum Kind {
     Ratio,
     Correlation,
     Transfer,
+}
+
+/// A curve in the coordinates of a plot.
+struct Curve {
+    name: String,
+    series: Series,
+    /// Whether it is a field of the job itself, and none beside it.
+    own: bool,
+    points: Vec<[f64; 2]>,
+}
+
+/// Two fields whose power is compared.
+struct Against<'a> {
+    fields: [Source; 2],
+    cross: &'a CrossSpectrum,
+}
+
+impl Against<'_> {
+    /// Those of the two that have no curve among the job's: what they are called, in few words
+    /// and in full, the colour that they share, and their spectrum.
+    fn further(&self) -> impl Iterator<Item = (String, &str, Series, &PowerSpectrum)> {
+        let spectra = [&self.cross.first, &self.cross.second];
+        let series = [Series::Prediction, Series::Reference];
+        let own = [Layer::BrightnessTemperature, Layer::Reference].map(FieldId::Layer);
+        let all = self.fields.iter().zip(series).zip(spectra);
+        all.filter(move |((field, _), _)| !own.contains(&field.id))
+            .map(|((field, series), power)| (Reading::of(field.clone()).short_name(), &*field.name, series, power))
+    }
+
+    fn names(&self) -> [&str; 2] {
+        [&self.fields[0].name, &self.fields[1].name]
+    }
+
+    fn is_of_reference(&self) -> bool {
+        self.fields[1].id == FieldId::Layer(Layer::Reference)
+    }
 }
 
 /// Show it.
@@ -42,15 +81,18 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         return;
     }
     let ctx = ui.ctx().clone();
-    let cross = app.analysis.cross(&ctx, &app.subject);
+    let pair = app.analysis.against(&ctx, &app.subject, &app.view);
+    let cross = pair.as_ref().and_then(|pair| app.analysis.cross(&ctx, pair));
+    let against = pair.zip(cross.as_deref().and_then(Option::as_ref));
+    let against = against.map(|(fields, cross)| Against { fields, cross });
+    let against = against.as_ref();
     let draws = app.analysis.realisations(&ctx, &app.subject);
     let bands = bands(app, ui.visuals(), draws.as_deref().map_or(&[], Vec::as_slice));
-    let cross = cross.as_deref().and_then(Option::as_ref);
-    key(ui, &bands, cross.is_some());
+    key(ui, &bands, against);
     let height = ui.available_height() - 4.0;
-    let kinds: &[(Kind, f32)] = if cross.is_some() && height > 330.0 {
+    let kinds: &[(Kind, f32)] = if against.is_some() && height > 330.0 {
         &[(Kind::Power, 0.40), (Kind::Ratio, 0.22), (Kind::Correlation, 0.18), (Kind::Transfer, 0.20)]
-    } else if cross.is_some() {
+    } else if against.is_some() {
         &[(Kind::Power, 0.6), (Kind::Ratio, 0.4)]
     } else {
         &[(Kind::Power, 1.0)]
@@ -60,7 +102,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     let margin = egui::Margin { left: 8, right: 6, top: 0, bottom: 4 };
     egui::Frame::new().inner_margin(margin).show(ui, |ui| {
         for (index, &(kind, share)) in kinds.iter().enumerate() {
-            plot(app, ui, kind, share * (height - GAP * last as f32), index == last, (cross, &bands));
+            plot(app, ui, kind, share * (height - GAP * last as f32), index == last, (against, &bands));
         }
     });
 }
@@ -125,18 +167,23 @@ fn bands(app: &HalodiApp, visuals: &egui::Visuals, realisations: &[PowerSpectrum
     [truth, predicted].into_iter().flatten().collect()
 }
 
-/// What the bands mean, a line.
-fn key(ui: &mut Ui, bands: &[Band], ratio: bool) {
-    if bands.is_empty() && !ratio {
+/// What the bands and the dashed curves mean, a line.
+fn key(ui: &mut Ui, bands: &[Band], against: Option<&Against>) {
+    if bands.is_empty() && against.is_none() {
         return;
     }
     let tenth = ui.visuals().weak_text_color().gamma_multiply(0.5);
     let mut entries = Vec::new();
-    if ratio {
-        let meaning = "Within 10 % of the reference's power, in the plot of the ratio.".to_owned();
-        entries.push((["±10 %".to_owned(), "±10 %".to_owned()], meaning, tenth));
+    if let Some(against) = against {
+        let [first, second] = against.names();
+        let meaning = format!("The ratios are those of {first} to {second}; the band is 10 % about the same power.");
+        entries.push((["±10 %".to_owned(), "±10 %".to_owned()], meaning, tenth, false));
+        for (short, name, series, _) in against.further() {
+            let color = theme::series_color(series, ui.visuals());
+            entries.push(([short.clone(), short], format!("Power of {name}: the dashed curve."), color, true));
+        }
     }
-    entries.extend(bands.iter().map(|b| (b.names.clone(), b.meaning.clone(), b.color.gamma_multiply(0.5))));
+    entries.extend(bands.iter().map(|b| (b.names.clone(), b.meaning.clone(), b.color.gamma_multiply(0.5), false)));
     let font = egui::FontId::proportional(11.0);
     let width = |text: &str| ui.painter().layout_no_wrap(text.to_owned(), font.clone(), tenth).size().x + 26.0;
     let long: f32 = entries.iter().map(|(names, ..)| width(&names[0])).sum();
@@ -144,13 +191,36 @@ fn key(ui: &mut Ui, bands: &[Band], ratio: bool) {
     ui.horizontal(|ui| {
         ui.add_space(8.0);
         ui.spacing_mut().item_spacing.x = 4.0;
-        for (names, meaning, color) in entries {
+        for (names, meaning, color, dashed) in entries {
             let (swatch, _) = ui.allocate_exact_size(egui::vec2(10.0, 10.0), egui::Sense::hover());
-            ui.painter().rect_filled(swatch, 2.0, color);
+            if dashed {
+                for half in [swatch.with_max_x(swatch.left() + 4.0), swatch.with_min_x(swatch.right() - 4.0)] {
+                    ui.painter().hline(half.x_range(), swatch.center().y, egui::Stroke::new(2.0, color));
+                }
+            } else {
+                ui.painter().rect_filled(swatch, 2.0, color);
+            }
             ui.label(RichText::new(&names[which]).size(11.0).weak()).on_hover_text(meaning);
             ui.add_space(4.0);
         }
     });
+}
+
+/// The label of an axis of power, in the units of the curves that are drawn.
+fn power_label(power: Power, curves: &[Curve], height: f32) -> String {
+    let temperature = |curve: &Curve| matches!(curve.series, Series::Prediction | Series::Reference);
+    let (any, all) = (curves.iter().any(temperature), curves.iter().all(temperature));
+    let unit = match power {
+        Power::Spectrum if any && all => "P  [mK² (Mpc/h)³]",
+        Power::Spectrum => "P  [(Mpc/h)³]",
+        Power::Dimensionless if any && all => "Δ²  [mK²]",
+        Power::Dimensionless => "Δ²",
+    };
+    match (any && !all, height > 170.0) {
+        (true, true) => format!("{unit} (21 cm: × mK²)"),
+        (true, false) => format!("{unit} (× mK²)"),
+        (false, _) => unit.to_owned(),
+    }
 }
 
 fn decade(value: f64) -> String {
@@ -169,32 +239,44 @@ fn plot(
     kind: Kind,
     height: f32,
     last: bool,
-    (cross, bands): (Option<&CrossSpectrum>, &[Band]),
+    (against, bands): (Option<&Against>, &[Band]),
 ) {
+    let logarithmic = kind == Kind::Power;
+    let curves = curves(app, kind, against);
+    let [first_name, second_name] = against.map_or([""; 2], Against::names);
     let (id, label, meaning) = match kind {
-        Kind::Power => match app.view.power {
-            Power::Spectrum => ("power", "P  [(Mpc/h)³]", "Power spectra; of 21 cm in mK² (Mpc/h)³"),
-            Power::Dimensionless => ("power", "Δ²", "Dimensionless power; of 21 cm in mK²"),
-        },
-        Kind::Ratio => ("ratio", "P / P ref", "Power of the prediction over the reference's; the band is ±10 %"),
+        Kind::Power => (
+            "power",
+            power_label(app.view.power, &curves, height),
+            match app.view.power {
+                Power::Spectrum => "Power spectra: of dark matter and haloes in (Mpc/h)³, of 21 cm in mK² (Mpc/h)³",
+                Power::Dimensionless => "Dimensionless power: of dark matter and haloes a number, of 21 cm in mK²",
+            }
+            .to_owned(),
+        ),
+        Kind::Ratio => (
+            "ratio",
+            if against.is_none_or(Against::is_of_reference) { "P / P ref" } else { "P / P₂" }.to_owned(),
+            format!("Power of {first_name} over that of {second_name}; the band is ±10 %"),
+        ),
         Kind::Correlation => (
             "correlation",
-            "r(k)",
-            "Whether the prediction has its waves where the reference has: 1 is every one in place",
+            "r(k)".to_owned(),
+            format!("Whether {first_name} has its waves where {second_name} has them: 1 is every one in place"),
         ),
         Kind::Transfer => (
             "transfer",
-            "T(k)",
-            "Square root of the ratio of power: the amplitude of the prediction's waves over the reference's",
+            "T(k)".to_owned(),
+            format!(
+                "Amplitude of the waves of {first_name} over that of {second_name}: the square root of the ratio of power"
+            ),
         ),
     };
-    let logarithmic = kind == Kind::Power;
-    let curves: Vec<(Series, Vec<[f64; 2]>)> = curves(app, kind, cross);
     let spectra = &app.subject.job.spectra;
     let nyquist = spectra.values().next().map(|s| s.k_nyquist.log10());
     let first = spectra.values().filter_map(|s| s.k.first()).fold(f64::INFINITY, |a, &b| a.min(b)).log10();
     let end = nyquist.unwrap_or(first + 1.0) + 0.04;
-    let areas: Vec<_> = bands.iter().filter_map(|b| Some((area(app, kind, b)?, b.color))).collect();
+    let areas: Vec<_> = bands.iter().filter_map(|b| Some((area(app, kind, b, against)?, b.color))).collect();
     let visuals = ui.visuals().clone();
     let band = app.view.band.map(|b| b.map(f64::log10));
     let grid = visuals.weak_text_color();
@@ -212,7 +294,7 @@ fn plot(
         .grid_color(visuals.widgets.noninteractive.bg_stroke.color)
         .link_cursor(group, Vec2b::new(true, false))
         .y_axis_min_width(46.0)
-        .y_axis_label(RichText::new(label).small())
+        .y_axis_label(RichText::new(&label).small())
         .x_axis_formatter(|mark, _| decade(mark.value))
         .x_grid_spacer(decades)
         .y_axis_formatter(
@@ -260,9 +342,10 @@ fn plot(
             plot.add(area.stroke(egui::Stroke::NONE).allow_hover(false));
         }
         guides(plot, kind, grid, [first - 0.03, end], &visuals);
-        for (series, points) in curves {
+        for Curve { name, series, own, points } in curves {
             let important = matches!(series, Series::Prediction | Series::Reference);
-            let line = Line::new(series.name(), PlotPoints::from(points)).color(theme::series_color(series, &visuals));
+            let line = Line::new(name, PlotPoints::from(points)).color(theme::series_color(series, &visuals));
+            let line = if own { line } else { line.style(LineStyle::dashed_dense()) };
             plot.line(line.width(if important { 2.2 } else { 1.2 }));
         }
         plot.pointer_coordinate()
@@ -274,16 +357,16 @@ fn plot(
     brush(app, ui, &response, |p| transform.value_from_position(p).x);
     if let Some(PlotPoint { x, .. }) = pointer.filter(|_| response.hovered()) {
         let k = 10f64.powf(x);
-        read_out(app, ui, &response, kind, k, cross);
+        read_out(app, ui, &response, kind, k, against);
     }
-    if !response.hovered() {
-        response.on_hover_text(meaning);
-    }
+    // Over the plot itself it would hide the curves.
+    let axis = response.rect.with_min_x(ui.max_rect().left()).with_max_x(response.rect.left());
+    ui.interact(axis, response.id.with("meaning"), egui::Sense::hover()).on_hover_text(meaning);
 }
 
 /// A band in the coordinates of a plot: wavenumbers, low, high.
-fn area(app: &HalodiApp, kind: Kind, band: &Band) -> Option<[Vec<f64>; 3]> {
-    let reference = app.subject.job.spectra.get(&Series::Reference);
+fn area(app: &HalodiApp, kind: Kind, band: &Band, against: Option<&Against>) -> Option<[Vec<f64>; 3]> {
+    let second = against.map(|against| &against.cross.second);
     let mut area = [Vec::new(), Vec::new(), Vec::new()];
     for (shell, &[k, low, high]) in band.shells.iter().enumerate() {
         let ends = match kind {
@@ -292,7 +375,7 @@ fn area(app: &HalodiApp, kind: Kind, band: &Band) -> Option<[Vec<f64>; 3]> {
             }
             Kind::Power => [low, high].map(f64::log10),
             Kind::Ratio => {
-                let of = *reference?.power.get(shell)?;
+                let of = *second?.power.get(shell)?;
                 [low / of, high / of]
             }
             Kind::Correlation | Kind::Transfer => return None,
@@ -307,9 +390,9 @@ fn area(app: &HalodiApp, kind: Kind, band: &Band) -> Option<[Vec<f64>; 3]> {
 }
 
 /// Values under the cursor, in the corner of the plot.
-fn read_out(app: &HalodiApp, ui: &Ui, response: &egui::Response, kind: Kind, k: f64, cross: Option<&CrossSpectrum>) {
+fn read_out(app: &HalodiApp, ui: &Ui, response: &egui::Response, kind: Kind, k: f64, against: Option<&Against>) {
     let mut text = format!("k = {k:.3} h/Mpc");
-    for (series, points) in curves(app, kind, cross) {
+    for Curve { series, points, .. } in curves(app, kind, against) {
         let matters = kind != Kind::Power
             || matches!(series, Series::Prediction | Series::Reference)
             || app.subject.job.spectra.len() < 3;
@@ -407,23 +490,18 @@ fn tenths(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
 }
 
 /// The span of curves and bands, at least `usual`, at most `most`.
-fn within(
-    curves: &[(Series, Vec<[f64; 2]>)],
-    areas: &[([Vec<f64>; 3], egui::Color32)],
-    usual: [f64; 2],
-    most: [f64; 2],
-) -> [f64; 2] {
+fn within(curves: &[Curve], areas: &[([Vec<f64>; 3], egui::Color32)], usual: [f64; 2], most: [f64; 2]) -> [f64; 2] {
     let ends = areas.iter().flat_map(|([_, low, high], _)| low.iter().chain(high).copied());
-    let values = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).chain(ends);
+    let values = curves.iter().flat_map(|curve| curve.points.iter().map(|p| p[1])).chain(ends);
     let values = values.filter(|v| v.is_finite());
     let (low, high) = values.fold((usual[0], usual[1]), |(low, high), v| (low.min(v - 0.03), high.max(v + 0.03)));
     [low.max(most[0]), high.min(most[1])]
 }
 
 /// Of power: the top of all curves, and no more decades below it than can be told apart.
-fn power_bounds(curves: &[(Series, Vec<[f64; 2]>)], areas: &[([Vec<f64>; 3], egui::Color32)]) -> [f64; 2] {
+fn power_bounds(curves: &[Curve], areas: &[([Vec<f64>; 3], egui::Color32)]) -> [f64; 2] {
     let ends = areas.iter().flat_map(|([_, low, high], _)| low.iter().chain(high).copied());
-    let values: Vec<f64> = curves.iter().flat_map(|(_, points)| points.iter().map(|p| p[1])).chain(ends).collect();
+    let values: Vec<f64> = curves.iter().flat_map(|curve| curve.points.iter().map(|p| p[1])).chain(ends).collect();
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     if !high.is_finite() {
@@ -432,34 +510,49 @@ fn power_bounds(curves: &[(Series, Vec<[f64; 2]>)], areas: &[([Vec<f64>; 3], egu
     [low.max(high - 9.0) - 0.15, high + 0.15]
 }
 
-/// The points of every curve, in the plot's coordinates.
-fn curves(app: &HalodiApp, kind: Kind, cross: Option<&CrossSpectrum>) -> Vec<(Series, Vec<[f64; 2]>)> {
-    let spectra = &app.subject.job.spectra;
+/// Every curve of a plot.
+fn curves(app: &HalodiApp, kind: Kind, against: Option<&Against>) -> Vec<Curve> {
     let shells = |s: &PowerSpectrum, values: &[f64], map: fn(f64) -> f64| -> Vec<[f64; 2]> {
         let points = s.k.iter().zip(values).take(s.complete_shells());
         points.map(|(k, v)| [k.log10(), map(*v)]).filter(|p| p[1].is_finite()).collect()
     };
-    match kind {
-        Kind::Power => spectra
-            .iter()
-            .map(|(&series, s)| match app.view.power {
-                Power::Spectrum => (series, shells(s, &s.power, f64::log10)),
-                Power::Dimensionless => (series, shells(s, &s.dimensionless(), f64::log10)),
-            })
-            .collect(),
-        Kind::Ratio => {
-            let (Some(prediction), Some(reference)) =
-                (spectra.get(&Series::Prediction), spectra.get(&Series::Reference))
-            else {
-                return Vec::new();
-            };
-            let ratio: Vec<f64> = prediction.power.iter().zip(&reference.power).map(|(a, b)| a / b).collect();
-            vec![(Series::Prediction, shells(prediction, &ratio, |v| v))]
-        }
-        Kind::Correlation | Kind::Transfer => {
-            let Some(cross) = cross else { return Vec::new() };
-            let values = if kind == Kind::Correlation { cross.correlation() } else { cross.transfer() };
-            vec![(Series::Prediction, shells(&cross.first, &values, |v| v))]
-        }
+    let power = |s: &PowerSpectrum| match app.view.power {
+        Power::Spectrum => shells(s, &s.power, f64::log10),
+        Power::Dimensionless => shells(s, &s.dimensionless(), f64::log10),
+    };
+    if kind == Kind::Power {
+        let own = app.subject.job.spectra.iter();
+        let own = own.map(|(&series, s)| Curve { name: series.name(), series, own: true, points: power(s) });
+        let further = against.into_iter().flat_map(Against::further);
+        let further =
+            further.map(|(_, name, series, s)| Curve { name: name.to_owned(), series, own: false, points: power(s) });
+        return own.chain(further).collect();
+    }
+    let Some(Against { fields, cross }) = against else { return Vec::new() };
+    let values = match kind {
+        Kind::Correlation => cross.correlation(),
+        Kind::Transfer => cross.transfer(),
+        Kind::Power | Kind::Ratio => cross.first.power.iter().zip(&cross.second.power).map(|(a, b)| a / b).collect(),
+    };
+    let points = shells(&cross.first, &values, |v| v);
+    vec![Curve { name: fields[0].name.clone(), series: Series::Prediction, own: true, points }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_axis_of_power_has_the_units_of_what_is_drawn() {
+        let label = |power, series: &[Series]| {
+            let curve = |&series: &Series| Curve { name: series.name(), series, own: true, points: Vec::new() };
+            power_label(power, &series.iter().map(curve).collect::<Vec<_>>(), 100.0)
+        };
+        use Series::{DarkMatter, HaloMass, Prediction, Reference};
+        assert_eq!(label(Power::Spectrum, &[DarkMatter, HaloMass(2)]), "P  [(Mpc/h)³]");
+        assert_eq!(label(Power::Spectrum, &[Prediction, Reference]), "P  [mK² (Mpc/h)³]");
+        assert_eq!(label(Power::Spectrum, &[DarkMatter, Reference]), "P  [(Mpc/h)³] (× mK²)");
+        assert_eq!(label(Power::Dimensionless, &[Prediction]), "Δ²  [mK²]");
+        assert_eq!(label(Power::Dimensionless, &[DarkMatter, Prediction]), "Δ² (× mK²)");
     }
 }

@@ -1,11 +1,14 @@
-//! The line at the bottom: every layer's value where the cursor is.
+//! The line at the bottom: values where the cursor is, those on show first.
 
 use egui::{Panel, RichText, Sense, Ui};
 
 use super::significant;
-use crate::field::Layer;
 use crate::ui::app::HalodiApp;
+use crate::ui::reading::Reading;
 use crate::ui::workspace::Part;
+
+/// Room for what stands at the right end, points.
+const OTHERS: f32 = 245.0;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
@@ -17,8 +20,10 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
                 probe(app, ui);
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let text = format!("{:.0} ms", app.frame_time * 1e3);
-                ui.label(RichText::new(text).small().weak()).on_hover_text(frames(app)).accessible_name("Frame time");
+                let text = format!("{:.0} ms a frame", app.frame_time * 1e3);
+                ui.label(RichText::new(text).small().weak())
+                    .on_hover_ui(|ui| _ = ui.label(frames(app)))
+                    .accessible_name("Frame time");
                 if let Some(device) = &app.subject.job.device
                     && ui.available_width() > 160.0
                 {
@@ -32,35 +37,20 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
 }
 
 fn frames(app: &HalodiApp) -> String {
+    let now = "How long the window works on a frame.";
     match app.frames.summary() {
         Some(f) => format!(
-            "Time between frames. During the last job: median {:.0} ms, 99th percentile {:.0} ms.",
+            "{now} During the last job, from one frame to the next: median {:.0} ms, 99th percentile {:.0} ms.",
             f.median, f.percentile_99
         ),
-        None => "Time between frames.".to_owned(),
+        None => now.to_owned(),
     }
 }
 
-/// The values at the probe: name, value with unit.
-pub fn values(app: &HalodiApp) -> Vec<(String, f64, &'static str)> {
-    let mut values = Vec::new();
-    let mut temperature = [None; 2];
-    for (layer, grid) in &app.readable {
-        let n = grid.n();
-        let voxel = app.probe.map(|p| ((p.rem_euclid(1.0) * n as f32) as usize).min(n - 1));
-        let value = f64::from(grid.values[voxel]);
-        match *layer {
-            Layer::BrightnessTemperature => temperature[0] = Some(value),
-            Layer::Reference => temperature[1] = Some(value),
-            _ => {}
-        }
-        let unit = if !matches!(layer, Layer::DarkMatter | Layer::HaloMass(_)) { " mK" } else { "" };
-        values.push((super::toolbar::short_name(*layer).0, value, unit));
-    }
-    if let [Some(prediction), Some(reference)] = temperature {
-        values.push(("Δ".to_owned(), prediction - reference, " mK"));
-    }
-    values
+/// The value of `reading` at a place in the unit cube, with its unit.
+pub fn with_unit(reading: &Reading, place: [f32; 3]) -> String {
+    let value = significant(f64::from(reading.at(place)));
+    if reading.unit().is_empty() { value } else { format!("{value} {}", reading.unit()) }
 }
 
 /// The probe's place in Mpc/h.
@@ -73,8 +63,8 @@ fn place(app: &HalodiApp) -> [f64; 3] {
 pub fn probe_text(app: &HalodiApp) -> String {
     let [x, y, z] = place(app);
     let mut text = format!("x = {x:.3}, y = {y:.3}, z = {z:.3} Mpc/h");
-    for (name, value, unit) in values(app) {
-        text += &format!("; {name} = {}{unit}", significant(value));
+    for reading in &app.readable {
+        text += &format!("; {} = {}", reading.name(), with_unit(reading, app.probe));
     }
     text
 }
@@ -90,14 +80,23 @@ fn probe(app: &mut HalodiApp, ui: &mut Ui) {
     if response.clicked() {
         ui.ctx().copy_text(probe_text(app));
     }
-    for (name, value, unit) in values(app) {
-        // Nothing is cut off: what has no room is in the drawer and on the clipboard.
-        if ui.available_width() < 190.0 {
+    ui.spacing_mut().item_spacing.x = 4.0;
+    for reading in &app.readable {
+        let value = RichText::new(with_unit(reading, app.probe)).small().monospace();
+        let texts = [RichText::new(reading.short_name()).small().weak(), value];
+        let wide: f32 = texts.iter().map(|text| width(ui, text) + 4.0).sum();
+        // Nothing is cut off: what has no room is on the clipboard.
+        if ui.available_width() < wide + OTHERS {
             break;
         }
-        ui.spacing_mut().item_spacing.x = 4.0;
-        ui.label(RichText::new(name).small().weak());
-        ui.label(RichText::new(format!("{}{unit}", significant(value))).small().monospace());
+        for text in texts {
+            ui.label(text).on_hover_text(reading.name());
+        }
         ui.add_space(5.0);
     }
+}
+
+fn width(ui: &Ui, text: &RichText) -> f32 {
+    let wrap = Some(egui::TextWrapMode::Extend);
+    egui::WidgetText::from(text.clone()).into_galley(ui, wrap, f32::INFINITY, egui::TextStyle::Body).size().x
 }
