@@ -1,5 +1,10 @@
 //! The window's state and its one frame function.
 
+mod jobs;
+mod leaving;
+mod messages;
+mod ranges;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,11 +14,13 @@ use std::time::Duration;
 use egui::Context;
 use egui::util::undoer::Undoer;
 
-use super::analysis::{Analysis, grid_of};
+pub(super) use self::leaving::Leaving;
+pub(super) use self::messages::{Message, write_table};
+use super::analysis::Analysis;
 use super::clipboard::Clipboard;
 use super::dialogs::{Asked, Dialogs};
 use super::drawing::Drawing;
-use super::files::{self, PathAsked, Wanted};
+use super::files;
 use super::frame_clock::FrameClock;
 use super::log::{Level, Log};
 use super::panels::{drawer, empty, job_bar, status, toolbar, top_bar};
@@ -21,24 +28,17 @@ use super::preferences::Preferences;
 use super::reading::Reading;
 use super::recorder::{self, Recording};
 use super::session::autosave::{Autosave, left_behind};
-use super::session::{Checksums, ComparedRun, Session, window as sessions};
-use super::subject::{FieldId, Source as Field, Subject};
+use super::session::{Checksums, ComparedRun, window as sessions};
+use super::subject::{Source as Field, Subject};
 use super::talk::presentation::{self, Presentation};
 use super::talk::{Moment, Talk, frame};
 use super::view_state::{Compare, Quantity, ViewState};
 use super::workspace::{self, Part, Workspace};
 use super::{commands, dialogs, theme};
 use crate::device::{DeviceChoice, GpuContext};
-use crate::error::Error;
 use crate::field::Layer;
-use crate::figure::{Format, PROGRAM};
-use crate::io::SpectrumTable;
-use crate::io::table::spectra_csv;
-use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source, Watch};
+use crate::pipeline::{Job, JobConfig, Source};
 use crate::predict::Stage;
-use crate::render::ColorScale;
-use crate::report;
-use crate::stats::{strongest_along, strongest_within};
 
 /// Time between frames while a job has something new to show.
 const FRAME: Duration = Duration::from_millis(33);
@@ -48,43 +48,6 @@ const TICK: Duration = Duration::from_millis(500);
 const RECENT: usize = 8;
 /// How long a key is held before it is a hold and no press, seconds.
 const HOLD: f64 = 0.3;
-
-/// What a background task of the window brings back.
-pub(super) enum Message {
-    /// Something to open was chosen.
-    Open(PathBuf),
-    /// A reference was chosen.
-    Reference(PathBuf),
-    /// Results were written, each into its folder; and what is to be done next.
-    Saved(Vec<(Arc<Outcome>, PathBuf)>, Option<Leaving>),
-    /// A session was written there.
-    SessionSaved(PathBuf),
-    /// Something that a session misses was looked for.
-    Located(Box<Session>),
-    /// Sentences that the user should know.
-    Told(Vec<String>),
-    /// A picture or a table was written there.
-    Written(PathBuf),
-    /// The strongest voxel lies there, in the unit cube.
-    Brightest([f32; 3]),
-    /// A picture for the clipboard.
-    Picture(Arc<egui::ColorImage>),
-    /// The system has no dialog for paths.
-    NoDialog(PathAsked),
-    /// It did not work.
-    Failed(Error),
-}
-
-/// What takes the place of all that is open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Leaving {
-    /// Nothing: the window closes.
-    Close,
-    /// Something else that is opened.
-    For(Source),
-    /// The talk that comes with Halodi.
-    ForTheTalk,
-}
 
 /// What undo undoes.
 #[derive(Clone, PartialEq)]
@@ -298,14 +261,6 @@ impl HalodiApp {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Write results that were not saved where the window can never come back; the folder.
-    pub(super) fn rescue(&mut self) -> Option<PathBuf> {
-        let outcome = self.subject.outcome.clone().filter(|_| self.subject.saved.is_none())?;
-        let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
-        report::write_outcome(&folder, &outcome, &[Format::Png]).ok()?;
-        Some(folder)
-    }
-
     /// Let paths be written into a line of the window, as on a system without dialogs.
     pub fn write_paths(&mut self) {
         self.writes_paths = true;
@@ -318,7 +273,9 @@ impl HalodiApp {
 
     /// The field on show: its name and voxels per axis, for tests.
     pub fn on_show(&self) -> Option<(&str, usize)> {
-        self.shown.as_ref().map(|(field, _)| (field.name.as_str(), field.n()))
+        let (field, compared) = self.shown.as_ref()?;
+        let seen = compared.as_ref().filter(|_| self.flipped).unwrap_or(field);
+        Some((seen.name.as_str(), seen.n()))
     }
 
     /// What is shown, for tests.
@@ -413,223 +370,10 @@ impl HalodiApp {
         self.log.errors()
     }
 
-    /// Start the job that the settings describe, up to `until`.
-    pub(super) fn start(&mut self, until: Stage) {
-        if self.job.is_none() {
-            self.start_job(JobConfig { until, ..self.settings.clone() });
-        }
-    }
-
-    /// Start a job.
-    pub(super) fn start_job(&mut self, config: JobConfig) {
-        self.begin();
-        self.asked_for = config.clone();
-        self.job = Some(pipeline::spawn(config, self.device_choice, self.waker()));
-    }
-
-    fn begin(&mut self) {
-        self.frames.restart();
-        self.chosen_by_user = false;
-        self.followed_layer = None;
-        self.told_warnings = 0;
-    }
-
-    /// What a job calls when there is something new to see.
-    pub(super) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
-        let waker = self.waker.clone();
-        move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME)
-    }
-
-    /// End the jobs that run.
-    pub(super) fn stop(&mut self) {
-        for job in self.job.take().into_iter().chain(self.beside.take().map(|(_, job)| job)) {
-            job.control.cancel();
-        }
-        self.waiting_runs.clear();
-        self.waiting_reference = None;
-    }
-
-    /// What is being opened does not choose what is looked at.
-    pub(super) fn stay_with_view(&mut self) {
-        self.chosen_by_user = true;
-    }
-
-    /// Put a file first in the list of those that were open.
-    pub(super) fn remember(&mut self, path: &Path) {
-        self.recent.retain(|p| p != path);
-        self.recent.insert(0, path.to_path_buf());
-        self.recent.truncate(RECENT);
-    }
-
-    /// Open a source (ending a job that runs), or a session by its name.
-    pub fn open(&mut self, source: Source) {
-        if let Source::File(path) = &source {
-            if Session::is_named(path) {
-                let path = path.clone();
-                return self.open_session(&path);
-            }
-            self.remember(path);
-        }
-        self.stop();
-        self.restoring = false;
-        self.settings.source = source;
-        (self.settings.species, self.settings.grid, self.settings.reference) = (None, None, None);
-        self.start(Stage::Field);
-    }
-
-    /// Open what `config` was to open, with these types of particles for the dark matter.
-    pub(super) fn open_with_species(&mut self, config: JobConfig, types: Vec<usize>) {
-        self.stop();
-        self.settings = JobConfig { species: Some(types), ..config };
-        self.start(Stage::Field);
-    }
-
-    /// Open a source or the like, once the user agrees to lose what is lost with what is open now.
-    pub(super) fn leave(&mut self, to: Leaving) {
-        let running = self.job.is_some() && self.subject.opened().is_some();
-        if running || !self.subject.unsaved().is_empty() {
-            self.dialogs.asked = Some(Asked::Leave { to, running });
-        } else {
-            self.left(to);
-        }
-    }
-
-    /// The user agreed.
-    pub(super) fn left(&mut self, to: Leaving) {
-        match to {
-            Leaving::Close => self.close(&self.ctx.clone()),
-            Leaving::For(source) => self.open(source),
-            Leaving::ForTheTalk => self.give_demo_talk(false),
-        }
-    }
-
-    /// Compare what is open with a reference map, also what was predicted; a job that runs is not disturbed.
-    pub fn open_reference(&mut self, path: PathBuf) {
-        if self.job.is_some() {
-            self.log.say(Level::Info, "The reference is read as soon as the job that runs has ended.");
-            self.waiting_reference = Some(path);
-            return;
-        }
-        self.settings.reference = Some(path.clone());
-        match &self.subject.job.ended {
-            Some(Ended::Finished(outcome)) => {
-                let open = self.opened_with.clone().unwrap_or_default();
-                self.asked_for = JobConfig { reference: Some(path.clone()), ..open };
-                self.show_again(outcome.clone(), Some(path));
-            }
-            _ => self.start(Stage::Field),
-        }
-    }
-
-    /// Bring an earlier run back.
-    pub(super) fn show_run(&mut self, number: usize) {
-        let Some(run) = self.subject.runs.iter().find(|run| run.number == number) else { return };
-        if self.job.is_none() {
-            self.asked_for = run.config();
-            self.show_again(run.outcome.clone(), None);
-        }
-    }
-
-    fn show_again(&mut self, outcome: Arc<Outcome>, reference: Option<PathBuf>) {
-        self.begin();
-        self.job = Some(pipeline::again(outcome, reference, self.waker()));
-    }
-
     /// Show a layer because the user wants it.
     pub(super) fn choose_layer(&mut self, layer: Layer) {
         self.view.layer = layer;
         self.chosen_by_user = true;
-    }
-
-    /// Run a task off the window's thread and hear of it later.
-    pub(super) fn background(&self, task: impl FnOnce() -> Option<Message> + Send + 'static) {
-        let (sender, ctx) = (self.messages.0.clone(), self.ctx.clone());
-        std::thread::spawn(move || {
-            if let Some(message) = task() {
-                // The window may be gone by now.
-                let _ = sender.send(message);
-                ctx.request_repaint();
-            }
-        });
-    }
-
-    pub(super) fn choose_snapshot(&mut self) {
-        files::ask(self, "Open snapshot", Wanted::Existing, Message::Open);
-    }
-
-    pub(super) fn choose_reference(&mut self) {
-        files::ask(self, "21 cm reference map", Wanted::Existing, Message::Reference);
-    }
-
-    /// Write the last result into a folder of the user's choice.
-    pub(super) fn save_results(&mut self) {
-        if let Some(outcome) = self.subject.outcome.clone() {
-            self.save(vec![outcome], None);
-        }
-    }
-
-    /// Write everything that is not saved yet, and go on.
-    pub(super) fn save_and_leave(&mut self, to: Leaving) {
-        let unsaved = self.subject.unsaved();
-        if unsaved.is_empty() { self.left(to) } else { self.save(unsaved, Some(to)) }
-    }
-
-    /// Write `outcomes`: the first into a folder of the user's choice, the others into folders in it.
-    fn save(&mut self, outcomes: Vec<Arc<Outcome>>, then: Option<Leaving>) {
-        let frame_times = self.frames.summary();
-        files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
-            let mut saved = Vec::new();
-            for (index, outcome) in outcomes.into_iter().enumerate() {
-                let folder = if index == 0 { folder.clone() } else { folder.join(format!("earlier_run_{index}")) };
-                let timed = Outcome { frame_times, ..(*outcome).clone() };
-                if let Err(error) = report::write_outcome(&folder, &timed, &[Format::Png]) {
-                    return Message::Failed(error);
-                }
-                saved.push((outcome, folder));
-            }
-            Message::Saved(saved, then)
-        });
-    }
-
-    /// Copy the spectra to the clipboard, a table with commas.
-    pub(super) fn copy_spectra(&mut self, ctx: &Context) {
-        let spectra = &self.subject.job.spectra;
-        let names: Vec<String> = spectra.keys().map(|series| series.name()).collect();
-        let tables: Vec<SpectrumTable> = spectra
-            .iter()
-            .zip(&names)
-            .map(|((&series, spectrum), name)| SpectrumTable { name, units: report::power_unit(series), spectrum })
-            .collect();
-        let box_name = self.subject.opened().map_or("", |opened| &opened.name);
-        match spectra_csv(&tables, &format!("{PROGRAM}: {box_name}")) {
-            Ok(text) => {
-                ctx.copy_text(text);
-                self.log.say(Level::Info, "The spectra are on the clipboard, as a table.");
-            }
-            Err(error) => self.log.say(Level::Error, error.to_string()),
-        }
-    }
-
-    /// Take the range that suits the field on show, once.
-    pub(super) fn fit_range(&mut self) {
-        if self.shown.is_some() {
-            self.analysis.refit();
-        }
-    }
-
-    /// Move the crosshair to the strongest voxel of `field`, once it is found: of those on a line of
-    /// sight within the box, or of those in the part of the box that is shown.
-    pub(super) fn look_for_brightest(&self, field: &Field, line: Option<[[f32; 3]; 2]>) {
-        let (values, clip) = (field.values.clone(), self.view.clip);
-        let magnitude = self.view.scale(field.quantity).map.is_diverging();
-        self.background(move || {
-            let grid = grid_of(&values)?;
-            let voxel = match line {
-                Some(ends) => strongest_along(&grid, ends, magnitude)?,
-                None => strongest_within(&grid, clip, magnitude)?,
-            };
-            Some(Message::Brightest(voxel.map(|v| (v as f32 + 0.5) / grid.n() as f32)))
-        });
     }
 
     /// Close what is open over the picture, innermost first.
@@ -651,188 +395,6 @@ impl HalodiApp {
     /// Voxels per axis of the field on show.
     pub(super) fn shown_n(&self) -> Option<usize> {
         self.shown.as_ref().map(|(field, _)| field.n())
-    }
-
-    /// Colour ranges of the field on show and of the one it is compared with: one and the
-    /// same where both hold the same.
-    pub(super) fn scales(&self) -> [ColorScale; 2] {
-        let quantity = self.shown.as_ref().map_or(Quantity::Matter, |(field, _)| field.quantity);
-        [self.view.scale(quantity); 2]
-    }
-
-    fn listen(&mut self, ctx: &Context) {
-        while let Ok(message) = self.messages.1.try_recv() {
-            match message {
-                Message::Open(path) => self.leave(Leaving::For(Source::File(path))),
-                Message::Reference(path) => self.open_reference(path),
-                Message::Saved(results, then) => {
-                    for (outcome, folder) in results {
-                        self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
-                        self.subject.was_saved(&outcome, folder);
-                    }
-                    if let Some(to) = then {
-                        self.left(to);
-                    }
-                }
-                Message::SessionSaved(path) => {
-                    self.log.say(Level::Info, format!("The session is in {}.", path.display()));
-                    self.remember(&path);
-                    self.session = Some(path);
-                }
-                Message::Located(session) => sessions::complete(self, *session),
-                Message::Told(sentences) => sentences.into_iter().for_each(|s| self.log.say(Level::Warning, s)),
-                Message::NoDialog(asked) => {
-                    self.writes_paths = true;
-                    self.dialogs.path = Some(asked);
-                }
-                Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
-                Message::Brightest(place) => (self.view.crosshair, self.probe) = (place, place),
-                Message::Picture(image) => {
-                    ctx.copy_image(Arc::unwrap_or_clone(image));
-                    self.log.say(Level::Info, "The picture is on the clipboard.");
-                }
-                Message::Failed(error) => self.log.say(Level::Error, error.to_string()),
-            }
-        }
-        sessions::runs_beside(self);
-        let Some(job) = &self.job else { return };
-        job.look_at(Watch { fields: true, spectra: true });
-        let news = job.view();
-        let (ended, opened) = (news.ended.clone(), news.opened.is_some());
-        if opened {
-            self.follow(news);
-        }
-        let mut asked = false;
-        match ended {
-            None => return,
-            Some(Ended::Finished(outcome)) => self.keep_prepared(&outcome),
-            Some(Ended::Cancelled) => {}
-            Some(Ended::Failed(error)) => match &*error {
-                Error::Consent { types, .. } if !types.is_empty() => {
-                    asked = true;
-                    self.dialogs.asked = Some(Asked::species(&error, types, self.asked_for.clone()));
-                }
-                _ => self.log.say(Level::Error, error.to_string()),
-            },
-        }
-        self.job = None;
-        if let Some(path) = self.waiting_reference.take().filter(|_| self.subject.opened().is_some()) {
-            self.open_reference(path);
-            return;
-        }
-        // The answer opens what was to be opened, with the view that was to come with it.
-        self.restoring &= asked;
-        self.frames.stop();
-        if !opened && let Some(open) = self.opened_with.clone() {
-            // The settings follow what is still open.
-            let JobConfig { source, species, grid, reference, .. } = open;
-            self.settings = JobConfig { source, species, grid, reference, ..self.settings.clone() };
-        }
-    }
-
-    fn follow(&mut self, news: JobView) {
-        if news.job == self.subject.job.job && news.version == self.subject.job.version {
-            return;
-        }
-        let before = self.subject.job.job;
-        let new_box = self.subject.follow(news);
-        // Another job than before; or that before once more, where the new one came to nothing.
-        let new_job = self.subject.job.job != before;
-        if new_job {
-            let (job, subject) = (self.job.as_ref().map(Job::id), self.subject.job.job);
-            if job == Some(subject) {
-                self.opened_with = Some(self.asked_for.clone());
-            }
-            self.told_coarser = None;
-            self.analysis.clear();
-            self.drawing.clear();
-        }
-        if new_job && self.restoring {
-            // The view and the runs are those of the session.
-            self.subject.runs.clear();
-            self.fitted.clear();
-            self.restoring = false;
-        } else if new_box && new_job {
-            // A view that a restart brought back belongs to the box that was open then.
-            self.fitted.clear();
-            self.view.forget_box();
-            self.undoer = Undoer::default();
-        }
-        for warning in &self.subject.job.warnings[self.told_warnings.min(self.subject.job.warnings.len())..] {
-            self.log.say(Level::Warning, warning.clone());
-        }
-        self.told_warnings = self.subject.job.warnings.len();
-        // What is being made comes to the front, unless the user looks elsewhere.
-        let newest = [Layer::BrightnessTemperature, Layer::ConditionalMean, Layer::HaloMass(1), Layer::DarkMatter]
-            .into_iter()
-            .find(|layer| self.subject.has(*layer));
-        // Results that are being read bring the layer of the session with them.
-        let reading = self.asked_for.results.is_some() && self.subject.job.ended.is_none();
-        if let Some(layer) = newest.filter(|_| !reading)
-            && self.followed_layer != Some(layer)
-        {
-            self.followed_layer = Some(layer);
-            let gone = !self.subject.has(self.view.layer);
-            // A talk says itself what is seen.
-            if !self.presentation.as_ref().is_some_and(Presentation::is_scripted) && (!self.chosen_by_user || gone) {
-                self.view.layer = layer;
-            }
-        }
-    }
-
-    /// Fit colour ranges to a box when it is opened, those of a band of wavenumbers when it is
-    /// chosen, and leave them alone afterwards.
-    fn fit(&mut self, ctx: &Context) {
-        let asked = self.analysis.asked_to_fit();
-        // The ranges of a talk are those of its scenes.
-        if self.presents() && !asked {
-            return;
-        }
-        let shown = self.shown.as_ref().map(|(shown, _)| shown.clone());
-        let of = if asked { shown } else { self.unfitted(ctx, shown) };
-        let Some(of) = of else { return };
-        // Colours and stretch stay those that were chosen.
-        let scale = self.view.scale(of.quantity);
-        if let Some([low, high]) = self.analysis.suggested(ctx, &of, scale) {
-            self.view.scales.insert(of.quantity, scale.with_ends(low, high));
-            self.fitted.insert(of.quantity, self.band_of(of.quantity));
-            self.analysis.fitted();
-        }
-    }
-
-    /// The field that a range which was not fitted yet, and has no limits of the user's, fits.
-    fn unfitted(&mut self, ctx: &Context, shown: Option<Field>) -> Option<Field> {
-        // One range for prediction and reference, known before the first is made.
-        let reference = self.subject.field(FieldId::Layer(Layer::Reference));
-        if let Some(reference) = reference.filter(|_| !self.is_fitted(Quantity::Temperature)) {
-            return Some(reference);
-        }
-        let of = shown.filter(|shown| shown.complete)?;
-        let waits = match of.quantity {
-            Quantity::Temperature | Quantity::HaloMass(_) => true,
-            // A band that is still being dragged is not yet the one that is wanted.
-            quantity => quantity.is_band() && ctx.input(|input| input.pointer.any_down()),
-        };
-        (!waits && !self.is_fitted(of.quantity)).then_some(of)
-    }
-
-    fn is_fitted(&mut self, quantity: Quantity) -> bool {
-        let band = self.band_of(quantity);
-        if let Some(fitted) = self.fitted.get(&quantity) {
-            return *fitted == band;
-        }
-        // Limits that a session or the user brought are as good as fitted; colours alone are not.
-        let (usual, scale) = (quantity.default_scale(), self.view.scale(quantity));
-        let own = [scale.low, scale.high] != [usual.low, usual.high];
-        if own {
-            self.fitted.insert(quantity, band);
-        }
-        own
-    }
-
-    /// The band of wavenumbers that a quantity is of.
-    fn band_of(&self, quantity: Quantity) -> Option<[f64; 2]> {
-        self.view.band.filter(|_| quantity.is_band())
     }
 
     fn dropped(&mut self, ctx: &Context) {
@@ -866,19 +428,6 @@ impl HalodiApp {
         }
     }
 
-    /// Ask once before a running job or an unsaved result is lost.
-    fn closing(&mut self, ctx: &Context) {
-        if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
-            return;
-        }
-        // Reading a file is soon done again.
-        let running = (self.job.is_some() && self.subject.opened().is_some()) || self.recording.is_some();
-        if running || !self.subject.unsaved().is_empty() {
-            ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.dialogs.asked = Some(Asked::Leave { to: Leaving::Close, running });
-        }
-    }
-
     /// What a press of the key that blinks does; held, it is a glance.
     pub(super) fn blink_pressed(&mut self, ctx: &Context) {
         self.blink_key.get_or_insert((ctx.input(|i| i.time), self.view.compare));
@@ -887,12 +436,6 @@ impl HalodiApp {
     /// Text of the system's clipboard, where the window system gives none by itself.
     pub(super) fn paste(&mut self, input: &mut egui::RawInput) {
         self.clipboard.paste(input);
-    }
-
-    /// Close the window without asking again.
-    pub(super) fn close(&mut self, ctx: &Context) {
-        self.closing = true;
-        ctx.send_viewport_cmd(egui::ViewportCommand::Close);
     }
 
     fn play(&mut self, ctx: &Context) {
@@ -1110,14 +653,6 @@ impl Drop for HalodiApp {
             let _ = preferences.write(path);
         }
     }
-}
-
-/// A table written in the background, atomically.
-pub(super) fn write_table(app: &mut HalodiApp, title: &'static str, name: &'static str, text: String) {
-    files::ask(app, title, Wanted::New(name), move |path| match crate::io::atomic::write(&path, text.as_bytes()) {
-        Ok(()) => Message::Written(path),
-        Err(error) => Message::Failed(error),
-    });
 }
 
 #[cfg(test)]

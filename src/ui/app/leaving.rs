@@ -1,0 +1,102 @@
+//! What is open is left: asked for, saved or given up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::Context;
+
+use super::{HalodiApp, Message};
+use crate::figure::Format;
+use crate::pipeline::{Outcome, Source};
+use crate::report;
+use crate::ui::dialogs::Asked;
+use crate::ui::files::{self, Wanted};
+
+/// What takes the place of all that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ui) enum Leaving {
+    /// Nothing: the window closes.
+    Close,
+    /// Something else that is opened.
+    For(Source),
+    /// The talk that comes with Halodi.
+    ForTheTalk,
+}
+
+impl HalodiApp {
+    /// Open a source or the like, once the user agrees to lose what is lost with what is open now.
+    pub(in crate::ui) fn leave(&mut self, to: Leaving) {
+        let running = self.job.is_some() && self.subject.opened().is_some();
+        if running || !self.subject.unsaved().is_empty() {
+            self.dialogs.asked = Some(Asked::Leave { to, running });
+        } else {
+            self.left(to);
+        }
+    }
+
+    /// The user agreed.
+    pub(in crate::ui) fn left(&mut self, to: Leaving) {
+        match to {
+            Leaving::Close => self.close(&self.ctx.clone()),
+            Leaving::For(source) => self.open(source),
+            Leaving::ForTheTalk => self.give_demo_talk(false),
+        }
+    }
+
+    /// Write the last result into a folder of the user's choice.
+    pub(in crate::ui) fn save_results(&mut self) {
+        if let Some(outcome) = self.subject.outcome.clone() {
+            self.save(vec![outcome], None);
+        }
+    }
+
+    /// Write everything that is not saved yet, and go on.
+    pub(in crate::ui) fn save_and_leave(&mut self, to: Leaving) {
+        let unsaved = self.subject.unsaved();
+        if unsaved.is_empty() { self.left(to) } else { self.save(unsaved, Some(to)) }
+    }
+
+    /// Write `outcomes`: the first into a folder of the user's choice, the others into folders in it.
+    fn save(&mut self, outcomes: Vec<Arc<Outcome>>, then: Option<Leaving>) {
+        let frame_times = self.frames.summary();
+        files::ask(self, "Folder for the results", Wanted::Folder, move |folder| {
+            let mut saved = Vec::new();
+            for (index, outcome) in outcomes.into_iter().enumerate() {
+                let folder = if index == 0 { folder.clone() } else { folder.join(format!("earlier_run_{index}")) };
+                let timed = Outcome { frame_times, ..(*outcome).clone() };
+                if let Err(error) = report::write_outcome(&folder, &timed, &[Format::Png]) {
+                    return Message::Failed(error);
+                }
+                saved.push((outcome, folder));
+            }
+            Message::Saved(saved, then)
+        });
+    }
+
+    /// Ask once before a running job or an unsaved result is lost.
+    pub(super) fn closing(&mut self, ctx: &Context) {
+        if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
+            return;
+        }
+        // Reading a file is soon done again.
+        let running = (self.job.is_some() && self.subject.opened().is_some()) || self.recording.is_some();
+        if running || !self.subject.unsaved().is_empty() {
+            ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.dialogs.asked = Some(Asked::Leave { to: Leaving::Close, running });
+        }
+    }
+
+    /// Close the window without asking again.
+    pub(in crate::ui) fn close(&mut self, ctx: &Context) {
+        self.closing = true;
+        ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+    }
+
+    /// Write results that were not saved where the window can never come back; the folder.
+    pub(in crate::ui) fn rescue(&mut self) -> Option<PathBuf> {
+        let outcome = self.subject.outcome.clone().filter(|_| self.subject.saved.is_none())?;
+        let folder = std::env::current_dir().unwrap_or_default().join("halodi-rescued");
+        report::write_outcome(&folder, &outcome, &[Format::Png]).ok()?;
+        Some(folder)
+    }
+}
