@@ -309,9 +309,12 @@ impl ViewState {
         self.opacities.get(&quantity).copied().unwrap_or_else(|| quantity.default_opacity())
     }
 
-    /// Everything about places and values of one box forgotten: another one is open.
+    /// Everything about places and values of one box forgotten: another one is open. Colour maps stay.
     pub fn forget_box(&mut self) {
-        self.scales.clear();
+        for (quantity, scale) in &mut self.scales {
+            let usual = quantity.default_scale();
+            *scale = scale.with_ends(usual.low, usual.high);
+        }
         self.pins.clear();
         (self.region, self.line, self.band) = (None, None, None);
         self.partner = Partner::Reference;
@@ -382,6 +385,17 @@ impl ViewState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_box_keeps_colour_maps_and_not_their_limits() {
+        let mut view = ViewState::default();
+        let chosen = ColorScale { map: ColorMap::Viridis, ..Quantity::Matter.default_scale() };
+        view.scales.insert(Quantity::Matter, chosen.with_ends(3.0, 7.0));
+        view.pins.push([0.5; 3]);
+        view.forget_box();
+        assert_eq!(view.scale(Quantity::Matter), chosen);
+        assert!(view.pins.is_empty());
+    }
 
     #[test]
     fn steps_go_round_the_periodic_box() {

@@ -354,6 +354,26 @@ impl HalodiApp {
         if self.talk.scenes.is_empty() { recorder::turn(&self.view) } else { self.talk.clone() }
     }
 
+    /// How the window is left, for the next one to begin with.
+    fn as_left(&self) -> Preferences {
+        let theme = self.presentation.as_ref().map_or(self.ctx.theme(), Presentation::theme);
+        Preferences {
+            view: self.view.clone(),
+            layout: self.workspace.layout(),
+            dark: Some(theme == egui::Theme::Dark),
+            recent: self.recent.clone(),
+            toured: self.toured,
+            size: Some(self.ctx.content_rect().size().into()),
+        }
+    }
+
+    /// What writes that down: a window that breaks off leaves it behind.
+    pub(super) fn preferences(&self) -> impl FnOnce() + Send + 'static {
+        let wanted = self.preferences.clone().map(|path| (self.as_left(), path));
+        // Whether it works is of no matter as long as the window is open.
+        move || _ = wanted.map(|(preferences, path)| preferences.write(&path))
+    }
+
     /// Whether nothing more will change by itself: no job, nothing worked out, the
     /// picture as fine as it gets.
     pub fn is_settled(&self) -> bool {
@@ -639,18 +659,11 @@ impl Drop for HalodiApp {
             recording.give_up();
         }
         self.stop();
+        // It writes no more.
+        self.autosave = None;
         if let Some(path) = &self.preferences {
-            let theme = self.presentation.as_ref().map_or(self.ctx.theme(), Presentation::theme);
-            let preferences = Preferences {
-                view: self.view.clone(),
-                layout: self.workspace.layout(),
-                dark: Some(theme == egui::Theme::Dark),
-                recent: std::mem::take(&mut self.recent),
-                toured: self.toured,
-                size: Some(self.ctx.content_rect().size().into()),
-            };
             // There is no window left to say so.
-            let _ = preferences.write(path);
+            let _ = self.as_left().write(path);
         }
     }
 }

@@ -44,8 +44,9 @@ impl Autosave {
         }
     }
 
-    /// Write `session` on a thread of its own, unless that was done just now.
-    pub fn write(&mut self, now: f64, session: Session, checksums: &Checksums) {
+    /// Write `session` on a thread of its own, and what else is kept of the window (`beside`), unless that was done
+    /// just now.
+    pub fn write(&mut self, now: f64, session: Session, checksums: &Checksums, beside: impl FnOnce() + Send + 'static) {
         if now - self.at < EVERY || self.busy.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -59,6 +60,7 @@ impl Autosave {
             if !*closed {
                 // There is nothing to be done about a full disk that the user is not told otherwise.
                 let _ = session.write(&path);
+                beside();
             }
             busy.store(false, Ordering::Release);
         });
@@ -119,7 +121,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let session = Session { job: Some(JobConfig::default()), ..Session::default() };
         let write = |autosave: &mut Autosave| {
-            autosave.write(10.0, session.clone(), &Checksums::default());
+            autosave.write(10.0, session.clone(), &Checksums::default(), || ());
             while autosave.busy.load(Ordering::Acquire) {
                 std::thread::yield_now();
             }

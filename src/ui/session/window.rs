@@ -132,16 +132,18 @@ pub(in crate::ui) fn save(app: &mut HalodiApp) {
     });
 }
 
-/// Write the session every now and then.
+/// Write the session, and how the window is left, every now and then.
 pub(in crate::ui) fn autosave(app: &mut HalodiApp, ctx: &Context) {
     if app.autosave.is_none() || app.presents() || ctx.input(|i| i.pointer.any_down()) {
         return;
     }
     let session = capture(app);
-    let (now, checksums) = (ctx.input(|i| i.time), app.checksums.clone());
-    let Some(autosave) = &mut app.autosave else { return };
-    if !autosave.is_current(&session) {
-        autosave.write(now, session, &checksums);
+    if app.autosave.as_ref().is_none_or(|autosave| autosave.is_current(&session)) {
+        return;
+    }
+    let (now, checksums, preferences) = (ctx.input(|i| i.time), app.checksums.clone(), app.preferences());
+    if let Some(autosave) = &mut app.autosave {
+        autosave.write(now, session, &checksums, preferences);
         ctx.request_repaint_after_secs(autosave::EVERY as f32);
     }
 }
