@@ -19,7 +19,7 @@ const FRAMES: usize = 60;
 fn main() {
     let file = std::env::args().skip(1).find(|a| !a.starts_with('-'));
     let source = file.map_or(Source::Demo, |file| Source::File(PathBuf::from(file)));
-    halodi::ui::yield_to_the_window();
+    halodi::ui::lower_the_pool();
     let gpu = GpuContext::shared().expect("a Vulkan device, software or not");
     println!("{}, {} × {} pixels", gpu.name(), SIZE[0], SIZE[1]);
     let mut window = Window::new(&gpu, JobConfig { source, ..JobConfig::default() });

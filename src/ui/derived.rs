@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use super::priority;
+
 /// Least time between two computations of the same thing.
 const PAUSE: Duration = Duration::from_millis(400);
 /// Of a field that is being made, at most one part in so many of the time goes into each thing
@@ -50,6 +52,7 @@ impl<K: PartialEq + Clone, V: Send + 'static> Derived<K, V> {
                 let (sender, receiver) = channel();
                 let ctx = ctx.clone();
                 std::thread::spawn(move || {
+                    priority::lower_this_thread();
                     let began = Instant::now();
                     let value = compute();
                     let _ = sender.send((value, began.elapsed()));

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use super::{HalodiApp, Preferences};
+use super::{HalodiApp, Preferences, priority};
 use crate::device::{DeviceChoice, GpuContext};
 use crate::error::{Error, Result};
 use crate::pipeline::JobConfig;
@@ -36,7 +36,7 @@ pub enum Begin {
 /// [`Error::Device`] where there is no display or no GPU device, hardware or
 /// software.
 pub fn run(begin: Begin, device: DeviceChoice) -> Result<()> {
-    yield_to_the_window();
+    priority::lower_the_pool();
     let mut gpu = GpuContext::shared()?;
     let app = Hosted::default();
     loop {
@@ -169,20 +169,4 @@ fn icon() -> egui::IconData {
     let image =
         image::load_from_memory(include_bytes!("../../assets/package/halodi.png")).unwrap_or_default().to_rgba8();
     egui::IconData { width: image.width(), height: image.height(), rgba: image.into_raw() }
-}
-
-/// Give the threads that compute a lower priority than those that draw, so that
-/// a job on the CPU does not make the window stutter. Where the system will not
-/// have it, nothing is lost but smoothness.
-pub fn yield_to_the_window() {
-    #[cfg(target_os = "linux")]
-    {
-        let lower = |_: usize| {
-            // SAFETY: a plain system call; on Linux it concerns the calling
-            // thread alone.
-            unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 10) };
-        };
-        // Only the first call of a process can shape the pool.
-        let _ = rayon::ThreadPoolBuilder::new().start_handler(lower).build_global();
-    }
 }

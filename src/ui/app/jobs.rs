@@ -10,6 +10,7 @@ use crate::field::Layer;
 use crate::pipeline::{self, Ended, Job, JobConfig, JobView, Outcome, Source};
 use crate::predict::Stage;
 use crate::ui::log::Level;
+use crate::ui::priority;
 use crate::ui::session::Session;
 use crate::ui::talk::presentation::Presentation;
 
@@ -38,7 +39,11 @@ impl HalodiApp {
     /// What a job calls when there is something new to see.
     pub(in crate::ui) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
         let waker = self.waker.clone();
-        move || waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME)
+        move || {
+            // It is called on the job's own thread.
+            priority::lower_this_thread();
+            waker.lock().unwrap_or_else(PoisonError::into_inner).request_repaint_after(FRAME);
+        }
     }
 
     /// End the jobs that run.

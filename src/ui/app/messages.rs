@@ -17,6 +17,7 @@ use crate::ui::analysis::grid_of;
 use crate::ui::dialogs::Asked;
 use crate::ui::files::{self, PathAsked, Wanted};
 use crate::ui::log::Level;
+use crate::ui::priority;
 use crate::ui::session::{Session, window as sessions};
 use crate::ui::subject::Source as Field;
 
@@ -51,6 +52,7 @@ impl HalodiApp {
     pub(in crate::ui) fn background(&self, task: impl FnOnce() -> Option<Message> + Send + 'static) {
         let (sender, ctx) = (self.messages.0.clone(), self.ctx.clone());
         std::thread::spawn(move || {
+            priority::lower_this_thread();
             if let Some(message) = task() {
                 // The window may be gone by now.
                 let _ = sender.send(message);
