@@ -480,7 +480,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Talk => presentation::start(app, ctx, 0),
         Command::TalkFromHere => presentation::start(app, ctx, app.chosen_scene.unwrap_or(0)),
         Command::OpenDemoTalk => app.leave(Leaving::ForTheTalk),
-        Command::SaveSession => super::session::window::save(app),
+        Command::SaveSession => super::session::window::save(app, None),
         Command::AddScene => super::panels::scenes::add(app),
         Command::Fullscreen => {
             let on = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));

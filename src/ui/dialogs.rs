@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Align2, Area, Frame, Id, Key, Modal, Order, RichText, ScrollArea, TextEdit, Ui};
 
-use super::app::{HalodiApp, Leaving};
+use super::app::{HalodiApp, Leaving, Losing};
 use super::commands::{self, COMMANDS, GESTURES};
 use super::export::{self, FigureAsked, Width};
 use super::files::{self, PathAsked};
@@ -24,8 +24,8 @@ pub enum Asked {
     Leave {
         /// What comes instead.
         to: Leaving,
-        /// A job runs.
-        running: bool,
+        /// What is lost with it.
+        losing: Losing,
     },
     /// A file that a session names is not there.
     Missing {
@@ -273,30 +273,31 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
                 answers(&["Open", "Compare", "Neither"]),
             )
         }
-        Asked::Leave { to, running } => {
+        Asked::Leave { to, losing } => {
             let (leaving, close) = match to {
                 Leaving::Close => ("Closing the window", "close"),
                 Leaving::For(_) | Leaving::ForTheTalk => ("Opening something else", "open"),
             };
-            let anyway = format!("{} anyway", capitalised(close));
-            match (running, app.subject.unsaved().len()) {
-                (true, unsaved) => {
-                    let also = if unsaved > 0 { ", and so are results that are not saved" } else { "" };
-                    (
-                        "A job is running",
-                        format!("{leaving} ends it, and what it has made so far is lost{also}."),
-                        vec![anyway, "Stay".to_owned()],
-                    )
+            let (title, loses, save) = match (losing, app.subject.unsaved().len()) {
+                (Losing::Job, 0) => {
+                    ("A job is running", "ends it, and what it has made so far is lost".to_owned(), None)
                 }
-                (false, unsaved) => {
-                    let (title, what) = match unsaved {
-                        0 | 1 => ("The prediction is not saved", "loses it".to_owned()),
-                        _ => ("Predictions are not saved", format!("loses those of {unsaved} runs")),
-                    };
-                    let text = format!("{leaving} {what}.");
-                    (title, text, vec![format!("Save and {close}…"), anyway, "Stay".to_owned()])
+                (Losing::Job, _) => (
+                    "A job is running",
+                    "ends it, and what it has made so far is lost, and so are results that are not saved".to_owned(),
+                    None,
+                ),
+                (Losing::Results, 0 | 1) => ("The prediction is not saved", "loses it".to_owned(), Some("Save")),
+                (Losing::Results, unsaved) => {
+                    ("Predictions are not saved", format!("loses those of {unsaved} runs"), Some("Save"))
                 }
-            }
+                (Losing::Scenes, _) => {
+                    ("Scenes are not saved", "loses the scenes of the talk".to_owned(), Some("Save the session"))
+                }
+            };
+            let answers = save.map(|save| format!("{save} and {close}…")).into_iter();
+            let answers = answers.chain([format!("{} anyway", capitalised(close)), "Stay".to_owned()]);
+            (title, format!("{leaving} {loses}."), answers.collect())
         }
         Asked::Missing { lost, .. } => {
             let name = lost.file_name().unwrap_or(lost.as_os_str()).to_string_lossy();
@@ -359,8 +360,9 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
     match (app.dialogs.asked.take(), answer) {
         (Some(Asked::Dropped(path)), 0) => app.leave(Leaving::For(Source::File(path))),
         (Some(Asked::Dropped(path)), 1) => app.open_reference(path),
-        (Some(Asked::Leave { to, running: true }), 0) | (Some(Asked::Leave { to, running: false }), 1) => app.left(to),
-        (Some(Asked::Leave { to, running: false }), 0) => app.save_and_leave(to),
+        (Some(Asked::Leave { to, losing: Losing::Job }), 0) => app.left(to),
+        (Some(Asked::Leave { to, .. }), 0) => app.save_and_leave(to),
+        (Some(Asked::Leave { to, losing: Losing::Results | Losing::Scenes }), 1) => app.left(to),
         (Some(Asked::Missing { session, lost }), 0) => sessions::locate(app, session, lost),
         (Some(Asked::Missing { mut session, lost }), 1) => {
             session.forget(&lost);

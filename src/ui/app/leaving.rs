@@ -11,6 +11,7 @@ use crate::pipeline::{Outcome, Source};
 use crate::report;
 use crate::ui::dialogs::Asked;
 use crate::ui::files::{self, Wanted};
+use crate::ui::session::{Session, window as sessions};
 
 /// What takes the place of all that is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +24,38 @@ pub(in crate::ui) enum Leaving {
     ForTheTalk,
 }
 
+/// What is lost by leaving, the most pressing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ui) enum Losing {
+    /// What a job that runs, or a film, has made so far.
+    Job,
+    /// Predictions.
+    Results,
+    /// Scenes of a talk.
+    Scenes,
+}
+
 impl HalodiApp {
-    /// Open a source or the like, once the user agrees to lose what is lost with what is open now.
+    /// Leave what is open, once the user agrees to lose what is lost with it.
     pub(in crate::ui) fn leave(&mut self, to: Leaving) {
+        // Reading a file is soon done again.
         let running = self.job.is_some() && self.subject.opened().is_some();
-        if running || !self.subject.unsaved().is_empty() {
-            self.dialogs.asked = Some(Asked::Leave { to, running });
+        let losing = if running || self.recording.is_some() {
+            Losing::Job
+        } else if !self.subject.unsaved().is_empty() {
+            Losing::Results
+        } else if self.loses_scenes(&to) {
+            Losing::Scenes
         } else {
-            self.left(to);
-        }
+            return self.left(to);
+        };
+        self.dialogs.asked = Some(Asked::Leave { to, losing });
+    }
+
+    /// Whether there are scenes that no session has, and that would be gone.
+    fn loses_scenes(&self, to: &Leaving) -> bool {
+        let stay = matches!(to, Leaving::For(Source::File(path)) if !Session::is_named(path));
+        !stay && *to != Leaving::For(Source::Demo) && !self.talk.scenes.is_empty() && self.talk != self.kept_talk
     }
 
     /// The user agreed.
@@ -50,10 +74,10 @@ impl HalodiApp {
         }
     }
 
-    /// Write everything that is not saved yet, and go on.
+    /// Write what would be lost, and go on.
     pub(in crate::ui) fn save_and_leave(&mut self, to: Leaving) {
         let unsaved = self.subject.unsaved();
-        if unsaved.is_empty() { self.left(to) } else { self.save(unsaved, Some(to)) }
+        if unsaved.is_empty() { sessions::save(self, Some(to)) } else { self.save(unsaved, Some(to)) }
     }
 
     /// Write `outcomes`: the first into a folder of the user's choice, the others into folders in it.
@@ -73,16 +97,14 @@ impl HalodiApp {
         });
     }
 
-    /// Ask once before a running job or an unsaved result is lost.
+    /// Ask before something is lost with the window.
     pub(super) fn closing(&mut self, ctx: &Context) {
         if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
             return;
         }
-        // Reading a file is soon done again.
-        let running = (self.job.is_some() && self.subject.opened().is_some()) || self.recording.is_some();
-        if running || !self.subject.unsaved().is_empty() {
+        self.leave(Leaving::Close);
+        if !self.closing {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
-            self.dialogs.asked = Some(Asked::Leave { to: Leaving::Close, running });
         }
     }
 

@@ -20,6 +20,7 @@ use crate::ui::log::Level;
 use crate::ui::priority;
 use crate::ui::session::{Session, window as sessions};
 use crate::ui::subject::Source as Field;
+use crate::ui::talk::Talk;
 
 /// What a background task of the window brings back.
 pub(in crate::ui) enum Message {
@@ -29,8 +30,8 @@ pub(in crate::ui) enum Message {
     Reference(PathBuf),
     /// Results were written, each into its folder; and what is to be done next.
     Saved(Vec<(Arc<Outcome>, PathBuf)>, Option<Leaving>),
-    /// A session was written there.
-    SessionSaved(PathBuf),
+    /// A session was written there, with this talk; and what is to be done next.
+    SessionSaved(PathBuf, Talk, Option<Leaving>),
     /// Something that a session misses was looked for.
     Located(Box<Session>),
     /// Sentences that the user should know.
@@ -114,13 +115,16 @@ impl HalodiApp {
                         self.subject.was_saved(&outcome, folder);
                     }
                     if let Some(to) = then {
-                        self.left(to);
+                        self.leave(to);
                     }
                 }
-                Message::SessionSaved(path) => {
+                Message::SessionSaved(path, talk, then) => {
                     self.log.say(Level::Info, format!("The session is in {}.", path.display()));
                     self.remember(&path);
-                    self.session = Some(path);
+                    (self.session, self.kept_talk) = (Some(path), talk);
+                    if let Some(to) = then {
+                        self.leave(to);
+                    }
                 }
                 Message::Located(session) => sessions::complete(self, *session),
                 Message::Told(sentences) => sentences.into_iter().for_each(|s| self.log.say(Level::Warning, s)),

@@ -14,7 +14,7 @@ use std::time::Duration;
 use egui::Context;
 use egui::util::undoer::Undoer;
 
-pub(super) use self::leaving::Leaving;
+pub(super) use self::leaving::{Leaving, Losing};
 pub(super) use self::messages::{Message, write_table};
 use super::analysis::Analysis;
 use super::clipboard::Clipboard;
@@ -63,6 +63,8 @@ pub struct HalodiApp {
     pub(super) subject: Subject,
     pub(super) view: ViewState,
     pub(super) talk: Talk,
+    /// The talk as a session has it.
+    pub(super) kept_talk: Talk,
     /// The scene that was chosen in the list.
     pub(super) chosen_scene: Option<usize>,
     /// The talk that is being given.
@@ -176,6 +178,7 @@ impl HalodiApp {
             parts: Vec::new(),
             view,
             talk: Talk::default(),
+            kept_talk: Talk::default(),
             chosen_scene: None,
             presentation: None,
             give_when_open: false,

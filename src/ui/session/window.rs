@@ -9,7 +9,7 @@ use super::{ComparedRun, Session, autosave, prepared};
 use crate::error::Result;
 use crate::pipeline::{self, Ended, JobConfig, Source};
 use crate::predict::Stage;
-use crate::ui::app::{HalodiApp, Message};
+use crate::ui::app::{HalodiApp, Leaving, Message};
 use crate::ui::dialogs::Asked;
 use crate::ui::files::{self, Wanted};
 use crate::ui::log::Level;
@@ -107,7 +107,7 @@ pub(in crate::ui) fn restore(app: &mut HalodiApp, session: Session) {
     });
     let Session { job, runs, view, layout, talk, .. } = session;
     app.stop();
-    (app.view, app.talk, app.chosen_scene) = (view, talk, None);
+    (app.view, app.kept_talk, app.talk, app.chosen_scene) = (view, talk.clone(), talk, None);
     app.workspace = Workspace::new(&layout);
     app.undoer = Undoer::default();
     (app.waiting_runs, app.restoring) = (runs, job.is_some());
@@ -119,14 +119,14 @@ pub(in crate::ui) fn restore(app: &mut HalodiApp, session: Session) {
     }
 }
 
-/// Save what is open as a session, under a name of the user's choice.
-pub(in crate::ui) fn save(app: &mut HalodiApp) {
+/// Save what is open as a session, under a name of the user's choice, and go on.
+pub(in crate::ui) fn save(app: &mut HalodiApp, then: Option<Leaving>) {
     let (mut session, checksums) = (capture(app), app.checksums.clone());
     files::ask(app, "Save the session", Wanted::New("session.halodi"), move |path| {
         let path = if Session::is_named(&path) { path } else { path.with_added_extension(Session::ENDING) };
         session.record(&checksums, true);
         match session.write(&path) {
-            Ok(()) => Message::SessionSaved(path),
+            Ok(()) => Message::SessionSaved(path, session.talk, then),
             Err(error) => Message::Failed(error),
         }
     });
