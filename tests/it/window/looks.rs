@@ -37,8 +37,8 @@ const LOOKS: [Look; 13] = [
     ("swipe", Crop::Pictures, |harness, _| press(harness, Key::W)),
     ("side_by_side", Crop::Pictures, |harness, _| press(harness, Key::D)),
     ("residual", Crop::Pictures, |harness, _| press(harness, Key::R)),
-    ("drawer", Crop::Left(320.0), |harness, _| press(harness, Key::F2)),
-    ("measured", Crop::Left(320.0), |_, app| with(app, |app| app.look(measure))),
+    ("drawer", Crop::Left(400.0), |harness, _| press(harness, Key::F2)),
+    ("measured", Crop::Left(400.0), |_, app| with(app, |app| app.look(measure))),
     ("palette", Crop::Middle(Vec2::new(500.0, 480.0)), |harness, _| {
         harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
         steps(harness, 2);

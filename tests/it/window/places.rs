@@ -134,7 +134,9 @@ fn check_volume(image: &RgbaImage, app: &Shared, rect: Rect, colours: Colours, l
         match wanted(this) {
             0 => {
                 // What is lit beside it reaches that far.
-                let near = |other: &&(usize, Pos2)| wanted(other) != 0 && other.1.distance(this.1) < 45.0;
+                let near = |other: &&(usize, Pos2)| {
+                    wanted(other) != 0 && other.1.distance(this.1) < 0.075 * rect.width().min(rect.height())
+                };
                 if reach == 0 && !voxels.iter().any(|other| near(&other)) {
                     dark += 1;
                     assert!(amount.abs() < 100, "{what}: {amount} of field {} at {:?}", this.0, this.1);
