@@ -237,22 +237,7 @@ fn interpolated_slices_have_voxels_in_the_middle_of_where_they_are_on_every_axis
             }
             // The slice beside it has nothing.
             let beside = slice(&set, &pass, None, &SliceLook { smooth: true, ..across(axis, 4) });
-            assert!(beside.iter().all(|pixel| pixel[0] <= 2));
+            assert!(beside.iter().all(|pixel| pixel[0].abs_diff(grey(0.0)) <= 2));
         }
-    }
-}
-
-#[test]
-fn holes_are_told_on_interpolated_slices_too() {
-    let n = 8;
-    let mut grid = Grid::zeros(n, 10.0);
-    grid.values[[2, 2, 2]] = f32::NAN;
-    let set = Set::new(&grid, linear(0.0, 1.0), Opacity::default(), 0.0);
-    let pass = SlicePass::new(set.studio.gpu.clone());
-    for axis in 0..3 {
-        let pixels = slice(&set, &pass, None, &SliceLook { smooth: true, ..across(axis, 2) });
-        let coloured = |pixel: [u8; 4]| pixel[0] != pixel[1];
-        assert!(coloured(of_voxel(&pixels, n, [2, 2])), "the hole looks like a value");
-        assert!(!coloured(of_voxel(&pixels, n, [5, 5])));
     }
 }

@@ -37,8 +37,8 @@ const LOOKS: [Look; 13] = [
     ("swipe", Crop::Pictures, |harness, _| press(harness, Key::W)),
     ("side_by_side", Crop::Pictures, |harness, _| press(harness, Key::D)),
     ("residual", Crop::Pictures, |harness, _| press(harness, Key::R)),
-    ("drawer", Crop::Left(320.0), |harness, _| press(harness, Key::F2)),
-    ("measured", Crop::Left(320.0), |_, app| with(app, |app| app.look(measure))),
+    ("drawer", Crop::Left(400.0), |harness, _| press(harness, Key::F2)),
+    ("measured", Crop::Left(400.0), |_, app| with(app, |app| app.look(measure))),
     ("palette", Crop::Middle(Vec2::new(500.0, 480.0)), |harness, _| {
         harness.key_press_modifiers(Modifiers::COMMAND, Key::P);
         steps(harness, 2);
@@ -63,7 +63,8 @@ fn measure(view: &mut ViewState) {
     view.line = Some([[0.0, 0.5, 0.5], [0.9999, 0.5, 0.5]]);
 }
 
-const SIZE: [f32; 2] = [1280.0, 720.0];
+/// As small as the window can be: pictures are small, and there is the least room.
+const SIZE: [f32; 2] = [1000.0, 640.0];
 
 fn rect_of(harness: &Harness<'_>, crop: Crop) -> Rect {
     let window = harness.ctx.content_rect();
@@ -100,23 +101,36 @@ fn rest(harness: &mut Harness<'_>, app: &Shared) {
 fn compare(harness: &mut Harness<'_>, name: &str, theme: Theme, crop: Crop, results: &mut SnapshotResults) {
     let mut image = harness.render().expect("a picture");
     // How long a frame takes and what draws it is not how the window looks.
+    let window = harness.ctx.content_rect();
+    let time = Rect::from_min_max(window.right_bottom() - egui::vec2(150.0, 28.0), window.max);
     let drawn_by = GpuContext::shared().expect("the device").name();
-    for label in ["Frame time", &drawn_by] {
-        for node in harness.query_all_by_label(label) {
-            let rect = node.rect().expand(2.0).intersect(harness.ctx.content_rect());
-            for y in rect.top() as u32..rect.bottom() as u32 {
-                (rect.left() as u32..rect.right() as u32)
-                    .for_each(|x| image.put_pixel(x, y, image::Rgba([255, 0, 255, 255])));
-            }
+    let device = harness.query_all_by_label(&drawn_by).map(|node| node.rect());
+    for rect in device.chain([time]).map(|rect| rect.expand(2.0).intersect(window)) {
+        for y in rect.top() as u32..rect.bottom() as u32 {
+            (rect.left() as u32..rect.right() as u32)
+                .for_each(|x| image.put_pixel(x, y, image::Rgba([255, 0, 255, 255])));
         }
     }
     let rect = rect_of(harness, crop).intersect(harness.ctx.content_rect());
     let [x, y, width, height] = [rect.left(), rect.top(), rect.width(), rect.height()].map(|v| v.round() as u32);
-    let part = image::imageops::crop_imm(&image, x, y, width, height).to_image();
+    let mut part = image::imageops::crop_imm(&image, x, y, width, height).to_image();
+    part.pixels_mut().for_each(|pixel| pixel.0[3] = u8::MAX);
     let name = format!("{name}_{}", if theme == Theme::Dark { "dark" } else { "light" });
     // Another processor may round a colour otherwise.
     let options = SnapshotOptions::new().threshold(1.0).max_failed_pixels(50).output_path("tests/it/pictures");
-    results.add(try_image_snapshot_options(&part, name, &options));
+    results.add(try_image_snapshot_options(&part, &name, &options));
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        make_small(&PathBuf::from(format!("tests/it/pictures/{name}.png")));
+    }
+}
+
+/// Pack a picture as tightly as can be: it was written in haste.
+fn make_small(path: &std::path::Path) {
+    use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+    let picture = image::open(path).expect("a picture").to_rgb8();
+    let file = std::fs::File::create(path).expect("a file");
+    let encoder = PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::Adaptive);
+    picture.write_with_encoder(encoder).expect("written");
 }
 
 fn look_as_they_did(theme: Theme) {

@@ -22,11 +22,12 @@ pub(super) fn write(path: &Path, provenance: serde_json::Value, layers: &[(Layer
     write_map(path, &header, &layers).expect("a map");
 }
 
-/// A window on a map file that was read.
+/// A window on a map file that was read, at rest.
 pub(super) fn open(path: &Path, start: Start) -> (Harness<'static>, Shared) {
     let initial = JobConfig { source: Source::File(path.to_path_buf()), ..JobConfig::default() };
     let (mut harness, app) = window(Start { initial: Some(initial), ..start });
     wait(&mut harness, &app, "the box", |app| app.on_show().is_some() && !app.is_running());
+    settle(&mut harness, &app);
     (harness, app)
 }
 
@@ -97,7 +98,10 @@ pub(super) fn write_finished_run(folder: &Path) -> PathBuf {
 /// A window on that run, with its folder.
 pub(super) fn finished_run(start: Start) -> (Harness<'static>, Shared, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let (harness, app) = open(&write_finished_run(folder.path()), start);
+    // The name of the folder is on the screen.
+    let run = folder.path().join("run");
+    std::fs::create_dir(&run).expect("a folder");
+    let (harness, app) = open(&write_finished_run(&run), start);
     with(&app, |app| {
         assert!(app.errors().is_empty(), "{:?}", app.errors());
         assert_eq!((app.subject().job.steps.len(), app.subject().realisations()), (3, 2));
