@@ -64,9 +64,12 @@ fn section(ui: &mut Ui, title: &str, add: impl FnOnce(&mut Ui)) {
 }
 
 fn row(ui: &mut Ui, name: &str, value: &str) {
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(name).weak());
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| ui.monospace(value));
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+        ui.monospace(value);
+        // A long name gives way.
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::Min), |ui| {
+            ui.add(egui::Label::new(RichText::new(name).weak()).truncate());
+        });
     });
 }
 
@@ -86,15 +89,15 @@ fn settings(app: &mut HalodiApp, ui: &mut Ui) {
             let label = ui
                 .label("Steps")
                 .on_hover_text("Denoising steps of LODI: more are slower and follow the diffusion closer");
-            ui.add(DragValue::new(&mut app.settings.settings.steps).range(1..=1000)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.settings.steps).range(1..=1000).speed(1.0)).labelled_by(label.id);
             ui.end_row();
             let label = ui
                 .label("Seed")
                 .on_hover_text("Of all noise: the same seed gives the same map, another seed another realisation");
-            ui.add(DragValue::new(&mut app.settings.settings.seed)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.settings.seed).speed(1.0)).labelled_by(label.id);
             ui.end_row();
             let label = ui.label("Realisations").on_hover_text("Maps painted of the same matter with other noise");
-            ui.add(DragValue::new(&mut app.settings.realisations).range(1..=64)).labelled_by(label.id);
+            ui.add(DragValue::new(&mut app.settings.realisations).range(1..=64).speed(1.0)).labelled_by(label.id);
             ui.end_row();
             let settings = &mut app.settings.settings;
             choice(ui, "Stitching", &mut settings.overlap, &Overlap::ALL, Overlap::name)

@@ -183,10 +183,12 @@ fn realisations(app: &mut HalodiApp, ui: &mut Ui) {
     }
     ui.separator();
     let mut at = app.subject.realisation + 1;
-    let drag = egui::DragValue::new(&mut at).range(1..=count).prefix("realisation ").suffix(format!(" of {count}"));
+    let drag =
+        egui::DragValue::new(&mut at).range(1..=count).speed(1.0).prefix("realisation ").suffix(format!(" of {count}"));
     let response = ui
         .add(drag)
-        .on_hover_text("Other noise, other maps of the same matter: what all share is known, what differs is not");
+        .on_hover_text("Other noise, other maps of the same matter: what all share is known, what differs is not")
+        .accessible_name("Realisation");
     if response.changed() {
         app.subject.realisation = at - 1;
         (app.subject.step, app.subject.ensemble) = (None, None);

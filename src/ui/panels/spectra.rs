@@ -463,7 +463,7 @@ fn decades(input: egui_plot::GridInput) -> Vec<egui_plot::GridMark> {
     let mut marks = Vec::new();
     for power in low..=high {
         if power.rem_euclid(every) == 0 && clear_of_ends(f64::from(power), input.bounds) {
-            marks.push(egui_plot::GridMark { value: f64::from(power), step_size: 1.0 });
+            marks.push(egui_plot::GridMark { value: f64::from(power), step_size: f64::from(every) });
         }
         if every == 1 {
             marks.extend(

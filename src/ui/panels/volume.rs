@@ -123,7 +123,7 @@ fn plane_knobs(app: &mut HalodiApp, ui: &Ui, rect: Rect, index: usize, n: usize)
 }
 
 /// Handles of the part of the box that is shown: one on each face, which moves it along its normal,
-/// and for each axis along which something is cut away one on the edge nearest to the eye, which moves
+/// and for each axis along which something is cut away one on an edge that the eye sees, which moves
 /// both faces together.
 fn handles(app: &mut HalodiApp, ui: &Ui, rect: Rect, index: usize, n: usize) {
     let eye = app.view.camera.eye();
@@ -148,6 +148,9 @@ fn handles(app: &mut HalodiApp, ui: &Ui, rect: Rect, index: usize, n: usize) {
         }
         let mut edge = Vec3::select(eye.cmpgt(Vec3::splat(0.5)), high, low);
         edge[axis] = 0.5 * (low[axis] + high[axis]);
+        // The nearest edge has the knob of the plane.
+        let beside = (axis + 1) % 3;
+        edge[beside] = if edge[beside] == low[beside] { high[beside] } else { low[beside] };
         let name = format!("{} slab", NAMES[axis]);
         let grip = Grip { name: &name, axis, at: edge, size: 18.0 };
         let Some((at, response, moved)) = grip.show(app, ui, rect, index, n) else { continue };
