@@ -38,18 +38,22 @@ pub(in crate::ui) enum Losing {
 impl HalodiApp {
     /// Leave what is open, once the user agrees to lose what is lost with it.
     pub(in crate::ui) fn leave(&mut self, to: Leaving) {
+        match self.losing(&to) {
+            Some(losing) => self.dialogs.asked = Some(Asked::Leave { to, losing }),
+            None => self.left(to),
+        }
+    }
+
+    fn losing(&self, to: &Leaving) -> Option<Losing> {
         // Reading a file is soon done again.
         let running = self.job.is_some() && self.subject.opened().is_some();
-        let losing = if running || self.recording.is_some() {
-            Losing::Job
+        if running || self.recording.is_some() {
+            Some(Losing::Job)
         } else if !self.subject.unsaved().is_empty() {
-            Losing::Results
-        } else if self.loses_scenes(&to) {
-            Losing::Scenes
+            Some(Losing::Results)
         } else {
-            return self.left(to);
-        };
-        self.dialogs.asked = Some(Asked::Leave { to, losing });
+            self.loses_scenes(to).then_some(Losing::Scenes)
+        }
     }
 
     /// Whether there are scenes that no session has, and that would be gone.
@@ -102,9 +106,9 @@ impl HalodiApp {
         if !ctx.input(|input| input.viewport().close_requested()) || self.closing {
             return;
         }
-        self.leave(Leaving::Close);
-        if !self.closing {
+        if self.losing(&Leaving::Close).is_some() {
             ctx.send_viewport_cmd(egui::ViewportCommand::CancelClose);
+            self.leave(Leaving::Close);
         }
     }
 

@@ -44,6 +44,8 @@ use crate::predict::Stage;
 const FRAME: Duration = Duration::from_millis(33);
 /// Time between frames while it has not: what is left of its time goes down.
 const TICK: Duration = Duration::from_millis(500);
+/// How long after a frame that broke off the loss of the device may be told.
+const LOSS: Duration = Duration::from_secs(1);
 /// Files that are remembered.
 const RECENT: usize = 8;
 /// How long a key is held before it is a hold and no press, seconds.
@@ -511,10 +513,14 @@ impl HalodiApp {
             let drawn = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.draw(ui)));
             self.frame_time = 0.8 * self.frame_time + 0.2 * began.elapsed().as_secs_f32();
             let Err(panic) = drawn else { return };
-            // On a device that is lost in the middle of a frame, the frame breaks off.
-            let _ = self.gpu.device.poll(wgpu::PollType::Poll);
-            if !self.is_lost() {
-                std::panic::resume_unwind(panic);
+            // On a device that is lost in the middle of a frame, the frame breaks off, perhaps before the loss is told.
+            let patience = std::time::Instant::now();
+            while !self.is_lost() {
+                if patience.elapsed() > LOSS {
+                    std::panic::resume_unwind(panic);
+                }
+                let _ = self.gpu.device.poll(wgpu::PollType::Poll);
+                std::thread::sleep(Duration::from_millis(5));
             }
         }
         // Nothing can be drawn any more; who opened the window opens another.

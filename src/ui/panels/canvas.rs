@@ -67,6 +67,10 @@ pub fn keep_arrows(ui: &Ui, response: &Response) {
     if response.has_focus() {
         let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..Default::default() };
         ui.memory_mut(|m| m.set_focus_lock_filter(response.id, filter));
+        // It holds from the next frame on, and nobody presses a key before that.
+        if response.gained_focus() {
+            ui.ctx().request_repaint();
+        }
     }
 }
 

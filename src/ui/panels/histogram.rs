@@ -4,7 +4,7 @@ use egui::{
     Align2, ComboBox, CursorIcon, Event, FontId, Key, Mesh, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo,
 };
 
-use super::significant;
+use super::{canvas, significant};
 use crate::render::{ColorMap, ColorScale, Opacity, Stretch};
 use crate::ui::analysis::Facts;
 use crate::ui::app::HalodiApp;
@@ -243,12 +243,10 @@ fn arrows(ui: &Ui, handle: &Response) -> f32 {
     if handle.clicked() || handle.drag_started() {
         handle.request_focus();
     }
+    canvas::keep_arrows(ui, handle);
     if !handle.has_focus() {
         return 0.0;
     }
-    // They move the handle instead of the focus.
-    let filter = egui::EventFilter { horizontal_arrows: true, ..Default::default() };
-    ui.memory_mut(|memory| memory.set_focus_lock_filter(handle.id, filter));
     ui.input(|i| i.num_presses(Key::ArrowRight) as f32 - i.num_presses(Key::ArrowLeft) as f32)
 }
 

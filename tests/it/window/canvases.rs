@@ -106,6 +106,7 @@ fn a_thin_slab_has_handles_that_arrow_keys_move() {
             (view.clip[0][2], view.clip[1][2]) = (0.5, 0.502);
         });
     });
+    harness.step();
     for name in ["z from", "z to"] {
         harness.get_by_role_and_label(Role::Slider, name).focus();
         harness.step();

@@ -68,6 +68,7 @@ fn limits_and_opacities_answer_arrow_keys_and_limits_are_typed() {
     let opaque = || with(&app, |app| app.view().opacity(Quantity::Matter).low);
     harness.get_by_role_and_label(Role::Slider, "Upper limit").focus();
     harness.step();
+    harness.step();
     for _ in 0..3 {
         let before = upper();
         press(&mut harness, Key::ArrowRight);
@@ -75,12 +76,14 @@ fn limits_and_opacities_answer_arrow_keys_and_limits_are_typed() {
     }
     harness.get_by_role_and_label(Role::Slider, "Opaque from").focus();
     harness.step();
+    harness.step();
     for _ in 0..3 {
         let before = opaque();
         press(&mut harness, Key::ArrowRight);
         assert!(opaque() > before, "{before} stays");
     }
     harness.get_by_role_and_label(Role::Slider, "Upper limit").focus();
+    harness.step();
     harness.step();
     press(&mut harness, Key::Enter);
     harness.step();

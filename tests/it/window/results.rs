@@ -110,7 +110,9 @@ fn a_run_that_is_cancelled_gives_back_the_one_before() {
     });
 
     // Nothing to go back to: what was begun is called unfinished.
-    let (mut harness, app) = opened(Start::default());
+    let Start { initial, .. } = Start::default();
+    let initial = initial.map(|config| JobConfig { grid: Some(64), ..config });
+    let (mut harness, app) = opened(Start { initial, ..Start::default() });
     harness.get_by_label("Run").click();
     harness.step();
     wait(&mut harness, &app, "tiles", |app| app.subject().job.layers.values().any(|layer| !layer.complete));

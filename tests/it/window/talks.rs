@@ -253,3 +253,29 @@ fn what_was_open_in_a_crash_is_offered_and_restored() {
     with(&app, |app| assert_eq!(app.talk().scenes[0].name, "Kept"));
     assert!(!open.join("1-1.halodi").exists());
 }
+
+#[test]
+fn scenes_that_no_session_has_are_asked_for_before_the_window_closes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut harness, app) = opened(Start::default());
+    let close = |harness: &mut Harness<'_>| {
+        let root = harness.input_mut().viewports.get_mut(&egui::ViewportId::ROOT).expect("the window");
+        root.events.push(egui::ViewportEvent::Close);
+        steps(harness, 2);
+    };
+    press(&mut harness, Key::Insert);
+    close(&mut harness);
+    harness.get_by_label("Scenes are not saved");
+    harness.get_by_label("Stay").click();
+    steps(&mut harness, 2);
+    // In a session they are kept, and nothing is asked.
+    save_session(&mut harness, &folder.path().join("mine.halodi"));
+    wait(&mut harness, &app, "the news of it", |app| app.session().talk.scenes.len() == 1 && !app.is_running());
+    steps(&mut harness, 5);
+    close(&mut harness);
+    assert!(harness.query_by_label("Scenes are not saved").is_none());
+    // One more is news.
+    press(&mut harness, Key::Insert);
+    close(&mut harness);
+    harness.get_by_label("Scenes are not saved");
+}
