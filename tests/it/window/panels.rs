@@ -18,6 +18,12 @@ fn wait_for_name(harness: &mut Harness<'_>, app: &Shared, part: &str) {
 
 /// A click on the only thing of that name, or on the one that was made last.
 fn click(harness: &mut Harness<'_>, label: &str) {
+    // What is worked out in the background may have to come first.
+    let began = Instant::now();
+    while harness.query_all_by_label(label).next().is_none() && began.elapsed() < Duration::from_secs(20) {
+        harness.step();
+        std::thread::sleep(Duration::from_millis(10));
+    }
     harness.get_all_by_label(label).last().unwrap_or_else(|| panic!("there is no {label}")).click();
     steps(harness, 3);
 }
