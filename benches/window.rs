@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use egui::{Event, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, Pos2, RawInput, Rect, TouchPhase, Vec2};
@@ -33,7 +34,7 @@ fn main() {
         if window.app.subject().opened().is_some() {
             opened.get_or_insert(began.elapsed());
         }
-        std::thread::sleep(Duration::from_millis(5));
+        window.rest();
     }
     let shown = began.elapsed();
     let n = window.app.subject().opened().map_or(0, |o| o.n);
@@ -47,7 +48,7 @@ fn main() {
     let mut settling = Times::default();
     while !window.app.is_settled() {
         settling.add(window.frame(Vec::new()));
-        std::thread::sleep(Duration::from_millis(10));
+        window.rest();
     }
     settling.tell("until all is refined");
 
@@ -160,11 +161,20 @@ struct Window {
     renderer: egui_wgpu::Renderer,
     screen: wgpu::Texture,
     began: Instant,
+    /// When another frame is wanted.
+    wanted: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Window {
     fn new(gpu: &GpuContext, initial: JobConfig) -> Self {
         let ctx = egui::Context::default();
+        let wanted = Arc::new(Mutex::new(None));
+        let asked = wanted.clone();
+        ctx.set_request_repaint_callback(move |request| {
+            let at = Instant::now() + request.delay.min(Duration::from_secs(60));
+            let mut wanted = asked.lock().expect("no frame panics");
+            *wanted = Some(wanted.map_or(at, |before: Instant| before.min(at)));
+        });
         let screen = gpu.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("screen"),
             size: wgpu::Extent3d { width: SIZE[0] as u32, height: SIZE[1] as u32, depth_or_array_layers: 1 },
@@ -189,7 +199,18 @@ impl Window {
             ctx,
             screen,
             began: Instant::now(),
+            wanted,
         }
+    }
+
+    /// Wait as the system does: until a frame is wanted.
+    fn rest(&self) {
+        let due = || self.wanted.lock().expect("no frame panics").is_some_and(|at| at <= Instant::now());
+        let began = Instant::now();
+        while !due() && began.elapsed() < Duration::from_secs(1) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        *self.wanted.lock().expect("no frame panics") = None;
     }
 
     /// Sixty frames, each with its events.

@@ -28,7 +28,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     if !app.workspace.drawer && !marks {
         return;
     }
-    Panel::left("drawer").default_size(300.0).size_range(260.0..=460.0).show(ui, |ui| {
+    Panel::left("drawer").frame(super::bar(ui)).default_size(300.0).size_range(260.0..=460.0).show(ui, |ui| {
         ui.spacing_mut().scroll.floating = false;
         ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             ui.add_space(6.0);

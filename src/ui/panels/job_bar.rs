@@ -38,7 +38,7 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
     if app.subject.opened().is_none() && app.job.is_none() {
         return;
     }
-    Panel::bottom("job").exact_size(40.0).show(ui, |ui| {
+    Panel::bottom("job").frame(super::bar(ui)).exact_size(40.0).show(ui, |ui| {
         app.parts.push((Part::JobBar, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             buttons(app, ui);

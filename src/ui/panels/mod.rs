@@ -17,6 +17,11 @@ pub mod toolbar;
 pub mod top_bar;
 pub mod volume;
 
+/// The frame of a bar, which fills nothing: the screen was cleared with the colour of panels.
+pub fn bar(ui: &egui::Ui) -> egui::Frame {
+    egui::Frame::side_top_panel(ui.style()).fill(egui::Color32::TRANSPARENT)
+}
+
 /// A value with four significant digits, in powers of ten where it needs them.
 pub fn significant(value: f64) -> String {
     let size = value.abs();

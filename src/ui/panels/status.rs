@@ -12,7 +12,7 @@ const OTHERS: f32 = 245.0;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
-    Panel::bottom("status").exact_size(24.0).show(ui, |ui| {
+    Panel::bottom("status").frame(super::bar(ui)).exact_size(24.0).show(ui, |ui| {
         app.parts.push((Part::Status, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             ui.spacing_mut().item_spacing.x = 10.0;

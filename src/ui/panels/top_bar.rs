@@ -10,7 +10,7 @@ use crate::ui::workspace::Part;
 
 /// Show it.
 pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
-    Panel::top("top").exact_size(36.0).show(ui, |ui| {
+    Panel::top("top").frame(super::bar(ui)).exact_size(36.0).show(ui, |ui| {
         app.parts.push((Part::TopBar, ui.max_rect().expand(4.0)));
         ui.horizontal_centered(|ui| {
             ui.label(RichText::new("Halodi").heading());
