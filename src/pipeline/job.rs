@@ -76,6 +76,8 @@ pub struct Outcome {
     pub steps: Vec<Arc<StepRecord>>,
     /// The spectra of those fields.
     pub spectra: BTreeMap<Series, PowerSpectrum>,
+    /// The spectra of draws of the reference, as in [`JobView::reference_draws`].
+    pub reference_draws: Arc<[PowerSpectrum]>,
     /// The device that ran the networks; `None` where none ran.
     pub device: Option<DeviceInfo>,
     /// What the weights are and how they were trained, a sentence per network.
@@ -156,6 +158,7 @@ struct Run {
     version: u64,
     fields: BTreeMap<Layer, Arc<Grid>>,
     spectra: BTreeMap<Series, PowerSpectrum>,
+    draws: Arc<[PowerSpectrum]>,
     steps: Vec<Arc<StepRecord>>,
     /// Every how many steps one is kept.
     keep_every: usize,
@@ -178,6 +181,7 @@ impl Run {
             version: 0,
             fields: BTreeMap::new(),
             spectra: BTreeMap::new(),
+            draws: Arc::new([]),
             steps: Vec::new(),
             keep_every: 1,
             warnings: Vec::new(),
@@ -216,7 +220,8 @@ impl Run {
             if !draws.is_empty() {
                 let further = draws.iter().map(|map| power_spectrum(map, None));
                 let draws: Vec<PowerSpectrum> = std::iter::once(spectrum).chain(further).collect();
-                self.feed.change(|view| view.reference_draws = draws.into());
+                self.draws = draws.into();
+                self.feed.change(|view| view.reference_draws = self.draws.clone());
             }
         }
         let mut made = Made::default();
@@ -247,6 +252,7 @@ impl Run {
             realisations: made.realisations,
             steps: self.steps,
             spectra: self.spectra,
+            reference_draws: self.draws,
             device: made.device,
             weights: made.weights,
             seconds: self.clock.seconds(),
@@ -270,23 +276,30 @@ impl Run {
             outcome.spectra.insert(Series::Reference, power_spectrum(&map, None));
             outcome.fields.insert(Layer::Reference, Arc::new(map));
             outcome.config.reference = Some(path);
+            outcome.reference_draws = Arc::new([]);
             notes = of_files;
         }
+        // What was told of the run stays true; what is to be said of the reference is of this one alone.
         self.warnings = outcome.warnings.clone();
-        self.warn(notes);
-        outcome.warnings = self.warnings.clone();
+        self.warnings.extend(notes);
         self.steps = outcome.steps.clone();
         for (&layer, field) in &outcome.fields {
             self.put(layer, FieldValues::Host(field.clone()), true);
+        }
+        if let Some(last) = self.steps.last().cloned() {
+            self.put(Layer::Latent, last.latent.field.clone(), true);
         }
         let spectra = outcome.spectra.iter().map(|(&series, spectrum)| (series, Arc::new(spectrum.clone())));
         self.feed.change(|view| {
             view.opened = Some(Arc::new(outcome.opened.clone()));
             view.device = outcome.device.clone().map(Arc::new);
             view.weights = outcome.weights.clone().into();
+            view.warnings = self.warnings.clone().into();
+            view.reference_draws = outcome.reference_draws.clone();
+            view.layers = self.layers.clone();
+            view.steps = self.steps.clone().into();
             view.spectra = spectra.collect();
         });
-        self.picture(true);
         Ok(outcome)
     }
 

@@ -200,14 +200,15 @@ pub(super) fn read_reference(
             format!("Predict on a grid of {} if the box is the same, or choose another reference", file.grid.n()),
         ));
     }
-    let mut notes = Vec::new();
+    let (mut notes, mut at) = (Vec::new(), String::new());
     if (file.redshift - redshift).abs() > 0.01 {
         notes.push(format!("The reference is at z = {:.2} and the snapshot at z = {redshift:.2}.", file.redshift));
+        at = format!(", z = {:.2}", file.redshift);
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let what = match &file.description {
-        Some(description) => format!("{description} ({name})"),
-        None => format!("{name} ({})", file.quantity.name()),
+        Some(description) => format!("{description} ({name}{at})"),
+        None => format!("{name} ({}{at})", file.quantity.name()),
     };
     Ok((file.brightness_temperature()?, what, notes))
 }

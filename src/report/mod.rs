@@ -296,6 +296,7 @@ mod tests {
             fields,
             steps: Vec::new(),
             spectra,
+            reference_draws: Arc::new([]),
             device: Some(DeviceInfo { name: "CPU".to_owned(), reason: "It was asked for.".to_owned() }),
             weights: vec!["untrained".to_owned()],
             seconds: vec![(Stage::Field, 0.1)],

@@ -14,8 +14,9 @@ pub struct Clipboard {
 }
 
 impl Clipboard {
-    /// Put what this frame copied on the clipboard; the reason where that fails.
-    pub fn take(&mut self, ctx: &Context) -> Result<(), String> {
+    /// Put what this frame copied on the clipboard; whether a picture has got there since, or the reason why
+    /// something did not.
+    pub fn take(&mut self, ctx: &Context) -> Result<bool, String> {
         let copied = ctx.output(|output| {
             let copies = |c: &&OutputCommand| matches!(c, OutputCommand::CopyText(_) | OutputCommand::CopyImage(_));
             output.commands.iter().filter(copies).cloned().collect::<Vec<_>>()
@@ -31,9 +32,9 @@ impl Clipboard {
         match self.picture.as_ref().and_then(|picture| picture.try_recv().ok()) {
             Some(copied) => {
                 self.picture = None;
-                copied.map_err(|e| e.to_string())
+                copied.map(|()| true).map_err(|e| e.to_string())
             }
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 

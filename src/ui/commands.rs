@@ -10,7 +10,6 @@ use super::subject::LAYERS;
 use super::talk::presentation;
 use super::view_state::{Compare, SliceView};
 use super::workspace::Pane;
-use crate::predict::Stage;
 use crate::render::{OrbitCamera, VolumeMode};
 
 /// A thing to do.
@@ -284,12 +283,16 @@ pub fn keys(app: &mut HalodiApp, ctx: &Context) {
         return;
     }
     // What is open over the window has the keyboard to itself; the tour lies beside what it is about.
-    if app.dialogs.are_open() && app.dialogs.tour.is_none() {
+    if app.dialogs.have_the_keyboard() {
         let escape = ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
         let help = app.dialogs.help && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Questionmark));
         if escape || help {
             app.dialogs.close_one();
         }
+        return;
+    }
+    // Who gives up typing wants nothing else.
+    if app.typing && ctx.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape)) {
         return;
     }
     // A button that the keyboard reached is pressed with Space; a picture is not.
@@ -391,7 +394,7 @@ pub fn run(app: &mut HalodiApp, ctx: &Context, command: Command) {
         Command::Reference => app.choose_reference(),
         Command::Run => match &app.job {
             Some(job) => job.control.set_paused(!job.control.is_paused()),
-            None => app.start(Stage::Statistics),
+            None => app.run_networks(),
         },
         Command::Cancel => {
             if let Some(job) = &app.job {

@@ -24,8 +24,6 @@ pub enum Asked {
     Leave {
         /// What comes instead.
         to: Leaving,
-        /// What is lost with it.
-        losing: Losing,
     },
     /// A file that a session names is not there.
     Missing {
@@ -106,28 +104,24 @@ pub struct Dialogs {
 impl Dialogs {
     /// Whether any is open.
     pub fn are_open(&self) -> bool {
-        let Self { palette, help, film, figure, asked, path, tour } = self;
-        palette.is_some()
-            || *help
-            || film.is_some()
-            || figure.is_some()
-            || asked.is_some()
-            || path.is_some()
-            || tour.is_some()
+        self.have_the_keyboard() || self.tour.is_some()
+    }
+
+    /// Whether any is open over the window; the tour lies beside what it is about.
+    pub fn have_the_keyboard(&self) -> bool {
+        let Self { palette, help, film, figure, asked, path, tour: _ } = self;
+        palette.is_some() || *help || film.is_some() || figure.is_some() || asked.is_some() || path.is_some()
     }
 
     /// Close the innermost; says whether there was any.
     pub fn close_one(&mut self) -> bool {
-        if self.path.take().is_some()
+        self.path.take().is_some()
             || self.asked.take().is_some()
             || self.palette.take().is_some()
-            || self.tour.take().is_some()
             || self.figure.take().is_some()
             || self.film.take().is_some()
-        {
-            return true;
-        }
-        std::mem::take(&mut self.help)
+            || std::mem::take(&mut self.help)
+            || self.tour.take().is_some()
     }
 }
 
@@ -262,6 +256,10 @@ fn help(app: &mut HalodiApp, ui: &mut Ui) {
 
 fn question(app: &mut HalodiApp, ui: &mut Ui) {
     let Some(asked) = &app.dialogs.asked else { return };
+    let losing = match asked {
+        Asked::Leave { to } => app.losing(to),
+        _ => None,
+    };
     let ctx = ui.ctx().clone();
     let answers = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
     let (title, text, answers): (&str, String, Vec<String>) = match asked {
@@ -273,10 +271,16 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
                 answers(&["Open", "Compare", "Neither"]),
             )
         }
-        Asked::Leave { to, losing } => {
+        Asked::Leave { to } => {
+            // A job that ran when it was asked may have ended.
+            let Some(losing) = losing else {
+                app.dialogs.asked = None;
+                return;
+            };
             let (leaving, close) = match to {
                 Leaving::Close => ("Closing the window", "close"),
                 Leaving::For(_) | Leaving::ForTheTalk => ("Opening something else", "open"),
+                Leaving::ForARun => ("Another grid or other particles are another box: running on it", "run"),
             };
             let (title, loses, save) = match (losing, app.subject.unsaved().len()) {
                 (Losing::Job, 0) => {
@@ -287,6 +291,9 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
                     "ends it, and what it has made so far is lost, and so are results that are not saved".to_owned(),
                     None,
                 ),
+                (Losing::Film, _) => {
+                    ("A film is being recorded", "ends it, and what there is of it is lost".to_owned(), None)
+                }
                 (Losing::Results, 0 | 1) => ("The prediction is not saved", "loses it".to_owned(), Some("Save")),
                 (Losing::Results, unsaved) => {
                     ("Predictions are not saved", format!("loses those of {unsaved} runs"), Some("Save"))
@@ -360,9 +367,11 @@ fn question(app: &mut HalodiApp, ui: &mut Ui) {
     match (app.dialogs.asked.take(), answer) {
         (Some(Asked::Dropped(path)), 0) => app.leave(Leaving::For(Source::File(path))),
         (Some(Asked::Dropped(path)), 1) => app.open_reference(path),
-        (Some(Asked::Leave { to, losing: Losing::Job }), 0) => app.left(to),
-        (Some(Asked::Leave { to, .. }), 0) => app.save_and_leave(to),
-        (Some(Asked::Leave { to, losing: Losing::Results | Losing::Scenes }), 1) => app.left(to),
+        (Some(Asked::Leave { to }), answer) => match (losing, answer) {
+            (Some(Losing::Results | Losing::Scenes), 0) => app.save_and_leave(to),
+            (Some(Losing::Job | Losing::Film), 0) | (Some(Losing::Results | Losing::Scenes), 1) => app.left(to),
+            _ => {}
+        },
         (Some(Asked::Missing { session, lost }), 0) => sessions::locate(app, session, lost),
         (Some(Asked::Missing { mut session, lost }), 1) => {
             session.forget(&lost);

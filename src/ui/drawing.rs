@@ -73,6 +73,8 @@ pub struct Drawing {
     /// Most passes that are averaged in a picture that is planned.
     pub most_passes: u32,
     most_voxels: usize,
+    /// Most voxels that there was room for of what is open.
+    room: usize,
     frame: u64,
 }
 
@@ -92,6 +94,7 @@ impl Drawing {
             display: None,
             colors: None,
             volumes: [Offscreen::new(gpu.clone(), wake.clone()), Offscreen::new(gpu.clone(), wake)],
+            room: usize::MAX,
             planned: Vec::new(),
             most_passes: 4,
             slices: Default::default(),
@@ -107,6 +110,11 @@ impl Drawing {
 
     /// Another job: nothing of the old one remains.
     pub fn clear(&mut self) {
+        self.room = usize::MAX;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
         self.fields.clear();
         self.display = None;
         self.volumes.iter_mut().for_each(Offscreen::clear);
@@ -120,7 +128,7 @@ impl Drawing {
 
     /// Most voxels an axis that a field may have to be shown as it is.
     pub fn most_voxels(&self) -> usize {
-        self.most_voxels
+        self.most_voxels.min(self.room)
     }
 
     /// Show fewer.
@@ -244,7 +252,8 @@ impl Drawing {
 
     /// The device has no room for `n³` voxels: fewer are shown from now on. There is more to come.
     fn show_fewer(&mut self, n: usize) -> bool {
-        self.limit_voxels(2 * n / 3);
+        self.room = (2 * n / 3).max(1);
+        self.forget();
         true
     }
 

@@ -1,16 +1,18 @@
 //! What is on show: the job that the window follows, earlier runs, and how their fields
 //! are called.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use crate::field::Grid;
 use crate::field::Layer;
-use crate::pipeline::{Changed, Ended, FieldValues, JobConfig, JobView, Opened, Outcome, Series};
+use crate::pipeline::{
+    Changed, Ended, FieldValues, FrameTimes, JobConfig, JobView, Opened, Outcome, Series, StepRecord,
+};
 use crate::stats::PowerSpectrum;
 
-/// Most earlier runs that are kept to compare with.
+/// Most earlier runs that are kept to compare with, unless they would be lost.
 const MOST_RUNS: usize = 4;
 
 /// An earlier run on the same box.
@@ -136,6 +138,11 @@ impl Source {
     }
 }
 
+/// Whether two outcomes are of one run.
+fn same_map(a: &Outcome, b: &Outcome) -> bool {
+    a.realisations.first().zip(b.realisations.first()).is_some_and(|(a, b)| Arc::ptr_eq(a, b))
+}
+
 /// What is on show, beside how it is looked at.
 #[derive(Default, Clone)]
 pub struct Subject {
@@ -153,6 +160,10 @@ pub struct Subject {
     pub realisation: usize,
     /// Instead of it the mean of all (`false`) or their spread (`true`).
     pub ensemble: Option<bool>,
+    /// What the job on show was asked for.
+    pub opened_with: Option<JobConfig>,
+    /// The number of the run on show, where it had one among the earlier runs.
+    number: Option<usize>,
     counted: usize,
     /// What a job that runs will replace, to go back to if it comes to nothing.
     before: Option<Box<Subject>>,
@@ -169,7 +180,7 @@ impl Subject {
         };
         if job.job != self.job.job {
             self.before = None;
-            if !new_box && self.outcome.is_some() {
+            if self.outcome.is_some() {
                 self.before = Some(Box::new(self.clone()));
             }
             self.keep_run();
@@ -178,15 +189,11 @@ impl Subject {
         }
         if new_box {
             self.runs.clear();
-            self.counted = 0;
+            (self.counted, self.number) = (0, None);
         }
         self.job = job;
         match &self.job.ended {
-            Some(Ended::Cancelled | Ended::Failed(_)) => {
-                if let Some(before) = self.before.take() {
-                    *self = *before;
-                }
-            }
+            Some(Ended::Cancelled | Ended::Failed(_)) => self.give_back(),
             Some(Ended::Finished(outcome)) if self.outcome.is_none() => {
                 self.before = None;
                 if !outcome.realisations.is_empty() {
@@ -202,24 +209,50 @@ impl Subject {
         new_box
     }
 
+    /// The job on show has come to nothing: what was there before it is there again, or what it has begun stays and is
+    /// called so.
+    pub fn give_back(&mut self) {
+        match self.before.take() {
+            Some(before) => *self = *before,
+            None => {
+                self.job.ended.get_or_insert(Ended::Cancelled);
+                (self.job.active, self.job.progress) = (Arc::new([]), None);
+            }
+        }
+    }
+
     fn show_results(&mut self, outcome: Arc<Outcome>) {
         self.saved = outcome.config.results.clone();
         // The same map once more, beside another reference perhaps, is no other run.
         let same = |run: &KeptRun| {
-            let maps = outcome.realisations.first().zip(run.outcome.realisations.first());
-            let same_map = maps.is_some_and(|(a, b)| Arc::ptr_eq(a, b));
-            same_map || (run.saved.is_some() && run.saved == outcome.config.results)
+            same_map(&run.outcome, &outcome) || (run.saved.is_some() && run.saved == outcome.config.results)
         };
         if let Some(at) = self.runs.iter().position(same) {
-            self.saved = self.saved.take().or(self.runs.remove(at).saved);
+            let run = self.runs.remove(at);
+            self.number = Some(run.number);
+            self.saved = self.saved.take().or(run.saved);
         }
         self.outcome = Some(outcome);
+        self.forget_runs();
+    }
+
+    /// How smoothly the window ran while the job on show did.
+    pub fn timed(&mut self, frame_times: Option<FrameTimes>) {
+        if let Some(outcome) = self.outcome.take() {
+            self.outcome = Some(Arc::new(Outcome { frame_times, ..(*outcome).clone() }));
+        }
     }
 
     /// Keep the finished map of the job that is about to be replaced.
     fn keep_run(&mut self) {
         let Some(outcome) = self.outcome.clone() else { return };
-        self.keep(self.counted + 1, &outcome, self.saved.clone());
+        let number = self.number.take().unwrap_or(self.counted + 1);
+        self.insert(number, &outcome, self.saved.clone());
+    }
+
+    /// Leave these numbers to runs that are still to be made.
+    pub fn reserve(&mut self, numbers: impl Iterator<Item = usize>) {
+        self.counted = numbers.fold(self.counted, usize::max);
     }
 
     /// What would be lost if something else were opened: results that were not saved, that on show first.
@@ -229,28 +262,47 @@ impl Subject {
         shown.chain(runs).cloned().collect()
     }
 
-    /// `outcome` was written to `folder`.
-    pub fn was_saved(&mut self, outcome: &Arc<Outcome>, folder: PathBuf) {
-        let same = |other: &Arc<Outcome>| Arc::ptr_eq(other, outcome);
-        if self.outcome.as_ref().is_some_and(same) {
-            self.saved = Some(folder);
-        } else if let Some(run) = self.runs.iter_mut().find(|run| same(&run.outcome)) {
-            run.saved = Some(folder);
+    /// `outcome` was written to `folder`, and takes the place of what was there.
+    pub fn was_saved(&mut self, outcome: &Outcome, folder: &Path) {
+        let place = |other: &Outcome, saved: Option<PathBuf>| match same_map(other, outcome) {
+            true => Some(folder.to_path_buf()),
+            false => saved.filter(|there| there != folder),
+        };
+        if let Some(shown) = &self.outcome {
+            self.saved = place(shown, self.saved.take());
+        }
+        for run in &mut self.runs {
+            run.saved = place(&run.outcome, run.saved.take());
+        }
+        if let Some(before) = &mut self.before {
+            before.was_saved(outcome, folder);
         }
     }
 
-    /// Keep the map of a finished run on this box, to compare with; `saved` is the folder that it is
-    /// in, if it is in one.
-    pub fn keep(&mut self, number: usize, outcome: &Arc<Outcome>, saved: Option<PathBuf>) {
+    /// Keep a finished run on this box, to compare with; `saved` is the folder that it is in, if it is in one.
+    pub fn keep(&mut self, number: usize, outcome: &Outcome, saved: Option<PathBuf>) {
+        self.insert(number, outcome, saved.clone());
+        self.forget_runs();
+        if let Some(before) = &mut self.before {
+            before.keep(number, outcome, saved);
+        }
+    }
+
+    fn insert(&mut self, number: usize, outcome: &Outcome, saved: Option<PathBuf>) {
         if !outcome.fields.contains_key(&Layer::BrightnessTemperature) {
             return;
         }
         self.counted = self.counted.max(number);
         self.runs.retain(|run| run.number != number);
-        self.runs.push(KeptRun { number, outcome: outcome.clone(), saved });
-        if self.runs.len() > MOST_RUNS {
-            // One that can be read again goes before one that can not.
-            let oldest = self.runs.iter().position(|run| run.saved.is_some()).unwrap_or(0);
+        // Steps take more than all the rest.
+        let outcome = Arc::new(Outcome { steps: Vec::new(), ..outcome.clone() });
+        self.runs.push(KeptRun { number, outcome, saved });
+    }
+
+    /// Forget the oldest runs that can be read again, where there are many.
+    fn forget_runs(&mut self) {
+        while self.runs.len() > MOST_RUNS {
+            let Some(oldest) = self.runs.iter().position(|run| run.saved.is_some()) else { return };
             self.runs.remove(oldest);
         }
     }
@@ -325,7 +377,12 @@ impl Subject {
     pub fn forget_the_device(&mut self) {
         let here = |view: &crate::pipeline::LayerView| matches!(view.field, FieldValues::Host(_));
         self.job.layers.retain(|_, view| here(view));
-        self.job.steps = self.job.steps.iter().filter(|s| here(&s.latent) && here(&s.estimate)).cloned().collect();
+        let kept = |step: &&Arc<StepRecord>| here(&step.latent) && here(&step.estimate);
+        self.job.steps = self.job.steps.iter().filter(kept).cloned().collect();
+        if let Some(outcome) = self.outcome.take() {
+            let steps = outcome.steps.iter().filter(kept).cloned().collect();
+            self.outcome = Some(Arc::new(Outcome { steps, ..(*outcome).clone() }));
+        }
         self.step = None;
         if let Some(before) = &mut self.before {
             before.forget_the_device();

@@ -6,10 +6,6 @@ use crate::pipeline::Series;
 
 /// Behind pictures, in both themes: colour maps begin at black.
 pub const CANVAS: Color32 = Color32::from_rgb(9, 10, 13);
-/// The same as pictures have it, 0 to 1.
-pub fn canvas() -> [f32; 3] {
-    [CANVAS.r(), CANVAS.g(), CANVAS.b()].map(|c| f32::from(c) / 255.0)
-}
 /// Writing over pictures.
 pub const INK: Color32 = Color32::from_rgb(222, 224, 230);
 /// Writing on paper.
@@ -21,6 +17,11 @@ pub const ACTIVE: Color32 = Color32::from_rgb(90, 210, 245);
 /// Axes x, y and z, over pictures.
 pub const AXES: [Color32; 3] =
     [Color32::from_rgb(240, 120, 105), Color32::from_rgb(130, 210, 120), Color32::from_rgb(120, 165, 255)];
+
+/// [`CANVAS`] as pictures have it, 0 to 1.
+pub fn canvas() -> [f32; 3] {
+    [CANVAS.r(), CANVAS.g(), CANVAS.b()].map(|c| f32::from(c) / 255.0)
+}
 
 /// What matters now: the primary button, progress, the chosen.
 pub fn accent(visuals: &Visuals) -> Color32 {
@@ -42,6 +43,7 @@ pub fn apply(ctx: &egui::Context) {
         style.spacing.button_padding = egui::vec2(8.0, 3.5);
         style.spacing.interact_size.y = 24.0;
         style.interaction.tooltip_delay = 0.35;
+        style.spacing.scroll.foreground_color = false;
     });
     ctx.style_mut_of(Theme::Dark, |style| {
         let visuals = &mut style.visuals;

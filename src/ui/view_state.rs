@@ -328,6 +328,8 @@ impl ViewState {
         // A line or a region may go on beyond a face of the periodic box.
         let near = |c: &[[f32; 3]; 2]| c.as_flattened().iter().all(|v| v.abs() < 1e3);
         let ordered = |[low, high]: &[[f32; 3]; 2]| low.iter().zip(high).all(|(a, b)| a < b);
+        let within_a_box =
+            |[low, high]: &[[f32; 3]; 2]| in_box(low) && low.iter().zip(high).all(|(low, high)| high - low <= 1.0);
         let placed =
             |slice: &SliceView| slice.middle.iter().all(|v| v.abs() < 1e3) && (1e-3..1e4).contains(&slice.zoom);
         let band = self.band.is_none_or(|[from, to]| 0.0 <= from && from < to && to.is_finite());
@@ -342,7 +344,8 @@ impl ViewState {
             && self.scales.values().all(ColorScale::is_sound)
             && self.opacities.values().all(Opacity::is_sound)
             && self.pins.iter().all(in_box)
-            && self.region.iter().chain(&self.line).all(near)
+            && self.line.iter().all(near)
+            && self.region.iter().all(|corners| ordered(corners) && within_a_box(corners))
             && band
     }
 

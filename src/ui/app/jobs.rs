@@ -25,6 +25,7 @@ impl HalodiApp {
     /// Start a job.
     pub(in crate::ui) fn start_job(&mut self, config: JobConfig) {
         self.begin();
+        self.timing = config.until > Stage::Field && config.results.is_none();
         self.asked_for = config.clone();
         self.job = Some(pipeline::spawn(config, self.device_choice, self.waker()));
     }
@@ -48,6 +49,12 @@ impl HalodiApp {
 
     /// End the jobs that run.
     pub(in crate::ui) fn stop(&mut self) {
+        if self.job.as_ref().is_some_and(|job| job.id() == self.subject.job.job) {
+            // Nobody follows it to its end.
+            self.subject.give_back();
+            self.analysis.clear();
+            self.drawing.clear();
+        }
         for job in self.job.take().into_iter().chain(self.beside.take().map(|(_, job)| job)) {
             job.control.cancel();
         }
@@ -98,13 +105,18 @@ impl HalodiApp {
             return;
         }
         self.settings.reference = Some(path.clone());
-        match &self.subject.job.ended {
-            Some(Ended::Finished(outcome)) => {
-                let open = self.opened_with.clone().unwrap_or_default();
+        let finished = match &self.subject.job.ended {
+            Some(Ended::Finished(outcome)) => Some(outcome),
+            _ => None,
+        };
+        // What was predicted, or what was opened.
+        match self.subject.outcome.as_ref().or(finished).cloned() {
+            Some(outcome) => {
+                let open = self.subject.opened_with.clone().unwrap_or_default();
                 self.asked_for = JobConfig { reference: Some(path.clone()), ..open };
-                self.show_again(outcome.clone(), Some(path));
+                self.show_again(outcome, Some(path));
             }
-            _ => self.start(Stage::Field),
+            None => self.start(Stage::Field),
         }
     }
 
@@ -119,6 +131,8 @@ impl HalodiApp {
 
     fn show_again(&mut self, outcome: Arc<Outcome>, reference: Option<PathBuf>) {
         self.begin();
+        self.timing = false;
+        self.told_warnings = outcome.warnings.len();
         self.job = Some(pipeline::again(outcome, reference, self.waker()));
     }
 
@@ -133,7 +147,7 @@ impl HalodiApp {
         if new_job {
             let (job, subject) = (self.job.as_ref().map(Job::id), self.subject.job.job);
             if job == Some(subject) {
-                self.opened_with = Some(self.asked_for.clone());
+                self.subject.opened_with = Some(self.asked_for.clone());
             }
             self.told_coarser = None;
             self.analysis.clear();

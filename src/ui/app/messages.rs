@@ -112,7 +112,7 @@ impl HalodiApp {
                 Message::Saved(results, then) => {
                     for (outcome, folder) in results {
                         self.log.say(Level::Info, format!("The results are in {}.", folder.display()));
-                        self.subject.was_saved(&outcome, folder);
+                        self.subject.was_saved(&outcome, &folder);
                     }
                     if let Some(to) = then {
                         self.leave(to);
@@ -133,18 +133,20 @@ impl HalodiApp {
                     self.dialogs.path = Some(asked);
                 }
                 Message::Written(path) => self.log.say(Level::Info, format!("Written: {}.", path.display())),
-                Message::Brightest(place) => (self.view.crosshair, self.probe) = (place, place),
-                Message::Picture(image) => {
-                    ctx.copy_image(Arc::unwrap_or_clone(image));
-                    self.log.say(Level::Info, "The picture is on the clipboard.");
+                Message::Brightest(place) => {
+                    self.view.crosshair = place;
+                    if !self.frozen {
+                        self.probe = place;
+                    }
                 }
+                Message::Picture(image) => ctx.copy_image(Arc::unwrap_or_clone(image)),
                 Message::Failed(error) => self.log.say(Level::Error, error.to_string()),
             }
         }
         sessions::runs_beside(self);
         let Some(job) = &self.job else { return };
         job.look_at(Watch { fields: true, spectra: true });
-        let news = job.view();
+        let (id, news) = (job.id(), job.view());
         let (ended, opened) = (news.ended.clone(), news.opened.is_some());
         if opened {
             self.follow(news);
@@ -152,7 +154,12 @@ impl HalodiApp {
         let mut asked = false;
         match ended {
             None => return,
-            Some(Ended::Finished(outcome)) => self.keep_prepared(&outcome),
+            Some(Ended::Finished(outcome)) => {
+                if self.timing {
+                    self.subject.timed(self.frames.summary());
+                }
+                self.keep_prepared(&outcome);
+            }
             Some(Ended::Cancelled) => {}
             Some(Ended::Failed(error)) => match &*error {
                 Error::Consent { types, .. } if !types.is_empty() => {
@@ -163,17 +170,18 @@ impl HalodiApp {
             },
         }
         self.job = None;
-        if let Some(path) = self.waiting_reference.take().filter(|_| self.subject.opened().is_some()) {
-            self.open_reference(path);
-            return;
-        }
         // The answer opens what was to be opened, with the view that was to come with it.
         self.restoring &= asked;
         self.frames.stop();
-        if !opened && let Some(open) = self.opened_with.clone() {
+        let shown = self.subject.job.job == id;
+        if !shown && let Some(open) = self.subject.opened_with.clone() {
             // The settings follow what is still open.
             let JobConfig { source, species, grid, reference, .. } = open;
             self.settings = JobConfig { source, species, grid, reference, ..self.settings.clone() };
+        }
+        // It was meant for what was to be opened.
+        if let Some(path) = self.waiting_reference.take().filter(|_| opened) {
+            self.open_reference(path);
         }
     }
 }

@@ -93,8 +93,6 @@ pub struct HalodiApp {
     pub(super) settings: JobConfig,
     /// What the job that runs, or ran last, was asked for.
     asked_for: JobConfig,
-    /// What the job on show was asked for.
-    pub(super) opened_with: Option<JobConfig>,
     pub(super) device_choice: DeviceChoice,
     pub(super) job: Option<Job>,
     pub(super) frames: FrameClock,
@@ -134,6 +132,10 @@ pub struct HalodiApp {
     /// The coarser grid that the user was told of.
     told_coarser: Option<usize>,
     closing: bool,
+    /// Whether the job that runs is one of networks, during which frames are timed.
+    timing: bool,
+    /// Whether text was typed in the frame before.
+    pub(super) typing: bool,
     /// The film that is being recorded.
     pub(super) recording: Option<Recording>,
     /// Whether what is drawn now goes into a file: nothing to click, and pictures in full quality.
@@ -198,7 +200,6 @@ impl HalodiApp {
             log: Log::default(),
             settings: initial.clone().unwrap_or_default(),
             asked_for: JobConfig::default(),
-            opened_with: None,
             device_choice,
             job: None,
             frames: FrameClock::default(),
@@ -218,6 +219,8 @@ impl HalodiApp {
             told_warnings: 0,
             told_coarser: None,
             closing: false,
+            timing: false,
+            typing: false,
             recording: None,
             on_paper: false,
             waiting_reference: None,
@@ -548,7 +551,7 @@ impl HalodiApp {
         self.closing(&ctx);
         self.play(&ctx);
         let running = self.job.as_ref().is_some_and(|job| !job.control.is_paused());
-        if running {
+        if running && self.timing {
             self.frames.frame();
         } else {
             self.frames.stop();
@@ -589,14 +592,19 @@ impl HalodiApp {
             Some(_) => presentation::hide_cursor(&ctx),
             None => self.log.toasts(ui, 70.0),
         }
-        if let Err(reason) = self.clipboard.take(&ctx) {
-            self.log.say(Level::Error, format!("The clipboard is out of reach ({reason}); nothing was copied."));
+        match self.clipboard.take(&ctx) {
+            Ok(true) => self.log.say(Level::Info, "The picture is on the clipboard."),
+            Ok(false) => {}
+            Err(reason) => {
+                self.log.say(Level::Error, format!("The clipboard is out of reach ({reason}); nothing was copied."));
+            }
         }
         if !ctx.input(|i| i.pointer.any_down()) && !self.presents() {
             let edited = self.edited();
             self.undoer.feed_state(ctx.input(|i| i.time), &edited);
         }
         sessions::autosave(self, &ctx);
+        self.typing = ctx.text_edit_focused();
     }
 
     /// Where a field has more voxels than the device shows, a coarser one takes its place on

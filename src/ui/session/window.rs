@@ -13,6 +13,7 @@ use crate::ui::app::{HalodiApp, Leaving, Message};
 use crate::ui::dialogs::Asked;
 use crate::ui::files::{self, Wanted};
 use crate::ui::log::Level;
+use crate::ui::talk::Talk;
 use crate::ui::workspace::Workspace;
 
 /// The talk that comes with Halodi.
@@ -36,7 +37,7 @@ impl Session {
 /// What a window has open.
 pub(in crate::ui) fn capture(app: &HalodiApp) -> Session {
     let own = |results: &Option<PathBuf>| results.clone().filter(|folder| !prepared::is_kept(folder));
-    let job = app.opened_with.clone().map(|open| {
+    let job = app.subject.opened_with.clone().map(|open| {
         let JobConfig { source, species, grid, reference, .. } = open;
         let with = match &app.subject.outcome {
             Some(outcome) => JobConfig { results: own(&app.subject.saved), ..outcome.config.clone() },
@@ -73,6 +74,7 @@ pub(in crate::ui) fn open(app: &mut HalodiApp, path: &Path) {
 
 /// Restore the session of a window that was not closed.
 pub(in crate::ui) fn restore_left_behind(app: &mut HalodiApp, path: &Path) {
+    app.session = None;
     match Session::read(path) {
         Ok(session) => complete(app, session),
         Err(error) => app.log.say(Level::Error, error.to_string()),
@@ -107,7 +109,9 @@ pub(in crate::ui) fn restore(app: &mut HalodiApp, session: Session) {
     });
     let Session { job, runs, view, layout, talk, .. } = session;
     app.stop();
-    (app.view, app.kept_talk, app.talk, app.chosen_scene) = (view, talk.clone(), talk, None);
+    // What comes from no file of the user's is not kept in one.
+    app.kept_talk = if app.session.is_some() { talk.clone() } else { Talk::default() };
+    (app.view, app.talk, app.chosen_scene) = (view, talk, None);
     app.workspace = Workspace::new(&layout);
     app.undoer = Undoer::default();
     (app.waiting_runs, app.restoring) = (runs, job.is_some());
@@ -151,6 +155,7 @@ pub(in crate::ui) fn autosave(app: &mut HalodiApp, ctx: &Context) {
 /// Make the runs of a session that the one on show is compared with, one after the other, once
 /// there is nothing else to do.
 pub(in crate::ui) fn runs_beside(app: &mut HalodiApp) {
+    app.subject.reserve(app.waiting_runs.iter().map(|run| run.number));
     if let Some((number, job)) = &app.beside {
         let number = *number;
         match job.view().ended {
@@ -193,6 +198,7 @@ impl HalodiApp {
                 self.give_when_open = true;
                 self.session = None;
                 restore(self, session);
+                self.kept_talk = self.talk.clone();
             }
             Err(error) => self.log.say(Level::Error, error.to_string()),
         }

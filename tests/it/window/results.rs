@@ -71,7 +71,13 @@ fn a_reference_joins_what_was_predicted_and_runs_are_compared_without_one() {
         let shown = app.subject().outcome.as_ref();
         !app.is_running() && shown.is_some_and(|o| std::sync::Arc::ptr_eq(&o.realisations[0], &first.realisations[0]))
     });
-    assert_eq!(with(&app, |app| app.subject().runs.iter().map(|run| run.number).collect::<Vec<_>>()), [2]);
+    let numbers = |app: &Shared| with(app, |app| app.subject().runs.iter().map(|run| run.number).collect::<Vec<_>>());
+    assert_eq!(numbers(&app), [2]);
+    // Each keeps its number, and what was painted in frames of so many milliseconds.
+    with(&app, |app| {
+        let outcome = app.subject().outcome.as_ref().expect("the first run");
+        assert!(outcome.frame_times.is_some() && outcome.frame_times == first.frame_times);
+    });
 
     // A map to compare with is read, and everything that was made is still there.
     with(&app, |app| app.open_reference(map.clone()));
@@ -83,7 +89,7 @@ fn a_reference_joins_what_was_predicted_and_runs_are_compared_without_one() {
         assert!(outcome.fields.contains_key(&Layer::Reference) && outcome.spectra.contains_key(&Series::Reference));
         assert_eq!(outcome.config.reference.as_deref(), Some(map.as_path()));
         assert!(app.subject().has(Layer::HaloMass(0)) && app.subject().has(Layer::BrightnessTemperature));
-        assert_eq!(app.subject().runs.len(), 1);
+        assert_eq!(app.subject().runs.iter().map(|run| run.number).collect::<Vec<_>>(), [2]);
         assert!(app.subject().can_compare(app.view()));
     });
     // One that does not fit changes nothing.
@@ -168,4 +174,40 @@ fn something_else_is_opened_once_results_are_saved_or_given_up() {
         assert!(folder.path().join(place).exists(), "{place}");
     }
     with(&app, |app| assert!(app.subject().outcome.is_none() && app.subject().unsaved().is_empty()));
+}
+
+#[test]
+fn a_run_on_another_grid_asks_before_it_loses_the_one_on_this() {
+    let (mut harness, app) = opened(Start::default());
+    run(&mut harness, &app);
+    let first = with(&app, |app| app.subject().outcome.clone()).expect("a run");
+    harness.get_by_label("Settings").click();
+    for _ in 0..5 {
+        harness.step();
+    }
+    harness.get_by_role_and_label(Role::ComboBox, "Grid").click();
+    for _ in 0..3 {
+        harness.step();
+    }
+    harness.get_by_label("64³").click();
+    for _ in 0..3 {
+        harness.step();
+    }
+    harness.get_by_label("Run").click();
+    harness.step();
+    harness.step();
+    harness.get_by_label("The prediction is not saved");
+    harness.get_by_label("Run anyway").click();
+    harness.step();
+    wait(&mut harness, &app, "the other grid", |app| app.subject().opened().is_some_and(|o| o.n == 64));
+    // It comes to nothing: what was there is there again.
+    harness.get_by_label("Cancel").click();
+    wait(&mut harness, &app, "the end of it", |app| !app.is_running());
+    with(&app, |app| {
+        let back = app.subject().outcome.clone().expect("the first");
+        assert!(std::sync::Arc::ptr_eq(&back, &first));
+        assert_eq!(app.subject().opened().map(|o| o.n), Some(32));
+    });
+    harness.step();
+    assert!(with(&app, |app| app.errors().is_empty() && app.on_show().is_some_and(|(_, n)| n == 32)));
 }
