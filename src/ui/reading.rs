@@ -1,7 +1,6 @@
 //! Fields whose values are read: under the cursor, at pins, in a region, along a line.
 
-use super::panels::toolbar;
-use super::subject::{FieldId, Source};
+use super::subject::{FieldId, Source, short_name};
 use super::view_state::Quantity;
 use crate::stats::{RegionStatistics, profile};
 
@@ -31,7 +30,7 @@ impl Reading {
             return "Δ".to_owned();
         }
         match self.source.id {
-            FieldId::Layer(layer) => toolbar::short_name(layer).0,
+            FieldId::Layer(layer) => short_name(layer).0,
             FieldId::Run(number) => format!("run {number}"),
             FieldId::Realisation(index) => format!("realisation {}", index + 1),
             FieldId::Ensemble { spread: false } => "mean of all".to_owned(),

@@ -7,10 +7,7 @@ use std::sync::Arc;
 use super::view_state::{Compare, Partner, Quantity, ViewState};
 use crate::field::Grid;
 use crate::field::Layer;
-use crate::pipeline::{
-    Changed, Ended, FieldValues, FrameTimes, JobConfig, JobView, Opened, Outcome, Series, StepRecord,
-};
-use crate::stats::PowerSpectrum;
+use crate::pipeline::{Changed, Ended, FieldValues, FrameTimes, JobConfig, JobView, Opened, Outcome, StepRecord};
 
 /// Most earlier runs that are kept to compare with, unless they would be lost.
 const MOST_RUNS: usize = 4;
@@ -30,11 +27,6 @@ impl KeptRun {
     /// Its map, mK.
     pub fn map(&self) -> Option<&Arc<Grid>> {
         self.outcome.fields.get(&Layer::BrightnessTemperature)
-    }
-
-    /// The map's spectrum.
-    pub fn spectrum(&self) -> Option<&PowerSpectrum> {
-        self.outcome.spectra.get(&Series::Prediction)
     }
 
     /// What it ran with, and where it is to be read from now.
@@ -62,6 +54,33 @@ pub const LAYERS: [Layer; 10] = [
     Layer::Latent,
     Layer::Disagreement,
 ];
+
+/// A layer's name on a button, and what it is, a sentence.
+pub fn short_name(layer: Layer) -> (String, &'static str) {
+    match layer {
+        Layer::DarkMatter => ("DM".to_owned(), "Dark matter: density over the mean, 1 + δ."),
+        Layer::HaloMass(bin) => (
+            format!("H{}", bin + 1),
+            "Halo mass density in a bin of halo mass, the lightest first: what HALO makes of dark matter.",
+        ),
+        Layer::BrightnessTemperature => {
+            ("21 cm".to_owned(), "Predicted brightness temperature of neutral hydrogen, mK: what LODI paints.")
+        }
+        Layer::ConditionalMean => (
+            "Mean".to_owned(),
+            "The 21 cm brightness temperature that haloes and matter lead to expect, mK: where LODI begins.",
+        ),
+        Layer::Latent => (
+            "Latent".to_owned(),
+            "The noisy latent that LODI denoises, as the brightness temperature it stands for, mK.",
+        ),
+        Layer::Disagreement => (
+            "Windows".to_owned(),
+            "By how much the windows that overlap disagree about the brightness temperature, mK.",
+        ),
+        Layer::Reference => ("Ref".to_owned(), "Reference brightness temperature, mK, to compare the prediction with."),
+    }
+}
 
 /// Which field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -139,6 +139,17 @@ fn press(harness: &mut Harness<'_>, key: Key) {
     harness.step();
 }
 
+fn root<'a>(harness: &'a mut Harness<'_>) -> &'a mut egui::ViewportInfo {
+    harness.input_mut().viewports.get_mut(&egui::ViewportId::ROOT).expect("the window")
+}
+
+/// What the window system does when somebody closes the window.
+fn close(harness: &mut Harness<'_>) {
+    root(harness).events.push(egui::ViewportEvent::Close);
+    harness.step();
+    harness.step();
+}
+
 fn steps(harness: &mut Harness<'_>, count: usize) {
     for _ in 0..count {
         harness.step();

@@ -8,7 +8,8 @@ use super::ink;
 use crate::render::{ColorScale, OrbitCamera, SLICE_AXES};
 use crate::ui::theme;
 
-const NAMES: [&str; 3] = ["x", "y", "z"];
+/// What the axes of the box are called.
+pub const NAMES: [&str; 3] = ["x", "y", "z"];
 
 /// Lengths along the three edges of the box that stand clear of it.
 pub fn box_axes(painter: &Painter, rect: Rect, camera: &OrbitCamera, size: f64) {

@@ -3,6 +3,7 @@
 use egui::accesskit::Role;
 use egui::{Align2, CursorIcon, Event, Modifiers, Pos2, Rect, Response, Sense, Stroke, Ui, WidgetInfo};
 
+use super::axes::NAMES;
 use super::canvas::{self, Frame};
 use super::{axes, ink, marks, volume};
 use crate::render::{SLICE_AXES, SliceLook};
@@ -13,7 +14,6 @@ use crate::ui::theme;
 use crate::ui::view_state::{Compare, SliceView};
 use crate::ui::workspace::Pane;
 
-const NAMES: [&str; 3] = ["x", "y", "z"];
 /// Least and largest magnification of a slice.
 const ZOOM: [f32; 2] = [0.5, 64.0];
 

@@ -5,7 +5,7 @@ use egui::{ComboBox, Frame, Margin, RichText, Ui};
 use crate::field::Layer;
 use crate::ui::app::HalodiApp;
 use crate::ui::commands::{self, Command};
-use crate::ui::subject::LAYERS;
+use crate::ui::subject::{LAYERS, short_name};
 use crate::ui::view_state::{Compare, Partner, THINNEST};
 use crate::ui::workspace::Part;
 
@@ -32,33 +32,6 @@ pub fn show(app: &mut HalodiApp, ui: &mut Ui) {
         });
         app.parts.push((Part::Toolbar, bar.response.rect.with_max_x(ui.max_rect().right()).expand(4.0)));
     });
-}
-
-/// A layer's name on a button, and what it is, a sentence.
-pub fn short_name(layer: Layer) -> (String, &'static str) {
-    match layer {
-        Layer::DarkMatter => ("DM".to_owned(), "Dark matter: density over the mean, 1 + δ."),
-        Layer::HaloMass(bin) => (
-            format!("H{}", bin + 1),
-            "Halo mass density in a bin of halo mass, the lightest first: what HALO makes of dark matter.",
-        ),
-        Layer::BrightnessTemperature => {
-            ("21 cm".to_owned(), "Predicted brightness temperature of neutral hydrogen, mK: what LODI paints.")
-        }
-        Layer::ConditionalMean => (
-            "Mean".to_owned(),
-            "The 21 cm brightness temperature that haloes and matter lead to expect, mK: where LODI begins.",
-        ),
-        Layer::Latent => (
-            "Latent".to_owned(),
-            "The noisy latent that LODI denoises, as the brightness temperature it stands for, mK.",
-        ),
-        Layer::Disagreement => (
-            "Windows".to_owned(),
-            "By how much the windows that overlap disagree about the brightness temperature, mK.",
-        ),
-        Layer::Reference => ("Ref".to_owned(), "Reference brightness temperature, mK, to compare the prediction with."),
-    }
 }
 
 fn layers(app: &mut HalodiApp, ui: &mut Ui) {

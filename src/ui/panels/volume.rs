@@ -4,6 +4,7 @@ use egui::accesskit::Role;
 use egui::{Align2, CursorIcon, Key, Modifiers, PointerButton, Pos2, Rect, Response, Sense, Stroke, Ui, WidgetInfo};
 use glam::{Vec2, Vec3};
 
+use super::axes::NAMES;
 use super::{axes, canvas, ink};
 use crate::render::{Line, Pace, VolumeLook, VolumeMode, crossing};
 use crate::ui::app::HalodiApp;
@@ -13,7 +14,6 @@ use crate::ui::theme;
 use crate::ui::view_state::Compare;
 use crate::ui::workspace::Pane;
 
-const NAMES: [&str; 3] = ["x", "y", "z"];
 /// How fast keys that are held turn the volume, radians a second; and move it, points a second.
 const TURN: f32 = 1.5;
 const MOVE: f32 = 300.0;

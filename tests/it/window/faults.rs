@@ -37,17 +37,6 @@ fn assert_ends(job: &Job) {
     }
 }
 
-fn root<'a>(harness: &'a mut Harness<'_>) -> &'a mut egui::ViewportInfo {
-    harness.input_mut().viewports.get_mut(&egui::ViewportId::ROOT).expect("the window")
-}
-
-/// What the window system does when somebody closes the window.
-fn close(harness: &mut Harness<'_>) {
-    root(harness).events.push(egui::ViewportEvent::Close);
-    harness.step();
-    harness.step();
-}
-
 /// Whether the window let itself be closed in the frame before.
 fn closes(harness: &Harness<'_>) -> bool {
     harness.output().viewport_output[&egui::ViewportId::ROOT].commands.contains(&egui::ViewportCommand::Close)

@@ -203,12 +203,6 @@ fn a_dropped_or_pasted_file_is_opened_or_compared_with() {
 fn closing_with_a_result_that_is_not_saved_asks_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut harness, app) = opened(Start::default());
-    let close = |harness: &mut Harness<'_>| {
-        let root = harness.input_mut().viewports.get_mut(&egui::ViewportId::ROOT).expect("the window");
-        root.events.push(egui::ViewportEvent::Close);
-        harness.step();
-        harness.step();
-    };
     // Nothing to lose, nothing to ask.
     close(&mut harness);
     assert!(harness.query_by_label("Stay").is_none());

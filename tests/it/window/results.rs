@@ -108,9 +108,8 @@ fn a_run_that_is_cancelled_gives_back_the_one_before() {
     wait(&mut harness, &app, "the second run", |app| app.subject().outcome.is_none());
     harness.get_by_label("Cancel").click();
     wait(&mut harness, &app, "the end of it", |app| !app.is_running());
+    assert!(shows(&app, &first));
     with(&app, |app| {
-        let back = app.subject().outcome.clone().expect("the first");
-        assert!(std::sync::Arc::ptr_eq(&back, &first));
         assert!(app.subject().has(Layer::BrightnessTemperature) && app.subject().runs.is_empty());
         assert!(app.subject().job.layers.values().all(|layer| layer.complete));
     });
@@ -134,6 +133,18 @@ fn a_run_that_is_cancelled_gives_back_the_one_before() {
     });
 }
 
+fn open_the_demo(harness: &mut Harness<'_>) {
+    harness.get_by_label("File").click();
+    steps(harness, 2);
+    harness.get_by_label("Open the demo").click();
+    steps(harness, 2);
+}
+
+/// Whether the run on show is `run` itself.
+fn shows(app: &Shared, run: &std::sync::Arc<halodi::pipeline::Outcome>) -> bool {
+    with(app, |app| app.subject().outcome.as_ref().is_some_and(|shown| std::sync::Arc::ptr_eq(shown, run)))
+}
+
 #[test]
 fn something_else_is_opened_once_results_are_saved_or_given_up() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -141,12 +152,7 @@ fn something_else_is_opened_once_results_are_saved_or_given_up() {
     run(&mut harness, &app);
     run(&mut harness, &app);
     let seen = |harness: &Harness<'_>| harness.query_by_label("Predictions are not saved").is_some();
-    harness.get_by_label("File").click();
-    harness.step();
-    harness.step();
-    harness.get_by_label("Open the demo").click();
-    harness.step();
-    harness.step();
+    open_the_demo(&mut harness);
     assert!(seen(&harness));
     // Keys are for the question now, and Space gives the answer that loses nothing.
     press(&mut harness, Key::R);
@@ -159,12 +165,7 @@ fn something_else_is_opened_once_results_are_saved_or_given_up() {
     assert!(!seen(&harness) && with(&app, |app| app.subject().unsaved().len() == 2));
 
     // Both are saved, and then the window is left.
-    harness.get_by_label("File").click();
-    harness.step();
-    harness.step();
-    harness.get_by_label("Open the demo").click();
-    harness.step();
-    harness.step();
+    open_the_demo(&mut harness);
     harness.get_by_label("Save and open…").click();
     harness.step();
     let before = with(&app, |app| app.subject().job.job);
@@ -182,17 +183,11 @@ fn a_run_on_another_grid_asks_before_it_loses_the_one_on_this() {
     run(&mut harness, &app);
     let first = with(&app, |app| app.subject().outcome.clone()).expect("a run");
     harness.get_by_label("Settings").click();
-    for _ in 0..5 {
-        harness.step();
-    }
+    steps(&mut harness, 5);
     harness.get_by_role_and_label(Role::ComboBox, "Grid").click();
-    for _ in 0..3 {
-        harness.step();
-    }
+    steps(&mut harness, 3);
     harness.get_by_label("64³").click();
-    for _ in 0..3 {
-        harness.step();
-    }
+    steps(&mut harness, 3);
     harness.get_by_label("Run").click();
     harness.step();
     harness.step();
@@ -203,9 +198,8 @@ fn a_run_on_another_grid_asks_before_it_loses_the_one_on_this() {
     // It comes to nothing: what was there is there again.
     harness.get_by_label("Cancel").click();
     wait(&mut harness, &app, "the end of it", |app| !app.is_running());
+    assert!(shows(&app, &first));
     with(&app, |app| {
-        let back = app.subject().outcome.clone().expect("the first");
-        assert!(std::sync::Arc::ptr_eq(&back, &first));
         assert_eq!(app.subject().opened().map(|o| o.n), Some(32));
     });
     harness.step();
